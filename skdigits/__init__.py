@@ -1,0 +1,6 @@
+"""Handwritten digits with multilayer perceptrons: scikit-learn's MLPClassifier, compiled."""
+
+from skdigits._version import __version__
+from skdigits.classifier import MLPDigitClassifier
+
+__all__ = ["MLPDigitClassifier", "__version__"]

@@ -1,0 +1,1 @@
+"""The numerical engine: parameters, optimizers and training on plain arrays. NumPy and SciPy only."""

@@ -1,0 +1,61 @@
+"""Full-batch training with SciPy's L-BFGS-B."""
+
+import numpy as np
+import scipy.optimize
+
+# What SciPy reports when a callback has raised StopIteration.
+STOPPED_BY_CALLBACK = 99
+
+
+def minimize(runner, network, *, max_iter, max_fun, tol, iteration_ends):
+    """Minimise the objective over all samples.
+
+    Parameters
+    ----------
+    runner : EpochRunner
+        Holds the samples.
+    network : Network
+        Its parameters are the start, and end as the best that was found.
+    max_iter, max_fun : int
+        Most iterations, and most evaluations of the objective.
+    tol : float
+        Stop when no entry of the gradient is larger.
+    iteration_ends : callable
+        Called after each iteration with its number and the loss; returns True to stop.
+
+    Returns
+    -------
+    result : scipy.optimize.OptimizeResult or None
+        None if the user interrupted: the parameters are then those of the last iteration.
+    """
+
+    def objective(parameters):
+        network.parameters[:] = parameters
+        loss = runner.loss_and_gradient()
+        return loss, runner.gradient.astype(np.float64)
+
+    n_iterations = 0
+    accepted = network.parameters.astype(np.float64)
+
+    def callback(intermediate_result):
+        nonlocal n_iterations, accepted
+        n_iterations += 1
+        accepted = intermediate_result.x.copy()
+        network.parameters[:] = accepted
+        if iteration_ends(n_iterations, float(intermediate_result.fun)):
+            raise StopIteration
+
+    try:
+        result = scipy.optimize.minimize(
+            objective,
+            accepted,
+            method="L-BFGS-B",
+            jac=True,
+            callback=callback,
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+        )
+        accepted = result.x
+    except KeyboardInterrupt:
+        result = None
+    network.parameters[:] = accepted
+    return result

@@ -1,0 +1,180 @@
+"""A feed-forward network on plain arrays: outputs, loss and gradient."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from skdigits._engine import parameters as flat
+from skdigits._engine.inputs import as_read_only
+from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._engine.workspace import allocate_workspace, choose_block_size, make_layout
+from skdigits._kernels import barrier
+from skdigits._kernels.activations import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS
+from skdigits._kernels.epoch import predict_rows, train_epoch
+from skdigits._kernels.updates import NO_UPDATE
+
+# Rows that a thread predicts in one kernel call; between two calls a Ctrl-C is noticed.
+_ROWS_A_CALL = 4096
+
+
+class ZeroWeightError(ZeroDivisionError):
+    """A mini-batch whose sample weights sum to zero has no mean loss."""
+
+
+class Network:
+    """Layers of units with one hidden activation, over one flat vector of parameters.
+
+    Parameters
+    ----------
+    units : sequence of int
+        Layer sizes, inputs first, outputs last.
+    activation : str
+        Of the hidden layers, a key of ``HIDDEN_ACTIVATIONS``.
+    out_activation : str
+        Of the outputs, a key of ``OUTPUT_ACTIVATIONS``.
+    parameters : ndarray of shape (n_parameters,)
+        Not copied: training writes into it.
+    """
+
+    def __init__(self, units, activation, out_activation, parameters):
+        self.units = tuple(int(n) for n in units)
+        self.activation = activation
+        self.out_activation = out_activation
+        self.parameters = parameters
+        self.coefs, self.intercepts = flat.split(parameters, self.units)
+
+    @property
+    def n_multiplications(self):
+        """Multiplications that one sample takes in a forward pass over dense input."""
+        return sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(self.units))
+
+    def forward(self, inputs, n_samples, n_threads, *, logits=False):
+        """Outputs of the network.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        n_samples : int
+        n_threads : int
+            At most so many threads are used. Each sample's outputs are the same bits whatever their number.
+        logits : bool, default=False
+            Whether to leave the output activation out.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, units[-1])
+        """
+        outputs = np.empty((n_samples, self.units[-1]), self.parameters.dtype)
+        n_threads = useful_threads(n_threads, n_samples * self.n_multiplications)
+        parameters = as_read_only(self.parameters)
+        layout = make_layout(self.units)
+        activation = HIDDEN_ACTIVATIONS[self.activation]
+        out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
+
+        def predict_share(t):
+            indices = np.empty(max(self.units), np.int32)
+            values = np.empty(max(self.units), parameters.dtype)
+            buffer = np.empty(sum(self.units[1:]), parameters.dtype)
+            stop = (t + 1) * n_samples // n_threads
+            for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
+                if control[barrier.STOP_REQUESTED] or control[barrier.ABORT]:
+                    return
+                predict_rows(
+                    inputs, start, min(start + _ROWS_A_CALL, stop), parameters, layout, activation, out_activation,
+                    indices, values, buffer, outputs,
+                )  # fmt: skip
+
+        control = np.zeros(barrier.CONTROL_SIZE, np.int64)
+        with ThreadTeam(n_threads, in_caller=True) as team:
+            team.run(predict_share, control)
+        return outputs
+
+
+class EpochRunner:
+    """Runs epochs, or evaluates the objective, over one set of samples with buffers of its own.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are written in training.
+    inputs : Inputs
+    targets : uint8 array of shape (n_samples, units[-1])
+        Entries 0 and 1.
+    sample_weight : ndarray of shape (n_samples,) or None
+    alpha : float
+        Strength of the L2 penalty.
+    batch_size : int
+    n_threads : int
+        At most so many threads are used; the result is the same bits whatever their number.
+    """
+
+    def __init__(self, network, inputs, targets, sample_weight, *, alpha, batch_size, n_threads):
+        dtype = network.parameters.dtype
+        n_samples = targets.shape[0]
+        self._network = network
+        self._inputs = inputs
+        self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))
+        weights = np.ones(n_samples, dtype) if sample_weight is None else np.ascontiguousarray(sample_weight, dtype)
+        self._sample_weight = as_read_only(weights)
+        self._alpha = dtype.type(alpha)
+        self._batch_size = int(batch_size)
+        self._block_size = choose_block_size(network.units[0], batch_size)
+        n_threads = min(
+            useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size
+        )
+        self._workspace = allocate_workspace(network.units, self._block_size, n_threads, dtype)
+        self._layout = make_layout(network.units)
+        self._team = ThreadTeam(n_threads, in_caller=n_samples * network.n_multiplications < 50_000_000)
+        self.gradient = np.empty_like(network.parameters)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._team.__exit__(*exception)
+
+    def train(self, optimizer, order):
+        """One epoch of mini-batches in the given order of the samples.
+
+        Returns
+        -------
+        loss : float
+            Mean over the samples of the objective of their mini-batch, each before its update.
+
+        Raises
+        ------
+        ZeroWeightError
+            If the weights of a mini-batch sum to zero.
+        """
+        optimizer.write_settings(self._workspace.settings)
+        try:
+            return self._run(
+                order, optimizer.code, optimizer.moments, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2,
+                optimizer.t,
+            )  # fmt: skip
+        finally:
+            optimizer.count_steps(int(self._workspace.control[barrier.STEPS_DONE]))
+
+    def loss_and_gradient(self):
+        """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
+        order = np.arange(self._targets.shape[0])
+        moments = np.empty((0, self.gradient.shape[0]), self.gradient.dtype)
+        return self._run(order, NO_UPDATE, moments, 0.0, 0.0, 0.0, 0)
+
+    def _run(self, order, solver, moments, learning_rate, beta_1, beta_2, step):
+        network, workspace = self._network, self._workspace
+        arguments = (
+            self._inputs, self._targets, self._sample_weight, as_read_only(order), self._batch_size, self._block_size,
+            network.parameters, self.gradient, moments, self._layout,
+            HIDDEN_ACTIVATIONS[network.activation], OUTPUT_ACTIVATIONS[network.out_activation],
+            float(np.finfo(network.parameters.dtype).eps), self._alpha, solver, float(learning_rate), float(beta_1),
+            float(beta_2), int(step), workspace,
+        )  # fmt: skip
+        workspace.total_loss[0] = 0
+        self._team.run(lambda t: train_epoch(*arguments, t, self._team.n_threads), workspace.control)
+        if workspace.control[barrier.ZERO_WEIGHT]:
+            raise ZeroWeightError(
+                "Weights sum to zero, can't be normalized: all samples of a mini-batch of "
+                f"{self._batch_size} have sample_weight 0. Drop such samples or set a larger batch_size."
+            )
+        return float(workspace.total_loss[0] / order.shape[0])

@@ -1,0 +1,61 @@
+"""One flat vector of parameters; weight matrices and bias vectors are views of it.
+
+The matrices of all layers come first, then the bias vectors: the order in which scikit-learn packs them for L-BFGS.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+
+def count_parameters(units):
+    """Number of weights and biases of a network with these layer sizes."""
+    return sum((n_inputs + 1) * n_outputs for n_inputs, n_outputs in pairwise(units))
+
+
+def split(parameters, units):
+    """Views of a flat vector as lists of weight matrices and bias vectors."""
+    coefs, intercepts, start = [], [], 0
+    for n_inputs, n_outputs in pairwise(units):
+        coefs.append(parameters[start : start + n_inputs * n_outputs].reshape(n_inputs, n_outputs))
+        start += n_inputs * n_outputs
+    for n_outputs in units[1:]:
+        intercepts.append(parameters[start : start + n_outputs])
+        start += n_outputs
+    return coefs, intercepts
+
+
+def join(coefs, intercepts, dtype):
+    """The flat vector behind matrices and vectors: itself where they are views of one, else a new one.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of array-like
+        As `split` returns them, or any others of the same shapes: unpickled ones, or ones that a user has set.
+    dtype : numpy dtype
+        Type of the vector.
+
+    Returns
+    -------
+    parameters : ndarray of shape (n_parameters,)
+        Writing into it changes `coefs` and `intercepts` only where they are views of it.
+    """
+    arrays = [*coefs, *intercepts]
+    base = getattr(arrays[0], "base", None)
+    if isinstance(base, np.ndarray) and base.dtype == dtype and _tiles(base, arrays):
+        return base
+    return np.concatenate([np.asarray(array, dtype=dtype).ravel() for array in arrays])
+
+
+def _tiles(base, arrays):
+    """Whether the arrays are views that cover a flat vector one behind the other."""
+    if base.ndim != 1 or not base.flags.c_contiguous:
+        return False
+    address = base.__array_interface__["data"][0]
+    for array in arrays:
+        if array.base is not base or not array.flags.c_contiguous or array.dtype != base.dtype:
+            return False
+        if array.__array_interface__["data"][0] != address:
+            return False
+        address += array.nbytes
+    return address == base.__array_interface__["data"][0] + base.nbytes

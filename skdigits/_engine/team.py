@@ -1,0 +1,70 @@
+"""Runs one kernel in several Python threads, and ends all of them when one fails or the user interrupts."""
+
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+from skdigits._kernels.barrier import ABORT, STOP_REQUESTED
+
+# Below this many multiplications a call is over before a second thread has started.
+WORTH_A_THREAD = 1_000_000
+
+
+def useful_threads(n_threads, n_multiplications):
+    """How many of the allowed threads a piece of work is worth."""
+    return max(1, min(n_threads, n_multiplications // WORTH_A_THREAD))
+
+
+class ThreadTeam:
+    """Threads that live as long as a ``with`` block; started when first used, so that a fork finds none waiting.
+
+    Parameters
+    ----------
+    n_threads : int
+        How many threads work at a time.
+    in_caller : bool
+        Whether a single thread's work is done in the calling thread. Short work is; long work is not, because a
+        Ctrl-C is only noticed in the main thread between two calls of compiled code.
+    """
+
+    def __init__(self, n_threads, *, in_caller):
+        self.n_threads = n_threads
+        self._in_caller = in_caller and n_threads == 1
+        self._pool = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def run(self, function, control):
+        """Call function(t) for each t below `n_threads`, all at the same time.
+
+        Parameters
+        ----------
+        function : callable
+            Takes the number of its thread.
+        control : int64 array of shape (CONTROL_SIZE,)
+            Shared by the threads and cleared here. When one of them fails the others leave at their next barrier; on
+            KeyboardInterrupt all finish their mini-batch, and then it is raised.
+        """
+        control[:] = 0
+        if self._in_caller:
+            function(0)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="skdigits")
+        futures = []
+        try:
+            for t in range(self.n_threads):
+                futures.append(self._pool.submit(function, t))
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            # A thread that was never started would be waited for at the first barrier.
+            control[STOP_REQUESTED if len(futures) == self.n_threads else ABORT] = 1
+            wait(futures)
+            raise
+        if any(future.done() and future.exception() for future in futures):
+            control[ABORT] = 1
+        for future in futures:
+            future.result()

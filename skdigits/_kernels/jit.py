@@ -1,0 +1,69 @@
+"""The one decorator of all kernels, and the only place that configures Numba."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+
+# Sums may be regrouped (vector lanes) and a product may be fused into a sum. Neither "nnan" nor "ninf" is among the
+# flags: a fit that diverges must show NaN, and the checks for it must not be optimised away.
+FAST_MATH_FLAGS = {"contract", "reassoc", "nsz"}
+
+_CACHE_SWITCH = "SKDIGITS_KERNEL_CACHE"
+
+
+def _folder_digest(folder):
+    """Digest of every source file of a folder.
+
+    Numba's disk cache watches only the file in which a kernel stands. A kernel that calls into another file would be
+    served from the cache with the old helper compiled in, so the name under which kernels are cached changes with any
+    file of the folder.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        try:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        except OSError:  # unreadable sources (a frozen application): nothing to go stale either
+            continue
+    return digest.hexdigest()[:12]
+
+
+_CACHE_SALT = _folder_digest(Path(__file__).parent)
+
+
+def kernel(function):
+    """Compile a function with Numba on its first call.
+
+    Kernels take arrays and scalars, write into arrays that they are given, and release the GIL. They are compiled
+    lazily and kept in Numba's disk cache; where no cache folder is writable, or where the environment variable
+    ``SKDIGITS_KERNEL_CACHE`` is ``0``, they are compiled anew in each process.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function in the subset of Python that Numba compiles.
+
+    Returns
+    -------
+    dispatcher : callable
+        The compiled function; the plain function itself under ``NUMBA_DISABLE_JIT=1``.
+    """
+    options = {
+        "nogil": True,
+        "fastmath": FAST_MATH_FLAGS,
+        "error_model": "numpy",
+        # Without Numba's runtime a kernel cannot allocate (it does not compile), carries no reference counts, and is
+        # compiled in half the time.
+        "_nrt": False,
+        "no_cfunc_wrapper": True,
+    }
+    if numba.config.DISABLE_JIT or os.environ.get(_CACHE_SWITCH) == "0":
+        return numba.njit(**options)(function)
+    plain_name = function.__qualname__
+    function.__qualname__ = f"{plain_name}_{_CACHE_SALT}"
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # Numba's way to say that no cache folder is writable
+        function.__qualname__ = plain_name
+        return numba.njit(**options)(function)

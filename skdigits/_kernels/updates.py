@@ -1,0 +1,47 @@
+"""One step of an optimizer on one row of parameters.
+
+H parameters. `parameters`, `gradient` and the moments have shape (H,). `settings` holds the numbers of a step in the
+type of the parameters, so that arithmetic in single precision stays in single precision.
+"""
+
+import numpy as np
+
+from skdigits._kernels.jit import kernel
+
+# Places in the settings array. SGD reads the first three, Adam the rate and the last five.
+RATE, MOMENTUM, NESTEROV, BETA_1, COMPLEMENT_1, BETA_2, COMPLEMENT_2, EPSILON = range(8)
+N_SETTINGS = 8
+
+NO_UPDATE, SGD, ADAM = range(3)
+
+
+@kernel
+def sgd_update(parameters, gradient, velocity, settings):
+    """Momentum, of Nesterov's kind where settings[NESTEROV] is not 0."""
+    rate, momentum, nesterov = settings[RATE], settings[MOMENTUM], settings[NESTEROV] != 0
+    for h in range(parameters.shape[0]):
+        update = momentum * velocity[h] - rate * gradient[h]
+        velocity[h] = update
+        if nesterov:
+            update = momentum * update - rate * gradient[h]
+        parameters[h] += update
+
+
+@kernel
+def adam_update(parameters, gradient, first_moment, second_moment, settings):
+    """Kingma and Ba (2014), algorithm 1; settings[RATE] carries the bias corrections."""
+    rate, epsilon = settings[RATE], settings[EPSILON]
+    beta_1, complement_1 = settings[BETA_1], settings[COMPLEMENT_1]
+    beta_2, complement_2 = settings[BETA_2], settings[COMPLEMENT_2]
+    for h in range(parameters.shape[0]):
+        first = beta_1 * first_moment[h] + complement_1 * gradient[h]
+        second = beta_2 * second_moment[h] + complement_2 * (gradient[h] * gradient[h])
+        first_moment[h] = first
+        second_moment[h] = second
+        parameters[h] -= rate * first / (np.sqrt(second) + epsilon)
+
+
+@kernel
+def adam_rate(learning_rate, beta_1, beta_2, step):
+    """Learning rate of a step (from 1 on) with the corrections for moments that start at zero."""
+    return learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)

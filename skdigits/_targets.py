@@ -1,0 +1,84 @@
+"""Targets: their checks, their encoding as rows of zeros and ones, and the split for early stopping."""
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import type_of_target, unique_labels
+
+
+def fit_binarizer(y, classes=None):
+    """Learn the classes of y, or take the given ones where y is not a multi-label indicator.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+    classes : array-like of shape (n_classes,) or None
+
+    Returns
+    -------
+    binarizer : LabelBinarizer
+    """
+    if classes is None or type_of_target(y).startswith("multilabel"):
+        classes = y
+    return LabelBinarizer().fit(classes)
+
+
+def check_known_labels(y, known, *, warm_start):
+    """Raise ValueError where y has other classes than those learnt before.
+
+    Parameters
+    ----------
+    y : array-like
+    known : ndarray of shape (n_classes,)
+    warm_start : bool
+        Whether all known classes must be there.
+    """
+    classes = unique_labels(y)
+    if warm_start:
+        if set(classes) != set(known):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {known}, `y` has {classes}"
+            )
+    elif len(np.setdiff1d(classes, known, assume_unique=True)):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {classes}."
+        )
+
+
+def encode(binarizer, y):
+    """Rows of booleans, one column an output of the network: one for binary labels, else one a class."""
+    targets = binarizer.transform(y).astype(bool)
+    return targets.reshape(-1, 1) if targets.ndim == 1 else targets
+
+
+def decode(binarizer, probabilities):
+    """Labels for the outputs of the network."""
+    if probabilities.shape[1] == 1:
+        probabilities = probabilities.ravel()
+    return binarizer.inverse_transform(probabilities)
+
+
+def validation_split(X, targets, sample_weight, *, validation_fraction, random_state):
+    """Set samples aside for early stopping, drawn as scikit-learn draws them.
+
+    The split is stratified for a single output, that is for binary labels.
+
+    Returns
+    -------
+    train, validation : tuple of (X, targets, sample_weight)
+        The weights are None where none are given.
+    """
+    arrays = [X, targets] if sample_weight is None else [X, targets, sample_weight]
+    parts = train_test_split(
+        *arrays,
+        random_state=random_state,
+        test_size=validation_fraction,
+        stratify=targets if targets.shape[1] == 1 else None,
+    )
+    train, validation = parts[::2], parts[1::2]
+    if validation[0].shape[0] < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+        )
+    return (*train, None)[:3], (*validation, None)[:3]

@@ -1,0 +1,649 @@
+"""MLPDigitClassifier: scikit-learn's MLPClassifier over compiled kernels."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import log_expit, log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch, check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skdigits import _targets
+from skdigits._callbacks import EstimatorHooks
+from skdigits._engine import lbfgs, parameters, trainer
+from skdigits._engine.initializers import draw_parameters
+from skdigits._engine.inputs import prepare_inputs
+from skdigits._engine.network import EpochRunner, Network
+from skdigits._engine.optimizers import OPTIMIZERS
+from skdigits._engine.record import TrainingRecord
+from skdigits._threads import allowed_threads
+
+_INPUT_DTYPES = {"float32": np.float32, "float64": np.float64, "auto": (np.float64, np.float32)}
+
+# Learned attributes that mirror the record of mini-batch training.
+_RECORD_ATTRIBUTES = {
+    "n_iter": "n_iter_",
+    "n_samples_seen": "t_",
+    "loss": "loss_",
+    "loss_curve": "loss_curve_",
+    "best_loss": "best_loss_",
+    "validation_scores": "validation_scores_",
+    "best_validation_score": "best_validation_score_",
+    "no_improvement_count": "_no_improvement_count",
+}
+
+
+class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    r"""Multi-layer perceptron for handwritten digits, trained on ordinary CPUs.
+
+    A drop-in for :class:`sklearn.neural_network.MLPClassifier`: for the same parameters and the same `random_state`
+    it draws the same first weights, forms the same mini-batches and makes the same updates. The work is done by
+    compiled kernels that leave out the zeros of the input and of hidden layers, in single precision by default.
+
+    It minimises, over the weights :math:`W` and biases of all layers, the mean cross-entropy of each mini-batch
+
+    .. math::
+
+        \frac{1}{\sum_i w_i} \Big( \sum_i w_i \, \ell(y_i, f(x_i)) + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 \Big)
+
+    with sample weights :math:`w_i`, and softmax outputs for more than two classes or logistic outputs for binary and
+    multi-label targets.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
+        Units of each hidden layer, each at least 1.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Activation of the hidden layers: x, 1 / (1 + exp(-x)), tanh(x), or max(0, x).
+
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        'adam' and 'sgd' work on mini-batches, 'lbfgs' on all samples at once. 'lbfgs' often does better on a few
+        hundred samples.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty, at least 0. It is divided by the number of samples (the sum of their weights) of
+        a mini-batch.
+
+    batch_size : int or 'auto', default='auto'
+        Samples of a mini-batch; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Used by 'sgd' alone. 'constant' is `learning_rate_init`. 'invscaling' is
+        ``learning_rate_init / (t + 1) ** power_t`` after t samples. 'adaptive' divides the rate by 5 each time that
+        more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
+
+    learning_rate_init : float, default=0.001
+        First learning rate of 'sgd' and 'adam', above 0.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling', at least 0.
+
+    max_iter : int, default=200
+        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+
+    shuffle : bool, default=True
+        Whether to shuffle the samples before each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws the first weights, the split for early stopping, and the order of the samples. Pass an int for results
+        that can be repeated.
+
+    tol : float, default=1e-4
+        Least improvement of the loss or validation score that counts as progress; for 'lbfgs' the largest entry of
+        the gradient at which to stop.
+
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the call before. The optimizer starts anew.
+
+    momentum : float, default=0.9
+        Momentum of 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether the momentum is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to set samples aside, stop when accuracy on them no longer improves, and keep the best weights. The
+        split is stratified for binary labels, as in scikit-learn.
+
+    validation_fraction : float, default=0.1
+        Share of the samples to set aside with `early_stopping`, in [0, 1).
+
+    beta_1 : float, default=0.9
+        Decay rate of Adam's first moment, in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay rate of Adam's second moment, in [0, 1).
+
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment, above 0.
+
+    n_iter_no_change : int or inf, default=10
+        Training stops when more than this many epochs in a row brought no progress.
+
+    max_fun : int, default=15000
+        Most evaluations of the objective by 'lbfgs'.
+
+    dtype : {'float32', 'float64', 'auto'}, default='float32'
+        Type in which the network computes and keeps its weights; X is converted to it. 'auto' is that of X, with
+        'float64' for anything that is not 'float32', as scikit-learn does.
+
+    n_jobs : int or None, default=None
+        Threads of one `fit` or `predict`. None: all that this process may use, which ``NUMBA_NUM_THREADS``,
+        ``OMP_NUM_THREADS`` and joblib's workers limit. Negative: ``n_cores + 1 + n_jobs``. The result is the same to
+        the last bit for any number; small work is done in one thread.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted; for multi-label targets the column numbers.
+
+    coefs_ : list of ndarray of shape (n_inputs, n_outputs)
+        Weights of each layer.
+
+    intercepts_ : list of ndarray of shape (n_outputs,)
+        Biases of each layer.
+
+    loss_ : float
+        Loss of the last epoch, the mean over its mini-batches, each before its update.
+
+    best_loss_ : float or None
+        Least loss so far; None with `early_stopping`. Not set by 'lbfgs'.
+
+    loss_curve_ : list of float
+        Loss of each epoch. Not set by 'lbfgs'.
+
+    validation_scores_ : list of float or None
+        Accuracy after each epoch on the samples set aside; None without `early_stopping`. Not set by 'lbfgs'.
+
+    best_validation_score_ : float or None
+        Largest of them. Not set by 'lbfgs'.
+
+    n_iter_ : int
+        Epochs or iterations of the last call.
+
+    t_ : int
+        Samples seen in training.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    n_outputs_ : int
+        Outputs of the network.
+
+    out_activation_ : {'softmax', 'logistic'}
+        Activation of the outputs.
+
+    n_features_in_ : int
+        Features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names. Set only where X has names that are all strings.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : The estimator that this one stands in for.
+
+    Notes
+    -----
+    Ctrl-C during `fit` ends it after the present mini-batch, warns, and keeps what was learnt. Callbacks of
+    :mod:`sklearn.callback` (``set_callbacks``) are called after each epoch, and after each iteration of 'lbfgs'.
+
+    References
+    ----------
+    Glorot, X., and Bengio, Y. (2010). Understanding the difficulty of training deep feedforward neural networks.
+    AISTATS.
+
+    Kingma, D., and Ba, J. (2014). Adam: a method for stochastic optimization. arXiv:1412.6980.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from skdigits import MLPDigitClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+    >>> model = make_pipeline(MinMaxScaler(), MLPDigitClassifier(max_iter=300, random_state=0))
+    >>> model.fit(X_train, y_train).predict(X_test[:5])
+    array([5, 8, 1, 1, 9])
+    >>> model.score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions(set(_INPUT_DTYPES))],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples of any real type, finite. Never written to.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or a multi-label indicator of zeros and ones.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the objective; None is 1 for each.
+
+        Returns
+        -------
+        self : MLPDigitClassifier
+
+        Raises
+        ------
+        ValueError
+            If the input is not as described, or if training diverged.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` was reached before training stopped making progress.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch on the given samples, going on from what was learnt before.
+
+        The optimizer keeps its state and the settings of the first call. Only for solvers 'sgd' and 'adam'.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Targets.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples.
+        classes : array-like of shape (n_classes,) or None, default=None
+            All classes that any call will bring; needed in the first call.
+
+        Returns
+        -------
+        self : MLPDigitClassifier
+
+        Raises
+        ------
+        ValueError
+            If the input is not as described, if `early_stopping` is set, or if training diverged.
+        """
+        if _check_partial_fit_first_call(self, classes):
+            self._label_binarizer = _targets.fit_binarizer(y, classes)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or a multi-label indicator.
+        """
+        return _targets.decode(self._fitted()._label_binarizer, self._outputs(X))
+
+    def predict_proba(self, X):
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. Rows sum to one except for multi-label targets.
+        """
+        probabilities = self._fitted()._outputs(X)
+        if self.n_outputs_ == 1:
+            return np.hstack([1 - probabilities, probabilities])
+        return probabilities
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of the probability of each class.
+
+        Computed from the logits, so that it is finite where a probability is too small for its type.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        logits = self._fitted()._outputs(X, logits=True)
+        if self.out_activation_ == "softmax":
+            return log_softmax(logits, axis=1)
+        if self.n_outputs_ == 1:
+            return log_expit(np.hstack([-logits, logits]))
+        return log_expit(logits)
+
+    def decision_function(self, X):
+        """Compute the logits: what enters the output activation.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For binary labels the log-odds of ``classes_[1]``.
+        """
+        logits = self._fitted()._outputs(X, logits=True)
+        return logits.ravel() if self.n_outputs_ == 1 else logits
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _check_solver(self):
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for the stochastic solvers 'sgd' and 'adam'. lbfgs is not stochastic."
+            )
+        return True
+
+    def _fitted(self):
+        check_is_fitted(self)
+        return self
+
+    def _outputs(self, X, *, logits=False):
+        network = self._network()
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=network.parameters.dtype, order="C", reset=False
+        )
+        inputs = prepare_inputs(X, network.parameters.dtype)
+        return network.forward(inputs, X.shape[0], allowed_threads(self.n_jobs), logits=logits)
+
+    def _network(self):
+        """The network of the learned attributes, which a user may have replaced."""
+        units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
+        dtype = np.result_type(*self.coefs_)
+        return Network(
+            units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
+        )
+
+    def _fit(self, X, y, sample_weight, *, incremental):
+        hidden_layer_sizes = [int(n) for n in np.atleast_1d(self.hidden_layer_sizes)]
+        if min(hidden_layer_sizes, default=1) <= 0:
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden_layer_sizes}.")
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": metadata}
+        context = self._init_callback_context(
+            "partial_fit" if incremental else "fit", max_subtasks=1 if incremental else self.max_iter
+        ).call_on_fit_task_begin(estimator=self, **data)
+
+        X, targets = self._validate_input(X, y, incremental, reset=first_pass)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        random_state = check_random_state(self.random_state)
+        if first_pass:
+            self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, X.dtype)
+        network = self._trainable_network(X.dtype)
+        hooks = EstimatorHooks(self, context, data, self._snapshot)
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(network, X, targets, sample_weight, hooks)
+        else:
+            self._fit_stochastic(network, X, targets, sample_weight, hooks, random_state, incremental)
+        if not np.isfinite(network.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to "
+                "be preprocessed: scale it, with MinMaxScaler for example, or lower "
+                f"learning_rate_init={self.learning_rate_init}."
+            )
+        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **data)
+        return self
+
+    def _validate_input(self, X, y, incremental, reset):
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", multi_output=True, dtype=self._input_dtype(reset), order="C", reset=reset
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = _targets.fit_binarizer(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
+        return X, _targets.encode(self._label_binarizer, y)
+
+    def _input_dtype(self, reset):
+        if self.dtype == "auto" and not reset:
+            return np.result_type(*self.coefs_)
+        return _INPUT_DTYPES[self.dtype]
+
+    def _initialize(self, units, random_state, dtype):
+        """Set the learned attributes of a network that has learnt nothing."""
+        self.n_layers_ = len(units)
+        self.n_outputs_ = units[-1]
+        is_multiclass = self._label_binarizer.y_type_ == "multiclass"
+        self.out_activation_ = "softmax" if is_multiclass else "logistic"
+        flat = draw_parameters(units, self.activation, random_state, dtype)
+        self.coefs_, self.intercepts_ = parameters.split(flat, units)
+        self.n_iter_ = 0
+        self.t_ = 0
+        if self.solver != "lbfgs":
+            self._store_record(TrainingRecord.start(early_stopping=self.early_stopping))
+
+    def _trainable_network(self, dtype):
+        """The network of the learned attributes, which become views of its parameters."""
+        network = self._network()
+        if network.parameters.dtype != dtype or not network.parameters.flags.writeable:
+            writable = network.parameters.astype(dtype)
+            network = Network(network.units, network.activation, network.out_activation, writable)
+        self.coefs_, self.intercepts_ = network.coefs, network.intercepts
+        return network
+
+    def _fit_stochastic(self, network, X, targets, sample_weight, hooks, random_state, incremental):
+        threads = allowed_threads(self.n_jobs)
+        optimizer = self._optimizer_for(network, incremental)
+        record = self._record()
+        if self.early_stopping:
+            (X, targets, sample_weight), (X_val, targets_val, weight_val) = _targets.validation_split(
+                X, targets, sample_weight, validation_fraction=self.validation_fraction, random_state=random_state
+            )
+            inputs_val = prepare_inputs(X_val, X.dtype)
+            hooks.watch(lambda: network.forward(inputs_val, X_val.shape[0], threads), targets_val, weight_val)
+        n_samples = X.shape[0]
+        runner = EpochRunner(
+            network, prepare_inputs(X, X.dtype), targets, sample_weight, alpha=self.alpha,
+            batch_size=self._clipped_batch_size(n_samples), n_threads=threads,
+        )  # fmt: skip
+        try:
+            with runner:
+                outcome = trainer.train(
+                    runner, network, optimizer, record, hooks, random_state=random_state, n_samples=n_samples,
+                    shuffle=self.shuffle, max_epochs=1 if incremental else self.max_iter, tol=self.tol,
+                    n_iter_no_change=self.n_iter_no_change, early_stopping=self.early_stopping,
+                )  # fmt: skip
+        finally:
+            self._store_record(record)
+            self._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
+        if outcome == "interrupted":
+            warnings.warn("Training interrupted by user.")
+        elif outcome == "exhausted" and not incremental:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+            )
+
+    def _fit_lbfgs(self, network, X, targets, sample_weight, hooks):
+        def iteration_ends(n_iterations, loss):
+            self.n_iter_, self.loss_ = n_iterations, loss
+            stop = hooks.epoch_ends()
+            if n_iterations < self.max_iter:
+                hooks.epoch_begins()
+            return stop
+
+        self.n_iter_ = 0
+        hooks.epoch_begins()
+        with EpochRunner(
+            network, prepare_inputs(X, X.dtype), targets, sample_weight, alpha=self.alpha, batch_size=X.shape[0],
+            n_threads=allowed_threads(self.n_jobs),
+        ) as runner:  # fmt: skip
+            result = lbfgs.minimize(
+                runner, network, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
+                iteration_ends=iteration_ends,
+            )  # fmt: skip
+        if result is None:
+            warnings.warn("Training interrupted by user.")
+            return
+        self.loss_ = float(result.fun)
+        if result.status != lbfgs.STOPPED_BY_CALLBACK:
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+
+    def _clipped_batch_size(self, n_samples):
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+        return min(int(self.batch_size), n_samples)
+
+    def _optimizer_for(self, network, incremental):
+        """A new optimizer, or with `incremental` the one of the call before."""
+        dtype = network.parameters.dtype
+        if incremental and hasattr(self, "_optimizer"):
+            state = dict(self._optimizer)
+            optimizer = OPTIMIZERS[state.pop("name")]
+            return optimizer(**{**state, "moments": np.array(state["moments"], dtype)})
+        optimizer = OPTIMIZERS[self.solver]
+        moments = np.zeros((optimizer.n_moments, network.parameters.shape[0]), dtype)
+        if self.solver == "sgd":
+            return optimizer(
+                self.learning_rate_init, self.learning_rate, self.momentum, self.nesterovs_momentum, self.power_t,
+                moments,
+            )  # fmt: skip
+        return optimizer(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, moments)
+
+    def _record(self):
+        """The record behind the learned attributes."""
+        known = {name: getattr(self, attribute) for name, attribute in _RECORD_ATTRIBUTES.items() if hasattr(self, attribute)}
+        return TrainingRecord(**known)
+
+    def _store_record(self, record):
+        for name, attribute in _RECORD_ATTRIBUTES.items():
+            value = getattr(record, name)
+            if name != "loss" or value is not None:
+                setattr(self, attribute, value)
+
+    def _snapshot(self):
+        """Learned attributes that make a shallow copy of the estimator ready to predict as it would now."""
+        return {
+            "coefs_": [coef.copy() for coef in self.coefs_],
+            "intercepts_": [intercept.copy() for intercept in self.intercepts_],
+        }

@@ -1,0 +1,9 @@
+"""Errors of the package that have no better name in Python, NumPy or scikit-learn."""
+
+
+class DataFileError(ValueError):
+    """A file of images or labels is not what it should be: corrupt, truncated, or of another kind."""
+
+
+class DownloadError(OSError):
+    """No mirror gave a data set, or the machine is offline."""
