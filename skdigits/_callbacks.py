@@ -33,8 +33,9 @@ class EstimatorHooks(TrainingHooks):
         self._epoch_context = self._context.subcontext(task_name="epoch")
         self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
-    def epoch_ends(self):
-        """Close the task; True where a callback asks to stop."""
+    def epoch_ends(self, record):
+        """Publish the record on the estimator and close the task; True where a callback asks to stop."""
+        record.publish(self._estimator)
         return self._epoch_context.call_on_fit_task_end(
             estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
         )

@@ -41,9 +41,7 @@ def check_known_labels(y, known, *, warm_start):
                 f"Previously got {known}, `y` has {classes}"
             )
     elif len(np.setdiff1d(classes, known, assume_unique=True)):
-        raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {classes}."
-        )
+        raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {classes}.")
 
 
 def encode(binarizer, y):
@@ -78,7 +76,5 @@ def validation_split(X, targets, sample_weight, *, validation_fraction, random_s
     )
     train, validation = parts[::2], parts[1::2]
     if validation[0].shape[0] < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-        )
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     return (*train, None)[:3], (*validation, None)[:3]

@@ -4,7 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -22,22 +22,10 @@ from skdigits._engine.initializers import draw_parameters
 from skdigits._engine.inputs import prepare_inputs
 from skdigits._engine.network import EpochRunner, Network
 from skdigits._engine.optimizers import OPTIMIZERS
-from skdigits._engine.record import TrainingRecord
+from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._threads import allowed_threads
 
 _INPUT_DTYPES = {"float32": np.float32, "float64": np.float64, "auto": (np.float64, np.float32)}
-
-# Learned attributes that mirror the record of mini-batch training.
-_RECORD_ATTRIBUTES = {
-    "n_iter": "n_iter_",
-    "n_samples_seen": "t_",
-    "loss": "loss_",
-    "loss_curve": "loss_curve_",
-    "best_loss": "best_loss_",
-    "validation_scores": "validation_scores_",
-    "best_validation_score": "best_validation_score_",
-    "no_improvement_count": "_no_improvement_count",
-}
 
 
 class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -405,7 +393,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def predict_log_proba(self, X):
         """Predict the logarithm of the probability of each class.
 
-        Computed from the logits, so that it is finite where a probability is too small for its type.
+        Finite also where a probability is too small for its type and `predict_proba` gives 0: from the logits there.
 
         Parameters
         ----------
@@ -418,11 +406,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         logits = self._fitted()._outputs(X, logits=True)
-        if self.out_activation_ == "softmax":
-            return log_softmax(logits, axis=1)
         if self.n_outputs_ == 1:
-            return log_expit(np.hstack([-logits, logits]))
-        return log_expit(logits)
+            logits = np.hstack([-logits, logits])
+        if self.out_activation_ == "softmax":
+            probabilities, logarithms = softmax(logits, axis=1), log_softmax(logits, axis=1)
+        else:
+            probabilities, logarithms = expit(logits), log_expit(logits)
+        # Elsewhere it is log(predict_proba(X)) to the bit, saturated probabilities of exactly 1 included.
+        return np.log(probabilities, out=logarithms, where=probabilities > 0)
 
     def decision_function(self, X):
         """Compute the logits: what enters the output activation.
@@ -459,9 +450,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _outputs(self, X, *, logits=False):
         network = self._network()
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=network.parameters.dtype, order="C", reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=network.parameters.dtype, order="C", reset=False)
         inputs = prepare_inputs(X, network.parameters.dtype)
         return network.forward(inputs, X.shape[0], allowed_threads(self.n_jobs), logits=logits)
 
@@ -537,7 +526,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = 0
         self.t_ = 0
         if self.solver != "lbfgs":
-            self._store_record(TrainingRecord.start(early_stopping=self.early_stopping))
+            TrainingRecord.start(early_stopping=self.early_stopping).publish(self)
 
     def _trainable_network(self, dtype):
         """The network of the learned attributes, which become views of its parameters."""
@@ -551,7 +540,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _fit_stochastic(self, network, X, targets, sample_weight, hooks, random_state, incremental):
         threads = allowed_threads(self.n_jobs)
         optimizer = self._optimizer_for(network, incremental)
-        record = self._record()
+        record = TrainingRecord.of(self)
         if self.early_stopping:
             (X, targets, sample_weight), (X_val, targets_val, weight_val) = _targets.validation_split(
                 X, targets, sample_weight, validation_fraction=self.validation_fraction, random_state=random_state
@@ -571,7 +560,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     n_iter_no_change=self.n_iter_no_change, early_stopping=self.early_stopping,
                 )  # fmt: skip
         finally:
-            self._store_record(record)
+            record.publish(self)
             self._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
         if outcome == "interrupted":
             warnings.warn("Training interrupted by user.")
@@ -583,9 +572,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _fit_lbfgs(self, network, X, targets, sample_weight, hooks):
+        record = FullBatchRecord()
+
         def iteration_ends(n_iterations, loss):
-            self.n_iter_, self.loss_ = n_iterations, loss
-            stop = hooks.epoch_ends()
+            record.n_iter, record.loss = n_iterations, loss
+            stop = hooks.epoch_ends(record)
             if n_iterations < self.max_iter:
                 hooks.epoch_begins()
             return stop
@@ -629,17 +620,6 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 moments,
             )  # fmt: skip
         return optimizer(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, moments)
-
-    def _record(self):
-        """The record behind the learned attributes."""
-        known = {name: getattr(self, attribute) for name, attribute in _RECORD_ATTRIBUTES.items() if hasattr(self, attribute)}
-        return TrainingRecord(**known)
-
-    def _store_record(self, record):
-        for name, attribute in _RECORD_ATTRIBUTES.items():
-            value = getattr(record, name)
-            if name != "loss" or value is not None:
-                setattr(self, attribute, value)
 
     def _snapshot(self):
         """Learned attributes that make a shallow copy of the estimator ready to predict as it would now."""

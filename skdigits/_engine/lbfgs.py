@@ -32,7 +32,7 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_ends):
     def objective(parameters):
         network.parameters[:] = parameters
         loss = runner.loss_and_gradient()
-        return loss, runner.gradient.astype(np.float64)
+        return loss, runner.gradient.copy()
 
     n_iterations = 0
     accepted = network.parameters.astype(np.float64)

@@ -111,21 +111,22 @@ class EpochRunner:
     def __init__(self, network, inputs, targets, sample_weight, *, alpha, batch_size, n_threads):
         dtype = network.parameters.dtype
         n_samples = targets.shape[0]
+        # A gradient over all samples is summed in double precision: a weight of two is then a sample given twice to
+        # the last bit, and the line search of L-BFGS is not led astray by rounding. Mini-batches are noisier by far.
+        sum_dtype = np.dtype(np.float64) if batch_size >= n_samples else dtype
         self._network = network
         self._inputs = inputs
         self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))
-        weights = np.ones(n_samples, dtype) if sample_weight is None else np.ascontiguousarray(sample_weight, dtype)
-        self._sample_weight = as_read_only(weights)
+        weights = np.ones(n_samples) if sample_weight is None else sample_weight
+        self._sample_weight = as_read_only(np.ascontiguousarray(weights, sum_dtype))
         self._alpha = dtype.type(alpha)
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size)
-        n_threads = min(
-            useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size
-        )
-        self._workspace = allocate_workspace(network.units, self._block_size, n_threads, dtype)
+        n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
+        self._workspace = allocate_workspace(network.units, self._block_size, n_threads, dtype, sum_dtype)
         self._layout = make_layout(network.units)
         self._team = ThreadTeam(n_threads, in_caller=n_samples * network.n_multiplications < 50_000_000)
-        self.gradient = np.empty_like(network.parameters)
+        self.gradient = np.empty(network.parameters.shape, sum_dtype)
 
     def __enter__(self):
         return self
@@ -158,7 +159,7 @@ class EpochRunner:
     def loss_and_gradient(self):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
         order = np.arange(self._targets.shape[0])
-        moments = np.empty((0, self.gradient.shape[0]), self.gradient.dtype)
+        moments = np.empty((0, self.gradient.shape[0]), self._network.parameters.dtype)
         return self._run(order, NO_UPDATE, moments, 0.0, 0.0, 0.0, 0)
 
     def _run(self, order, solver, moments, learning_rate, beta_1, beta_2, step):

@@ -1,8 +1,20 @@
-"""What training has achieved so far, and whether it still makes progress."""
+"""What training has achieved so far, whether it still makes progress, and how scikit-learn names it."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+
+# Fields, and the attributes of a fitted estimator under which scikit-learn's users find them.
+_ATTRIBUTES = {
+    "n_iter": "n_iter_",
+    "n_samples_seen": "t_",
+    "loss": "loss_",
+    "loss_curve": "loss_curve_",
+    "best_loss": "best_loss_",
+    "validation_scores": "validation_scores_",
+    "best_validation_score": "best_validation_score_",
+    "no_improvement_count": "_no_improvement_count",
+}
 
 
 @dataclass
@@ -41,6 +53,20 @@ class TrainingRecord:
             return cls(best_loss=None, validation_scores=[], best_validation_score=-np.inf)
         return cls()
 
+    @classmethod
+    def of(cls, estimator):
+        """The record that was published on an estimator, to be continued."""
+        known = {
+            name: vars(estimator)[attribute] for name, attribute in _ATTRIBUTES.items() if attribute in vars(estimator)
+        }
+        return cls(**known)
+
+    def publish(self, estimator):
+        """Set the learned attributes of an estimator."""
+        for name, attribute in _ATTRIBUTES.items():
+            if name != "loss" or self.loss is not None:
+                setattr(estimator, attribute, getattr(self, name))
+
     def add_loss(self, loss, n_samples):
         """Take note of an epoch's loss."""
         self.n_iter += 1
@@ -61,3 +87,21 @@ class TrainingRecord:
         if is_best:
             self.best_validation_score = score
         return is_best
+
+
+@dataclass
+class FullBatchRecord:
+    """The little that is known of L-BFGS between its iterations.
+
+    Parameters
+    ----------
+    n_iter : int
+    loss : float or None
+    """
+
+    n_iter: int = 0
+    loss: float | None = None
+
+    def publish(self, estimator):
+        """Set the learned attributes of an estimator."""
+        estimator.n_iter_, estimator.loss_ = self.n_iter, self.loss

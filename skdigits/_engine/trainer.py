@@ -16,8 +16,8 @@ class TrainingHooks:
         """Score on held-out data after each epoch, higher is better; only asked for with early stopping."""
         raise NotImplementedError
 
-    def epoch_ends(self):
-        """Called after each epoch; return True to stop."""
+    def epoch_ends(self, record):
+        """Called with the TrainingRecord after each epoch; return True to stop."""
         return False
 
     def log(self, line):
@@ -75,7 +75,7 @@ def train(runner, network, optimizer, record, hooks, *, random_state, n_samples,
             else:
                 record.judge_loss(tol)
             optimizer.end_epoch(record.n_samples_seen)
-            asked_to_stop = hooks.epoch_ends()
+            asked_to_stop = hooks.epoch_ends(record)
             if _has_settled(record, optimizer, hooks, tol, n_iter_no_change, early_stopping):
                 outcome = "converged"
                 break

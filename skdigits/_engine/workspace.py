@@ -37,17 +37,18 @@ def make_layout(units):
     return Layout(*map(as_read_only, arrays))
 
 
-def allocate_workspace(units, block_size, n_threads, dtype):
-    """Buffers for blocks of `block_size` samples."""
+def allocate_workspace(units, block_size, n_threads, dtype, sum_dtype):
+    """Buffers for blocks of `block_size` samples; `sum_dtype` is the type of sums over samples."""
     n_entries = max(*units, block_size)
     return Workspace(
         activations=np.zeros(block_size * sum(units[1:]), dtype),
         logit_gradients=np.zeros(block_size * sum(units[1:]), dtype),
         column_positions=np.empty((units[0], block_size), np.int32),
-        column_values=np.empty((units[0], block_size), dtype),
+        column_values=np.empty((units[0], block_size), sum_dtype),
         column_counts=np.zeros((n_threads, units[0]), np.int32),
         entry_indices=np.empty((n_threads, n_entries), np.int32),
         entry_values=np.empty((n_threads, n_entries), dtype),
+        weighted_values=np.empty((n_threads, block_size), sum_dtype),
         losses=np.empty(block_size, np.float64),
         penalties=np.zeros(sum(units[:-1]), np.float64),
         settings=np.zeros((n_threads, N_SETTINGS), dtype),

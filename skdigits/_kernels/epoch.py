@@ -8,6 +8,9 @@ Each block has two phases with a barrier behind each. First every thread takes s
 and the gradient by the logits of each layer. Then every thread takes some of the *rows of the weights*: their gradient
 is a sum over the samples of the block, and at the end of the mini-batch the optimizer is applied to the row at once.
 No sum is ever split between threads, so that the results are the same bits for any number of them.
+
+The arrays of type S hold the sums over samples. S is the type of the parameters, or double precision where a batch
+holds all samples.
 """
 
 from typing import NamedTuple
@@ -46,10 +49,11 @@ class Workspace(NamedTuple):
     activations: np.ndarray  # flat; (B, units[l]) for l = 1 ... L, one behind the other
     logit_gradients: np.ndarray  # flat, of the same layout
     column_positions: np.ndarray  # (K, B): which samples of the block light feature k
-    column_values: np.ndarray  # (K, B)
+    column_values: np.ndarray  # (K, B) of type S: with what value, times the weight of the sample
     column_counts: np.ndarray  # (T, K): how many of the samples of thread t light feature k
     entry_indices: np.ndarray  # (T, longest list of entries)
     entry_values: np.ndarray  # (T, longest list of entries)
+    weighted_values: np.ndarray  # (T, B) of type S
     losses: np.ndarray  # (B,)
     penalties: np.ndarray  # (sum of units[:L],): squared norm of each row of the weights
     settings: np.ndarray  # (T, N_SETTINGS)
@@ -116,13 +120,14 @@ def backward_sample(position, parameters, layout, activation, workspace, block_s
 
 
 @kernel
-def push_entries(position, first_slot, count, workspace, t):
+def push_entries(position, first_slot, weight, count, workspace, t):
     """Append the entries of a sample to the lists of the features that it lights."""
     for j in range(count):
         feature = workspace.entry_indices[t, j]
         slot = first_slot + workspace.column_counts[t, feature]
         workspace.column_positions[feature, slot] = position
         workspace.column_values[feature, slot] = workspace.entry_values[t, j]
+        workspace.column_values[feature, slot] *= weight
         workspace.column_counts[t, feature] += 1
 
 
@@ -153,8 +158,9 @@ def backpropagate_samples(
     first_slot = t * block.shape[0] // n_threads
     for position in range(first_slot, (t + 1) * block.shape[0] // n_threads):
         sample = block[position]
+        weight = sample_weight[sample]
         count = read_entries(inputs, sample, indices, values)
-        push_entries(position, first_slot, count, workspace, t)
+        push_entries(position, first_slot, weight, count, workspace, t)
         forward_sample(
             position, count, indices, values, parameters, layout, activation, output_activation,
             workspace.activations, block_size,
@@ -162,11 +168,10 @@ def backpropagate_samples(
         output_start = layer_row(position, n_layers, layout, block_size)
         probabilities = workspace.activations[output_start : output_start + n_outputs]
         gradient = workspace.logit_gradients[output_start : output_start + n_outputs]
-        weight = sample_weight[sample]
         workspace.losses[position] = weight * cross_entropy_forward(
             probabilities, targets[sample], smallest, output_activation == LOGISTIC
         )
-        cross_entropy_backward(probabilities, targets[sample], weight, gradient)
+        cross_entropy_backward(probabilities, targets[sample], gradient)
         backward_sample(position, parameters, layout, activation, workspace, block_size)
 
 
@@ -183,11 +188,11 @@ def update(solver, start, stop, parameters, gradient, moments, settings):
 
 @kernel
 def update_parameters(
-    n_block, is_first, is_last, weight_sum, alpha, solver, parameters, gradient, moments, layout, workspace,
-    block_size, t, n_threads,
+    block, sample_weight, is_first, is_last, weight_sum, alpha, solver, parameters, gradient, moments, layout,
+    workspace, block_size, t, n_threads,
 ):  # fmt: skip
     """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update."""
-    first_penalty = 0
+    n_block, first_penalty = block.shape[0], 0
     for layer in range(layout.units.shape[0] - 1):
         n_rows, width = layout.units[layer], layout.units[layer + 1]
         above_start, start = layout.unit_starts[layer + 1] * block_size, layout.unit_starts[layer] * block_size
@@ -202,9 +207,12 @@ def update_parameters(
                 count = join_column(k, n_block, workspace, n_threads)
                 add_rows(workspace.column_positions[k], workspace.column_values[k], count, deltas, row)
             else:
-                positions, values = workspace.entry_indices[t], workspace.entry_values[t]
+                positions, values = workspace.entry_indices[t], workspace.weighted_values[t]
                 activations = workspace.activations[start : start + block_size * n_rows].reshape((block_size, n_rows))
-                add_rows(positions, values, compress(activations[:n_block, k], positions, values), deltas, row)
+                count = compress(activations[:n_block, k], positions, values)
+                for j in range(count):
+                    values[j] *= sample_weight[block[positions[j]]]
+                add_rows(positions, values, count, deltas, row)
             if is_last:
                 weights = parameters[row_start : row_start + width]
                 workspace.penalties[first_penalty + k] = sum_of_squares(weights)
@@ -214,20 +222,22 @@ def update_parameters(
         first_penalty += n_rows
         if t == n_threads - 1:
             bias_start = layout.bias_starts[layer]
-            add_biases(is_first, is_last, weight_sum, n_block, deltas, gradient[bias_start : bias_start + width])
+            row = gradient[bias_start : bias_start + width]
+            add_biases(block, sample_weight, is_first, is_last, weight_sum, deltas, row)
             if is_last:
                 update(solver, bias_start, bias_start + width, parameters, gradient, moments, workspace.settings[t])
 
 
 @kernel
-def add_biases(is_first, is_last, weight_sum, n_block, deltas, gradient):
+def add_biases(block, sample_weight, is_first, is_last, weight_sum, deltas, gradient):
     """Gradient of the biases of a layer: the sum of its gradients by the logits."""
     if is_first:
         for h in range(gradient.shape[0]):
             gradient[h] = 0
-    for position in range(n_block):
+    for position in range(block.shape[0]):
+        weight = sample_weight[block[position]]
         for h in range(gradient.shape[0]):
-            gradient[h] += deltas[position, h]
+            gradient[h] += weight * deltas[position, h]
     if is_last:
         for h in range(gradient.shape[0]):
             gradient[h] /= weight_sum
@@ -249,12 +259,13 @@ def train_epoch(
     inputs : Inputs
     targets : uint8 array of shape (N, C)
         Entries 0 and 1.
-    sample_weight : array of shape (N,)
+    sample_weight : array of shape (N,) and type S
     order : int64 array of shape (N,)
         The samples in the order of this epoch.
     batch_size, block_size : int
         Samples a mini-batch, and samples worked on at a time.
-    parameters, gradient : array of shape (P,)
+    parameters : array of shape (P,)
+    gradient : array of shape (P,) and type S
     moments : array of shape (2, P), (1, P) or (0, P)
         What the optimizer remembers of the gradients: velocity, or first and second moment.
     layout : Layout
@@ -274,7 +285,7 @@ def train_epoch(
     total_loss = 0.0
     for batch_start in range(0, order.shape[0], batch_size):
         batch = order[batch_start : batch_start + batch_size]
-        weight_sum = sample_weight[0] - sample_weight[0]
+        weight_sum = 0.0
         for i in range(batch.shape[0]):
             weight_sum += sample_weight[batch[i]]
         if weight_sum == 0:
@@ -299,7 +310,7 @@ def train_epoch(
                 # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
                 control[barrier.STOP_AGREED] = barrier.read_flag(control, barrier.STOP_REQUESTED)
             update_parameters(
-                block.shape[0], start == 0, start + block_size >= batch.shape[0], weight_sum, alpha, solver,
+                block, sample_weight, start == 0, start + block_size >= batch.shape[0], weight_sum, alpha, solver,
                 parameters, gradient, moments, layout, workspace, block_size, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
@@ -326,8 +337,6 @@ def predict_rows(
     n_outputs = outputs.shape[1]
     for sample in range(start, stop):
         count = read_entries(inputs, sample, indices, values)
-        forward_sample(
-            0, count, indices, values, parameters, layout, activation, output_activation, buffer, 1
-        )
+        forward_sample(0, count, indices, values, parameters, layout, activation, output_activation, buffer, 1)
         for c in range(n_outputs):
             outputs[sample, c] = buffer[buffer.shape[0] - n_outputs + c]

@@ -28,7 +28,7 @@ def cross_entropy_forward(probabilities, targets, smallest, independent):
 
 
 @kernel
-def cross_entropy_backward(probabilities, targets, weight, gradient):
-    """Gradient of weight * cross-entropy by the logits, for softmax and for logistic outputs alike."""
+def cross_entropy_backward(probabilities, targets, gradient):
+    """Gradient of the cross-entropy by the logits, for softmax and for logistic outputs alike."""
     for c in range(probabilities.shape[0]):
-        gradient[c] = weight * (probabilities[c] - targets[c])
+        gradient[c] = probabilities[c] - targets[c]

@@ -24,7 +24,7 @@ def compress(row, indices, values):
 
 @kernel
 def add_rows(indices, values, count, matrix, out):
-    """out += sum over j < count of values[j] * matrix[indices[j]].
+    """Out += sum over j < count of values[j] * matrix[indices[j]].
 
     Four rows a pass, so that `out` is loaded and stored once for four products. The order of the sum depends on the
     entries alone, not on who calls: any split of the work between threads gives the same bits.

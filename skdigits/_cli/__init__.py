@@ -1,0 +1,71 @@
+"""The command line: ``skdigits`` and ``python -m skdigits``."""
+
+import argparse
+import os
+import sys
+
+from skdigits._cli import evaluate, fetch, predict, train
+from skdigits._version import __version__
+
+_COMMANDS = (train, evaluate, predict, fetch)
+
+# Exit statuses.
+_FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage in front of it."""
+
+    def error(self, message):
+        self.exit(_BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments=None):
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str or None, default=None
+        None: those of the process.
+
+    Returns
+    -------
+    status : int
+        0, 2 for bad input, 1 for a failure, 130 after Ctrl-C.
+    """
+    parser = _Parser(prog="skdigits", description="Recognise handwritten digits with a multilayer perceptron.")
+    parser.add_argument("--version", action="version", version=f"skdigits {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in _COMMANDS:
+        command_parser = command.add_parser(commands)
+        command_parser.set_defaults(run=command.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has stopped; the interpreter must not try to write the rest on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _fail("interrupted", _INTERRUPTED)
+    except (ValueError, OSError) as error:
+        return _fail(_one_line(error), _BAD_INPUT)
+    except MemoryError:
+        return _fail("not enough memory", _FAILED)
+    except Exception as error:
+        if os.environ.get("SKDIGITS_TRACEBACK"):
+            raise
+        return _fail(
+            f"unexpected {type(error).__name__}: {_one_line(error)} (SKDIGITS_TRACEBACK=1 shows where)", _FAILED
+        )
+    return 0
+
+
+def _one_line(error):
+    return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+
+
+def _fail(message, status):
+    print(f"skdigits: {message}", file=sys.stderr)
+    return status

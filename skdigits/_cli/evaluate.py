@@ -1,0 +1,36 @@
+"""``skdigits evaluate``: how well a saved model does on test images."""
+
+
+def add_parser(commands):
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="report on the test images for a saved model",
+        description="Report on the test images for a saved model. Model files can run code: use only your own.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="file that `skdigits train` has saved")
+    parser.add_argument(
+        "--dataset",
+        choices=["digits", "mnist"],
+        default=None,
+        help="whose test images (default: the data set whose images have the size that the model expects)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    return parser
+
+
+def run(arguments):
+    """Load, score, report."""
+    from skdigits._cli.data import dataset_of, load_split
+    from skdigits._cli.models import load_model
+    from skdigits._cli.report import print_json, score_model
+
+    model = load_model(arguments.model)
+    dataset = arguments.dataset or dataset_of(model)
+    _, X, _, y = load_split(dataset)
+    scores, text = score_model(model, X, y)
+    if arguments.json:
+        print_json({"model": arguments.model, "dataset": dataset, **scores})
+        return
+    print(text)
+    print(f"\nAccuracy on the {len(X):,} test images of {dataset}: {scores['accuracy']:.4f}")

@@ -1,0 +1,41 @@
+"""How well a model does on labelled samples: as text and as JSON."""
+
+import json
+
+import numpy as np
+from sklearn.metrics import classification_report, confusion_matrix
+
+
+def score_model(model, X, y):
+    """Accuracy, classification report and confusion matrix, as plain numbers.
+
+    Returns
+    -------
+    scores : dict
+        ``accuracy``, ``classification_report`` (scikit-learn's dict), ``confusion_matrix`` (rows are true labels)
+        and ``labels``; ready for JSON.
+    text : str
+        The report as scikit-learn prints it, and the confusion matrix below.
+    """
+    predicted = model.predict(X)
+    labels = np.unique(np.concatenate([y, predicted]))
+    matrix = confusion_matrix(y, predicted, labels=labels)
+    scores = {
+        "accuracy": float(np.mean(predicted == y)),
+        "classification_report": classification_report(y, predicted, output_dict=True, zero_division=0),
+        "confusion_matrix": matrix.tolist(),
+        "labels": labels.tolist(),
+    }
+    report = classification_report(y, predicted, digits=3, zero_division=0)
+    return scores, f"{report}\nConfusion matrix (rows: true, columns: predicted)\n{_format_matrix(matrix, labels)}"
+
+
+def _format_matrix(matrix, labels):
+    rows = [["", *map(str, labels)], *([str(label), *map(str, row)] for label, row in zip(labels, matrix, strict=True))]
+    width = max(len(entry) for row in rows for entry in row) + 1
+    return "\n".join("".join(entry.rjust(width) for entry in row) for row in rows)
+
+
+def print_json(content):
+    """Print one JSON object."""
+    print(json.dumps(content, allow_nan=False))

@@ -1,0 +1,119 @@
+"""Verified, atomic downloads: the only place of the package that opens a connection."""
+
+import contextlib
+import http.client
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from skdigits.exceptions import DataFileError, DownloadError
+
+_CHUNK = 1 << 16
+_SECONDS_BETWEEN_ROUNDS = 1.0
+
+
+def download(name, mirrors, folder, *, most_bytes, verify, timeout, n_retries):
+    """Download a file from the first mirror that gives it whole.
+
+    The file appears under its name only when it is complete and verified, whatever happens before: it is written
+    under a temporary name of its own, so that any number of processes may fetch it at the same time.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, on the mirrors and in the folder.
+    mirrors : sequence of str
+        Addresses of folders, ending in a slash, tried in this order.
+    folder : Path
+        Made where it does not exist.
+    most_bytes : int
+        Give up on a mirror that sends more.
+    verify : callable
+        Takes the path of the temporary file and raises DataFileError where its content is wrong.
+    timeout : float
+        Seconds to wait for a connection, and for each next part of the answer.
+    n_retries : int
+        How many more rounds through all the mirrors to make.
+
+    Returns
+    -------
+    path : Path
+
+    Raises
+    ------
+    DownloadError
+        If no mirror gave the file, saying what went wrong with each.
+    OSError
+        If the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    failures = {}
+    for round_number in range(n_retries + 1):
+        if round_number:
+            time.sleep(_SECONDS_BETWEEN_ROUNDS * round_number)
+        for mirror in mirrors:
+            try:
+                return _download_from(mirror + name, folder / name, most_bytes, verify, timeout)
+            except (
+                urllib.error.URLError,
+                http.client.HTTPException,
+                TimeoutError,
+                ConnectionError,
+                _MirrorError,
+            ) as error:
+                failures[mirror] = str(getattr(error, "reason", None) or error) or type(error).__name__
+            except DataFileError as error:
+                failures[mirror] = f"sent something else: {error}"
+    reasons = "\n".join(f"  {mirror}: {reason}" for mirror, reason in failures.items())
+    raise DownloadError(
+        f"{name} could not be downloaded from any mirror:\n{reasons}\n"
+        f"Check the connection and try again, or put the file into {folder} by hand."
+    )
+
+
+class _MirrorError(Exception):
+    """A mirror whose answer is cut short or too long."""
+
+
+def _download_from(url, target, most_bytes, verify, timeout):
+    temporary = None
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            # In the folder of the target, so that the rename stays within one file system.
+            handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+            with open(handle, "wb") as stream:
+                _copy(answer, stream, target.name, most_bytes)
+                stream.flush()
+                os.fsync(stream.fileno())
+        verify(Path(temporary))
+        os.chmod(temporary, 0o644)  # mkstemp makes files that nobody else may read
+        os.replace(temporary, target)
+    except BaseException:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+        raise
+    return target
+
+
+def _copy(answer, stream, name, most_bytes):
+    promised = answer.length
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    received = 0
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=promised)
+        while chunk := answer.read(_CHUNK):
+            received += len(chunk)
+            if received > most_bytes:
+                raise _MirrorError(f"sent more than the {most_bytes:,} bytes that the file can have")
+            stream.write(chunk)
+            progress.update(task, completed=received)
+    if promised is not None and received < promised:
+        raise _MirrorError(f"the connection ended after {received:,} of {promised:,} bytes")
