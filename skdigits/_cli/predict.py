@@ -31,7 +31,7 @@ def run(arguments):
     model = load_model(arguments.model)
     predictions = []
     for path in arguments.inputs:
-        samples = read_samples(path)
+        samples = read_samples(path, model.n_features_in_)
         if samples.shape[1] != model.n_features_in_:
             raise ValueError(
                 f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "

@@ -1,19 +1,25 @@
 """Files of pixels, as rows."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from skdigits.datasets._idx import read_idx
 
+# No image begins with pixels 0, 1, 2 ... 9; a tiny one may begin with 0, 1.
+_FEWEST_COUNTED_COLUMNS = 10
 
-def read_samples(path):
+
+def read_samples(path, n_pixels):
     """Read samples from an IDX file, a NumPy array or a CSV file.
 
     Parameters
     ----------
     path : str or path-like
         ``.npy`` and ``.csv`` by suffix, anything else as IDX, plain or gzip-compressed.
+    n_pixels : int
+        Of a sample. A square array with rows of another length is one image, except in a ``.csv``.
 
     Returns
     -------
@@ -27,37 +33,63 @@ def read_samples(path):
         raise ValueError(f"{path}: expected numbers, got values of type {array.dtype}")
     if array.size == 0:
         raise ValueError(f"{path}: expected at least one sample, got an array of shape {array.shape}")
-    if array.ndim == 1:
+    if array.dtype.kind == "f":
+        _check_finite(array, path)
+    if array.ndim <= 1:
         return array.reshape(1, -1)
-    is_single_image = array.ndim == 2 and array.shape[0] == array.shape[1] and path.suffix.lower() != ".csv"
+    is_square = array.ndim == 2 and array.shape[0] == array.shape[1]
+    is_single_image = is_square and array.shape[1] != n_pixels and path.suffix.lower() != ".csv"
     return array.reshape(1 if is_single_image else len(array), -1)
+
+
+def _check_finite(array, path):
+    """Say which value it is: scikit-learn's own message knows neither the file nor the place."""
+    finite = np.isfinite(array)
+    if not finite.all():
+        place = np.unravel_index(np.argmin(finite), array.shape)
+        index = ", ".join(map(str, place))
+        raise ValueError(f"{path}: expected finite pixels, got {array[place]} at [{index}], counted from 0")
 
 
 def _read_npy(path):
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        # Not np.load, which takes zip archives too.
+        return np.lib.format.open_memmap(path, mode="r")
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # NumPy evaluates the header: one that was changed raises nearly anything
         raise ValueError(f"{path}: expected a NumPy array of numbers: {error}") from error
 
 
 def _read_csv(path):
     try:
         with open(path, encoding="utf-8-sig") as stream:
-            first_line = stream.readline()
-        return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_is_header(first_line), encoding="utf-8-sig")
-    except (ValueError, UnicodeDecodeError) as error:
+            n_header_lines = int(_is_header(stream.readline()))
+        with warnings.catch_warnings():
+            # About a file without rows, which `read_samples` refuses.
+            warnings.simplefilter("ignore", UserWarning)
+            return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=n_header_lines, encoding="utf-8-sig")
+    except ValueError as error:
         raise ValueError(f"{path}: expected rows of comma-separated pixels: {error}") from error
 
 
 def _is_header(line):
-    """Whether no entry of a line is a number: the names of the columns then, not a row with a mistake in it."""
-    for entry in line.split(","):
-        try:
-            float(entry)
-        except ValueError:
-            continue
+    """Whether a line has the names of the columns: no entry is a number, or they count, as pandas counts columns.
+
+    A line with some numbers in it is a row with a mistake.
+    """
+    entries = [entry.strip() for entry in line.split(",")]
+    if len(entries) >= _FEWEST_COUNTED_COLUMNS and entries == [str(i) for i in range(len(entries))]:
+        return True
+    return bool(line.strip()) and not any(map(_is_number, entries))
+
+
+def _is_number(entry):
+    try:
+        float(entry)
+    except ValueError:
         return False
-    return bool(line.strip())
+    return True
 
 
 _READERS = {".npy": _read_npy, ".csv": _read_csv}

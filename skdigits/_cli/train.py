@@ -1,9 +1,33 @@
 """``skdigits train``: from a data set to a saved model and its report."""
 
 import argparse
+import math
+import sys
 import time
 import warnings
 from pathlib import Path
+
+
+def _number(kind, is_allowed, expected):
+    """A converter for argparse that says what it expected, in the words of the command line."""
+
+    def convert(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not is_allowed(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return convert
+
+
+_COUNT = _number(int, lambda value: value >= 1, "a whole number of at least 1")
+_RATE = _number(float, lambda value: 0 < value < math.inf, "a number above 0")
+_SHARE = _number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
+_SEED = _number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
+_JOBS = _number(int, lambda value: value != 0, "a whole number other than 0")
 
 
 def add_parser(commands):
@@ -12,31 +36,43 @@ def add_parser(commands):
         "train",
         help="train a network, report on the test images, save the model",
         description="Train Pipeline(MinMaxScaler, MLPDigitClassifier), report on the test images, and save the model.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
         "--dataset",
         choices=["digits", "mnist"],
         default="digits",
-        help="digits: 1,797 images of 8 x 8 that scikit-learn ships; mnist: 70,000 of 28 x 28, fetched when missing",
+        help="digits: 1,797 images of 8 x 8 that scikit-learn ships; mnist: 70,000 of 28 x 28, fetched when missing "
+        "(default: digits)",
     )
-    parser.add_argument("--hidden", type=int, nargs="+", default=[100], metavar="UNITS", help="units of hidden layers")
     parser.add_argument(
-        "--epochs", type=int, default=None, help="epochs, or iterations of lbfgs (digits 100, mnist 10)"
+        "--hidden", type=_COUNT, nargs="+", default=[100], metavar="UNITS", help="units of hidden layers (default: 100)"
     )
-    parser.add_argument("--batch-size", type=int, default=None, help="images of a mini-batch (digits 32, mnist 200)")
-    parser.add_argument("--learning-rate", type=float, default=0.001, help="first learning rate")
-    parser.add_argument("--activation", choices=["identity", "logistic", "tanh", "relu"], default="relu", help="-")
-    parser.add_argument("--solver", choices=["adam", "sgd", "lbfgs"], default="adam", help="-")
+    parser.add_argument(
+        "--epochs", type=_COUNT, default=None, help="epochs, or iterations of lbfgs (default: digits 100, mnist 10)"
+    )
+    parser.add_argument(
+        "--batch-size", type=_COUNT, default=None, help="images of a mini-batch (default: digits 32, mnist 200)"
+    )
+    parser.add_argument("--learning-rate", type=_RATE, default=0.001, help="first learning rate (default: 0.001)")
+    parser.add_argument(
+        "--activation",
+        choices=["identity", "logistic", "tanh", "relu"],
+        default="relu",
+        help="of the hidden layers (default: relu)",
+    )
+    parser.add_argument("--solver", choices=["adam", "sgd", "lbfgs"], default="adam", help="(default: adam)")
     parser.add_argument(
         "--validation",
-        type=float,
+        type=_SHARE,
         default=None,
         metavar="FRACTION",
-        help="share of the training images to hold out; training then stops when accuracy on them no longer improves",
+        help="share of the training images to hold out; training then stops when accuracy on them no longer improves "
+        "(default: none)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first weights and of the order of the images")
-    parser.add_argument("--jobs", type=int, default=None, help="threads (default: all that may be used)")
+    parser.add_argument(
+        "--seed", type=_SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
+    )
+    parser.add_argument("--jobs", type=_JOBS, default=None, help="threads (default: all that may be used)")
     parser.add_argument(
         "--output", type=Path, default=None, help="file of the model (default: skdigits-DATASET.joblib in this folder)"
     )
@@ -50,8 +86,6 @@ _BATCH_SIZES = {"digits": 32, "mnist": 200}
 
 def run(arguments):
     """Train, report, save."""
-    from sklearn.exceptions import ConvergenceWarning
-
     from skdigits._cli.data import load_split
     from skdigits._cli.models import check_output, save_model
     from skdigits._cli.report import print_json, score_model
@@ -63,10 +97,7 @@ def run(arguments):
     say = (lambda *_: None) if arguments.json else print
     say(f"Training on {len(X_train):,} images of {arguments.dataset}, testing on {len(X_test):,}.")
     start = time.perf_counter()
-    with warnings.catch_warnings():
-        # The number of epochs was asked for.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X_train, y_train)
+    _fit(model, X_train, y_train)
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
     save_model(model, output)
@@ -92,6 +123,21 @@ def run(arguments):
     say(f"Model saved to {output}")
 
 
+def _fit(model, X, y):
+    """Fit, with warnings as lines. Ctrl-C ends the command: half a training must not replace a model on disk."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y)
+    if any(str(warning.message) == "Training interrupted by user." for warning in caught):
+        raise KeyboardInterrupt
+    for warning in caught:
+        # The number of epochs was asked for.
+        if not issubclass(warning.category, ConvergenceWarning):
+            print(f"skdigits: warning: {warning.message}", file=sys.stderr)
+
+
 def _make_model(arguments):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler
@@ -99,10 +145,6 @@ def _make_model(arguments):
     from skdigits import MLPDigitClassifier
     from skdigits._cli.progress import TrainingProgress
 
-    if arguments.validation is not None and not 0 < arguments.validation < 1:
-        raise ValueError(
-            f"--validation is a share of the training images, above 0 and below 1, got {arguments.validation}"
-        )
     batch_size = _BATCH_SIZES[arguments.dataset] if arguments.batch_size is None else arguments.batch_size
     classifier = MLPDigitClassifier(
         hidden_layer_sizes=tuple(arguments.hidden),

@@ -125,6 +125,7 @@ class EpochRunner:
         n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
         self._workspace = allocate_workspace(network.units, self._block_size, n_threads, dtype, sum_dtype)
         self._layout = make_layout(network.units)
+        self.n_threads = n_threads
         self._team = ThreadTeam(n_threads, in_caller=n_samples * network.n_multiplications < 50_000_000)
         self.gradient = np.empty(network.parameters.shape, sum_dtype)
 
@@ -172,7 +173,7 @@ class EpochRunner:
             float(beta_2), int(step), workspace,
         )  # fmt: skip
         workspace.total_loss[0] = 0
-        self._team.run(lambda t: train_epoch(*arguments, t, self._team.n_threads), workspace.control)
+        self._team.run(lambda t: train_epoch(*arguments, t, self.n_threads), workspace.control)
         if workspace.control[barrier.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: all samples of a mini-batch of "

@@ -1,5 +1,6 @@
 """Runs one kernel in several Python threads, and ends all of them when one fails or the user interrupts."""
 
+import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from skdigits._kernels.barrier import ABORT, STOP_REQUESTED
@@ -11,6 +12,13 @@ WORTH_A_THREAD = 1_000_000
 def useful_threads(n_threads, n_multiplications):
     """How many of the allowed threads a piece of work is worth."""
     return max(1, min(n_threads, n_multiplications // WORTH_A_THREAD))
+
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+def _has_ended(outcome):
+    """Whether all work is done, or some of it has failed."""
+    return not outcome.not_done or any(future.exception() for future in outcome.done)
 
 
 class ThreadTeam:
@@ -34,8 +42,7 @@ class ThreadTeam:
         return self
 
     def __exit__(self, *exception):
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._shut_down()
 
     def run(self, function, control):
         """Call function(t) for each t below `n_threads`, all at the same time.
@@ -54,17 +61,34 @@ class ThreadTeam:
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="skdigits")
-        futures = []
+        # Nobody starts before all are there: a thread that was never submitted would be waited for at every barrier.
+        start = threading.Event()
+        cancelled = []
+
+        def work(t):
+            start.wait()
+            if not cancelled:
+                function(t)
+
         try:
-            for t in range(self.n_threads):
-                futures.append(self._pool.submit(function, t))
-            wait(futures, return_when=FIRST_EXCEPTION)
+            futures = [self._pool.submit(work, t) for t in range(self.n_threads)]
+            start.set()
+            # With a time-out, because a signal need not wake a thread that waits for a lock.
+            while not _has_ended(wait(futures, _SECONDS_BETWEEN_LOOKS, return_when=FIRST_EXCEPTION)):
+                pass
         except BaseException:
-            # A thread that was never started would be waited for at the first barrier.
-            control[STOP_REQUESTED if len(futures) == self.n_threads else ABORT] = 1
-            wait(futures)
+            if not start.is_set():
+                cancelled.append(True)
+            control[STOP_REQUESTED] = 1
+            start.set()
+            self._shut_down()
             raise
-        if any(future.done() and future.exception() for future in futures):
+        if not all(future.done() for future in futures):
             control[ABORT] = 1
         for future in futures:
             future.result()
+
+    def _shut_down(self):
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None

@@ -16,6 +16,7 @@ from skdigits.exceptions import DataFileError, DownloadError
 
 _CHUNK = 1 << 16
 _SECONDS_BETWEEN_ROUNDS = 1.0
+_LONGEST_TIMEOUT = 1_000_000.0  # seconds; sockets refuse more than 2**31 milliseconds
 
 
 def download(name, mirrors, folder, *, most_bytes, verify, timeout, n_retries):
@@ -60,14 +61,8 @@ def download(name, mirrors, folder, *, most_bytes, verify, timeout, n_retries):
         for mirror in mirrors:
             try:
                 return _download_from(mirror + name, folder / name, most_bytes, verify, timeout)
-            except (
-                urllib.error.URLError,
-                http.client.HTTPException,
-                TimeoutError,
-                ConnectionError,
-                _MirrorError,
-            ) as error:
-                failures[mirror] = str(getattr(error, "reason", None) or error) or type(error).__name__
+            except _MirrorError as error:
+                failures[mirror] = str(error)
             except DataFileError as error:
                 failures[mirror] = f"sent something else: {error}"
     reasons = "\n".join(f"  {mirror}: {reason}" for mirror, reason in failures.items())
@@ -78,13 +73,27 @@ def download(name, mirrors, folder, *, most_bytes, verify, timeout, n_retries):
 
 
 class _MirrorError(Exception):
-    """A mirror whose answer is cut short or too long."""
+    """A mirror that cannot be reached, or whose answer is cut short or too long."""
+
+
+@contextlib.contextmanager
+def _mirror_errors():
+    """Turn whatever can go wrong with a connection into a _MirrorError: errors of the disk are OSErrors too."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _MirrorError(str(error)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: redirected to a senseless address
+        raise _MirrorError(str(getattr(error, "reason", None) or error) or type(error).__name__) from error
 
 
 def _download_from(url, target, most_bytes, verify, timeout):
     temporary = None
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:
+        with _mirror_errors():
+            answer = urllib.request.urlopen(url, timeout=min(timeout, _LONGEST_TIMEOUT))
+        with answer:
             # In the folder of the target, so that the rename stays within one file system.
             handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
             with open(handle, "wb") as stream:
@@ -109,7 +118,7 @@ def _copy(answer, stream, name, most_bytes):
     received = 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=promised)
-        while chunk := answer.read(_CHUNK):
+        while chunk := _read_chunk(answer):
             received += len(chunk)
             if received > most_bytes:
                 raise _MirrorError(f"sent more than the {most_bytes:,} bytes that the file can have")
@@ -117,3 +126,8 @@ def _copy(answer, stream, name, most_bytes):
             progress.update(task, completed=received)
     if promised is not None and received < promised:
         raise _MirrorError(f"the connection ended after {received:,} of {promised:,} bytes")
+
+
+def _read_chunk(answer):
+    with _mirror_errors():
+        return answer.read(_CHUNK)

@@ -1,5 +1,6 @@
 """MNIST: found on disk or fetched, and always verified."""
 
+import contextlib
 import hashlib
 import io
 import math
@@ -140,65 +141,73 @@ def _load(file, folder, download_if_missing, timeout, n_retries):
     """The array of one file, verified, in whatever form it is found."""
     for path in (folder / file.name, folder / f"{file.name}.gz"):
         if path.is_file():
-            return _verified(read_idx(path), file, path)
-    if (folder / _registry.MNIST_NPZ).is_file():
-        return _read_npz(folder / _registry.MNIST_NPZ, file)
+            with _way_out(path):
+                return _verified(read_idx(path), file, path)
+    npz = folder / _registry.MNIST_NPZ
+    if npz.is_file():
+        with _way_out(npz):
+            return _read_npz(npz, file)
     if not download_if_missing:
         raise DownloadError(
             f"MNIST is not complete: neither {file.name}, {file.name}.gz nor {_registry.MNIST_NPZ} is in {folder}. "
             "Pass download_if_missing=True, run `skdigits fetch mnist`, or point data_home or the environment variable "
             "SKDIGITS_DATA to the parent of a folder mnist that has them."
         )
+    name = f"{file.name}.gz"
     path = download(
-        f"{file.name}.gz",
+        name,
         _registry.MNIST_MIRRORS,
         folder,
         most_bytes=2 * math.prod(file.shape),  # compressed: far less; the images would already be too long at this
-        verify=lambda temporary: _verified(read_idx(temporary), file, f"{file.name}.gz"),
+        verify=lambda temporary: _verified(read_idx(temporary, name), file, name),
         timeout=timeout,
         n_retries=n_retries,
     )
     return _verified(read_idx(path), file, path)
 
 
+@contextlib.contextmanager
+def _way_out(path):
+    """Say what to do about a file on disk that is not the published one."""
+    try:
+        yield
+    except DataFileError as error:
+        raise DataFileError(f"{error} Delete {path} to have MNIST downloaded again.") from error
+
+
 def _verified(array, file, path):
     """The array itself, if it is the published one."""
     if array.shape != file.shape:
-        raise DataFileError(f"{path}: expected an array of shape {file.shape}, got {array.shape}. {_way_out(path)}")
+        raise DataFileError(f"{path}: expected an array of shape {file.shape}, got {array.shape}.")
     digest = hashlib.sha256(idx_header(array.shape))
     digest.update(array)
     if digest.hexdigest() != file.sha256:
         raise DataFileError(
-            f"{path}: expected the SHA-256 {file.sha256} of the uncompressed content, got {digest.hexdigest()}. "
-            f"{_way_out(path)}"
+            f"{path}: expected the SHA-256 {file.sha256} of the uncompressed content, got {digest.hexdigest()}."
         )
     return array
-
-
-def _way_out(path):
-    return f"Delete {path} to have MNIST downloaded again."
 
 
 def _read_npz(path, file):
     """One array of Keras's mnist.npz, without pickle and without trust in the sizes that it claims."""
     member = f"{file.npz_name}.npy"
     expected = math.prod(file.shape)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(member).file_size > expected + _NPY_HEADER_ROOM:
-                raise DataFileError(f"{path}: {member} is larger than {expected:,} bytes. {_way_out(path)}")
-            content = io.BytesIO(archive.read(member))
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.zlib.error) as error:
-        raise DataFileError(f"{path}: expected Keras's mnist.npz with {member}: {error}. {_way_out(path)}") from error
-    try:
-        shape, dtype = _npy_header(content)
-    except (ValueError, EOFError) as error:
-        raise DataFileError(f"{path}: {member} is not a NumPy array: {error}. {_way_out(path)}") from error
+    with open(path, "rb") as raw:
+        try:
+            with zipfile.ZipFile(raw) as archive, archive.open(member) as stream:
+                # One byte more than there can be: more is an error, and a bomb stays packed.
+                content = io.BytesIO(stream.read(expected + _NPY_HEADER_ROOM + 1))
+            shape, dtype = _npy_header(content)
+        except MemoryError:
+            raise
+        except Exception as error:  # zipfile and NumPy raise about ten kinds for bytes that were changed
+            reason = str(error) or type(error).__name__
+            raise DataFileError(f"{path}: expected Keras's mnist.npz with {member}: {reason}.") from error
     data = bytearray(content.read())
     if shape != file.shape or dtype != np.uint8 or len(data) != expected:
         raise DataFileError(
             f"{path}: expected {member} to hold {expected:,} bytes of shape {file.shape}, got {len(data):,} bytes "
-            f"of type {dtype} and shape {shape}. {_way_out(path)}"
+            f"of type {dtype} and shape {shape}."
         )
     return _verified(np.frombuffer(data, np.uint8).reshape(shape), file, path)
 

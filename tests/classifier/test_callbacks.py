@@ -1,0 +1,170 @@
+"""scikit-learn's callbacks, alone and inside meta-estimators, and Ctrl-C."""
+
+import _thread
+import threading
+
+import numpy as np
+import pytest
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import MLPDigitClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:150] / 16, Y[:150]
+SOLVERS = pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+
+
+class Recorder:
+    """Writes down every call, and does something at the end of a chosen epoch."""
+
+    def __init__(self, at=None, action=lambda: False):
+        self.calls, self.losses, self._at, self._action = [], [], at, action
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.calls.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context):
+        self.calls.append(f"end {context.task_name}")
+        if context.task_name == "epoch":
+            self.losses.append(estimator.loss_)
+            return self._action() if estimator.n_iter_ == self._at else False
+        return False
+
+
+def make(**parameters):
+    return MLPDigitClassifier(**{"hidden_layer_sizes": (16,), "max_iter": 4, "random_state": 0, **parameters})
+
+
+@SOLVERS
+def test_every_epoch_is_a_task(solver):
+    recorder = Recorder()
+    make(solver=solver).set_callbacks(recorder).fit(X, Y)
+    epochs = ["begin epoch", "end epoch"] * 4
+    assert recorder.calls == ["setup", "begin fit", *epochs, "end fit", "teardown"]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_partial_fit_is_a_task_of_one_epoch(solver):
+    recorder = Recorder()
+    make(solver=solver).set_callbacks(recorder).partial_fit(X, Y, classes=np.arange(10))
+    assert recorder.calls[1:-1] == ["begin partial_fit", "begin epoch", "end epoch", "end partial_fit"]
+
+
+def test_loss_of_the_epoch_is_on_the_estimator():
+    recorder = Recorder()
+    model = make().set_callbacks(recorder).fit(X, Y)
+    assert recorder.losses == model.loss_curve_
+
+
+@SOLVERS
+def test_callback_can_stop(solver):
+    model = make(solver=solver, max_iter=50).set_callbacks(Recorder(at=3, action=lambda: True)).fit(X, Y)
+    assert model.n_iter_ == 3
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@SOLVERS
+def test_error_in_a_callback_is_raised_after_teardown(solver):
+    def fail():
+        raise OSError("disk full")
+
+    recorder = Recorder(at=2, action=fail)
+    with pytest.raises(OSError, match="disk full"):
+        make(solver=solver).set_callbacks(recorder).fit(X, Y)
+    assert recorder.calls[-1] == "teardown"
+
+
+@SOLVERS
+def test_scoring_monitor_scores_every_epoch_as_it_was(solver):
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    make(solver=solver).set_callbacks(monitor).fit(X, Y)
+    rows = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    # Fewer epochs give the same network: the oracle for the state after each.
+    expected = []
+    for n_epochs in range(1, 5):
+        probabilities = make(solver=solver, max_iter=n_epochs).fit(X, Y).predict_proba(X)
+        expected.append(np.mean(np.log(probabilities[np.arange(len(Y)), Y])))
+    np.testing.assert_allclose([row["neg_log_loss"] for row in rows], expected, rtol=1e-5)
+
+
+def test_scoring_monitor_weighs_the_samples():
+    weights = np.where(Y < 5, 1.0, 0.001)
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = make(max_iter=40).set_callbacks(monitor).fit(X, Y, sample_weight=weights)
+    last = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"][-1]
+    assert last == pytest.approx(model.score(X, Y, sample_weight=weights))
+    assert last != pytest.approx(model.score(X, Y))
+
+
+def test_progress_bar_alone(capsys):
+    make().set_callbacks(ProgressBar()).fit(X, Y)
+    out = capsys.readouterr().out
+    assert "MLPDigitClassifier - fit" in out
+    assert "100%" in out
+
+
+def test_progress_bar_over_a_grid_search(capsys):
+    search = GridSearchCV(make(), {"hidden_layer_sizes": [(4,), (8,)]}, cv=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, Y)
+    out = capsys.readouterr().out
+    assert "GridSearchCV - fit" in out
+    assert "MLPDigitClassifier - fit" in out
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_scoring_monitor_inside_a_grid_search(n_jobs):
+    monitor = ScoringMonitor(scoring="accuracy")
+    pipeline = make_pipeline(MinMaxScaler(), make().set_callbacks(monitor))
+    GridSearchCV(pipeline, {"mlpdigitclassifier__hidden_layer_sizes": [(4,), (8,)]}, cv=2, n_jobs=n_jobs).fit(X, Y)
+    rows = [row for log in monitor.get_logs(select="all") for row in log.data if row["task_name"] == "epoch"]
+    assert len(rows) == 4 * 5  # epochs, and fits: two candidates on two splits, and the best on all
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_interrupt_keeps_what_was_learnt_and_warns(solver):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    model = make(solver=solver, max_iter=50).set_callbacks(Recorder(at=6, action=interrupt))
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(X, Y)
+    assert model.n_iter_ == 6
+    reference = make(solver=solver, max_iter=6).fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(X), reference.predict_proba(X))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_real_interrupt_in_the_middle_of_long_epochs(n_jobs):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((30_000, 100), np.float32), rng.integers(10, size=30_000)
+    model = make(max_iter=1, hidden_layer_sizes=(64,), n_jobs=n_jobs, tol=0, n_iter_no_change=np.inf)
+    model.fit(X, y)  # compiled now: the interrupt is to find compiled code at work
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.set_params(max_iter=10_000).fit(X, y)
+    assert 0 <= model.n_iter_ < 10_000
+    assert len(model.loss_curve_) == model.n_iter_
+    assert np.isfinite(model.predict_proba(X[:10])).all()
+
+
+def test_interrupt_leaves_a_model_that_can_go_on():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    model = make(max_iter=9).set_callbacks(Recorder(at=2, action=interrupt))
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(X, Y)
+    loss = model.loss_
+    assert model.set_callbacks().partial_fit(X, Y).loss_ < loss

@@ -1,0 +1,246 @@
+"""Every kind of X and y that a user may bring, and every one that is refused."""
+
+import joblib
+import numpy as np
+import pandas
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits, make_multilabel_classification
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skdigits import MLPDigitClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:120], Y[:120]
+
+
+def make(**parameters):
+    return MLPDigitClassifier(**{"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0, **parameters})
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return make().fit(X, Y).predict_proba(X)
+
+
+DTYPES = ["uint8", "int8", "uint16", "int32", "int64", "float16", "float32", "float64", "longdouble"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_real_types_give_the_same_network(dtype, reference):
+    converted = X.astype(dtype)
+    model = make().fit(converted, Y)
+    np.testing.assert_array_equal(model.predict_proba(converted), reference)
+
+
+def test_booleans_are_zeros_and_ones():
+    model = make().fit(X > 8, Y)
+    np.testing.assert_array_equal(model.predict_proba(X > 8), model.predict_proba((X > 8).astype(np.float64)))
+
+
+CONTAINERS = {
+    "Fortran order": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "reversed": lambda X: X[::-1].copy()[::-1],
+    "list": lambda X: X.tolist(),
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+    "csr matrix": sparse.csr_matrix,
+    "coo": sparse.coo_array,
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+def test_containers_give_the_same_network(container, reference):
+    model = make().fit(container(X), Y)
+    np.testing.assert_allclose(model.predict_proba(container(X)), reference, rtol=1e-5)
+
+
+@pytest.mark.parametrize("indices", [np.int32, np.int64])
+def test_sparse_indices_of_either_width(indices, reference):
+    matrix = sparse.csr_array(X)
+    matrix.indices, matrix.indptr = matrix.indices.astype(indices), matrix.indptr.astype(indices)
+    np.testing.assert_allclose(make().fit(matrix, Y).predict_proba(matrix), reference, rtol=1e-5)
+
+
+def test_data_frame_gives_feature_names(reference):
+    frame = pandas.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    model = make().fit(frame, Y)
+    assert model.feature_names_in_.tolist() == list(frame.columns)
+    np.testing.assert_array_equal(model.predict_proba(frame), reference)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["array", "memory map"])
+def test_read_only_input_is_accepted(tmp_path, reference, dtype, kind):
+    data = X.astype(dtype)
+    data.flags.writeable = False
+    if kind == "memory map":
+        joblib.dump(data, tmp_path / "X")
+        data = joblib.load(tmp_path / "X", mmap_mode="r")
+        assert isinstance(data, np.memmap)
+    np.testing.assert_array_equal(make().fit(data, Y).predict_proba(data), reference)
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+def test_input_is_never_written(container):
+    data, y, weights = container(X.astype(np.float32)), Y.copy(), np.ones(len(Y))
+    model = make(early_stopping=True).fit(data, y, weights)
+    model.predict_proba(data)
+    values = data.toarray() if sparse.issparse(data) else data
+    np.testing.assert_array_equal(values, X)
+    np.testing.assert_array_equal(y, Y)
+    np.testing.assert_array_equal(weights, 1)
+
+
+TARGETS = {
+    "integers": Y,
+    "unsigned bytes": Y.astype(np.uint8),
+    "strings": Y.astype(str),
+    "objects": Y.astype(str).astype(object),
+    "list": Y.tolist(),
+    "series": pandas.Series(Y),
+    "categorical": pandas.Series(Y.astype(str)).astype("category"),
+    "string series": pandas.Series(Y.astype(str)),
+    "floats": Y.astype(float),
+}
+
+
+@pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_labels_come_back_as_they_went_in(y, early_stopping):
+    model = make(hidden_layer_sizes=40, max_iter=60, early_stopping=early_stopping, n_iter_no_change=60).fit(X, y)
+    predicted = model.predict(X)
+    assert set(np.unique(predicted)) <= set(np.unique(np.asarray(y)))
+    assert model.score(X, y) > 0.5
+
+
+def test_column_of_labels_warns():
+    from sklearn.exceptions import DataConversionWarning
+
+    with pytest.warns(DataConversionWarning):
+        make().fit(X, Y.reshape(-1, 1))
+
+
+def test_multilabel_probabilities_are_independent():
+    X, Y = make_multilabel_classification(n_samples=80, random_state=0)
+    model = make(solver="lbfgs", hidden_layer_sizes=40, max_iter=200).fit(X, Y)
+    assert model.predict(X).shape == Y.shape
+    assert model.score(X, Y) > 0.9
+    assert not np.allclose(model.predict_proba(X).sum(axis=1), 1)
+    assert model.decision_function(X).shape == Y.shape
+
+
+def test_binary_shapes():
+    model = make().fit(X, Y > 4)
+    assert model.predict_proba(X).shape == (120, 2)
+    assert model.decision_function(X).shape == (120,)
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(model.decision_function(X) > 0, model.predict(X))
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "binary", "multilabel"])
+def test_log_probabilities_are_finite_where_probabilities_vanish(kind):
+    targets = {"multiclass": Y, "binary": Y > 4, "multilabel": np.eye(10, dtype=int)[Y]}[kind]
+    model = make().fit(X, targets)
+    model.coefs_ = [coef * 300 for coef in model.coefs_]
+    probabilities, logarithms = model.predict_proba(X), model.predict_log_proba(X)
+    assert (probabilities == 0).any()
+    assert np.isfinite(logarithms).all()
+    visible = probabilities > 0
+    np.testing.assert_allclose(logarithms[visible], np.log(probabilities[visible]))
+    assert (logarithms[~visible] < -80).all()
+
+
+@pytest.mark.parametrize(("dtype", "given", "expected"), [
+    ("float32", np.float64, np.float32),
+    ("float64", np.float32, np.float64),
+    ("auto", np.float32, np.float32),
+    ("auto", np.float64, np.float64),
+    ("auto", np.uint8, np.float64),
+])  # fmt: skip
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_dtype_decides_the_type_of_everything(solver, dtype, given, expected):
+    model = make(dtype=dtype, solver=solver).fit(X.astype(given), Y)
+    arrays = [*model.coefs_, *model.intercepts_, model.predict_proba(X), model.predict_log_proba(X)]
+    assert {array.dtype for array in [*arrays, model.decision_function(X)]} == {np.dtype(expected)}
+
+
+def test_auto_keeps_its_type_in_partial_fit():
+    model = make(dtype="auto").partial_fit(X.astype(np.float32), Y, classes=np.arange(10))
+    assert model.partial_fit(X, Y).coefs_[0].dtype == np.float32
+
+
+REFUSED = {
+    "NaN": (np.where(np.eye(120, 64) > 0, np.nan, X), Y, "NaN"),
+    "infinity": (np.where(np.eye(120, 64) > 0, np.inf, X), Y, "infinity"),
+    "too large for float32": (X * 1e39, Y, "too large for dtype"),
+    "one dimension": (X[0], Y, "Expected 2D array"),
+    "three dimensions": (X.reshape(120, 8, 8), Y, "dim 3"),
+    "no samples": (X[:0], Y[:0], "0 sample"),
+    "no features": (X[:, :0], Y, "0 feature"),
+    "complex": (X * 1j, Y, "Complex data"),
+    "words": (np.full((120, 2), "ink"), Y, "could not convert"),
+    "fewer labels": (X, Y[:50], "inconsistent numbers of samples"),
+    "no labels": (X, None, "requires y to be passed"),
+    "continuous labels": (X, Y + 0.5, "Unknown label type|continuous"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+@pytest.mark.parametrize(("data", "y", "message"), REFUSED.values(), ids=REFUSED)
+def test_bad_input_is_refused(data, y, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(data, y)
+
+
+@pytest.mark.parametrize("parameters", [
+    {"n_jobs": 0}, {"n_jobs": 1.5}, {"dtype": "float16"}, {"dtype": None}, {"hidden_layer_sizes": (5, 0)},
+    {"hidden_layer_sizes": -1}, {"activation": "softmax"}, {"alpha": -1}, {"max_iter": 0}, {"batch_size": 0},
+])  # fmt: skip
+def test_bad_parameters_are_refused(parameters):
+    with pytest.raises(ValueError, match="|".join([*parameters, "hidden_layer_sizes"])):
+        make(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
+def test_unfitted_estimator_says_so(method):
+    with pytest.raises(NotFittedError):
+        getattr(make(), method)(X)
+
+
+def test_divergence_names_the_way_out():
+    with pytest.raises(ValueError, match=r"non-finite parameter weights.*scale it.*lower learning_rate_init=1e\+30"):
+        make(solver="sgd", learning_rate_init=1e30, activation="identity", max_iter=50).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_batch_without_weight_names_the_way_out(solver):
+    weights = np.zeros(120)
+    weights[:40] = 1
+    with pytest.raises(ZeroDivisionError, match="larger batch_size"):
+        make(solver=solver, shuffle=False, batch_size=40).fit(X, Y, weights)
+
+
+def test_too_large_batch_is_clipped_with_a_warning():
+    with pytest.warns(UserWarning, match="clipped"):
+        make(batch_size=1000).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_reaching_max_iter_warns(solver):
+    with pytest.warns(ConvergenceWarning, match="reached|failed to converge"):
+        make(solver=solver, max_iter=2).fit(X, Y)
+
+
+@pytest.mark.parametrize("layers", [(), (8,), 8, [8, 4], np.array([8, 4])])
+def test_hidden_layers_of_any_shape(layers):
+    model = make(hidden_layer_sizes=layers).fit(X, Y)
+    assert [coef.shape[1] for coef in model.coefs_] == [*np.atleast_1d(layers).astype(int), 10]
+
+
+def test_large_problem_is_regularised_more_by_larger_alpha():
+    norms = [np.abs(make(alpha=alpha, max_iter=30).fit(X, Y).coefs_[0]).sum() for alpha in (0, 10, 100)]
+    assert norms[0] > norms[1] > norms[2]

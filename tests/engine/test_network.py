@@ -1,0 +1,202 @@
+"""Loss and gradient: against the NumPy twin, against central differences, and for any number of threads."""
+
+import naive
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skdigits._engine import parameters, team
+from skdigits._engine.initializers import draw_parameters
+from skdigits._engine.inputs import prepare_inputs
+from skdigits._engine.network import EpochRunner, Network, ZeroWeightError
+from skdigits._engine.optimizers import SGD, Adam
+
+N_SAMPLES = 13
+CASES = pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+OUTPUTS = pytest.mark.parametrize("out_activation", ["softmax", "logistic"])
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+SPARSITY = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
+WEIGHTS = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+
+
+def make_problem(units, activation, out_activation, dtype, *, is_sparse=False, weighted=False, n_samples=N_SAMPLES):
+    rng = np.random.default_rng(1)
+    X = np.where(rng.random((n_samples, units[0])) < 0.6, rng.normal(size=(n_samples, units[0])), 0).astype(dtype)
+    targets = (rng.random((n_samples, units[-1])) < 0.5).astype(np.uint8)
+    if out_activation == "softmax":
+        targets = np.eye(units[-1], dtype=np.uint8)[rng.integers(units[-1], size=n_samples)]
+    weights = rng.integers(0, 4, size=n_samples).astype(dtype) if weighted else None
+    flat = draw_parameters(units, activation, np.random.RandomState(0), dtype)
+    return Network(units, activation, out_activation, flat), sparse.csr_array(X) if is_sparse else X, targets, weights
+
+
+def make_runner(network, X, targets, weights, **options):
+    options = {"alpha": 0.1, "batch_size": X.shape[0], "n_threads": 1, **options}
+    return EpochRunner(network, prepare_inputs(X, network.parameters.dtype), targets, weights, **options)
+
+
+def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
+    vector = network.parameters if vector is None else vector
+    coefs, intercepts = parameters.split(vector.astype(np.float64), network.units)
+    dense = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
+    weights = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
+    smallest = np.finfo(network.parameters.dtype).eps
+    loss, coef_gradients, intercept_gradients = naive.loss_and_gradient(
+        dense, targets, weights, coefs, intercepts, network.activation, network.out_activation, alpha, smallest
+    )
+    return loss, np.concatenate([g.ravel() for g in coef_gradients + intercept_gradients])
+
+
+@pytest.mark.parametrize("units", [(6, 5, 3), (6, 5, 4, 2), (3, 1)])
+@CASES
+@OUTPUTS
+@DTYPES
+@SPARSITY
+@WEIGHTS
+def test_loss_and_gradient_agree_with_twin(units, activation, out_activation, dtype, is_sparse, weighted):
+    problem = make_problem(units, activation, out_activation, dtype, is_sparse=is_sparse, weighted=weighted)
+    with make_runner(*problem) as runner:
+        loss = runner.loss_and_gradient()
+    expected_loss, expected = twin_loss_and_gradient(*problem, alpha=0.1)
+    tolerance = 2e-6 if dtype == np.float32 else 1e-13
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    np.testing.assert_allclose(runner.gradient, expected, rtol=10 * tolerance, atol=tolerance)
+
+
+@CASES
+@OUTPUTS
+@DTYPES
+@SPARSITY
+@WEIGHTS
+def test_gradient_agrees_with_central_differences(activation, out_activation, dtype, is_sparse, weighted):
+    network, X, targets, weights = make_problem(
+        (5, 4, 3), activation, out_activation, dtype, is_sparse=is_sparse, weighted=weighted
+    )
+    with make_runner(network, X, targets, weights) as runner:
+        runner.loss_and_gradient()
+        gradient = runner.gradient.copy()
+    # Differences are taken in double precision, whatever the type of the gradient: single precision has no digits left.
+    double = Network(network.units, activation, out_activation, network.parameters.astype(np.float64))
+    start, step = double.parameters.copy(), 1e-6
+    numeric = np.empty_like(start)
+    with make_runner(double, X.astype(np.float64), targets, weights) as runner:
+        for i in range(len(start)):
+            losses = []
+            for sign in (1, -1):
+                double.parameters[:] = start
+                double.parameters[i] += sign * step
+                losses.append(runner.loss_and_gradient())
+            numeric[i] = (losses[0] - losses[1]) / (2 * step)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=2e-8 if dtype == np.float64 else 2e-6)
+
+
+@pytest.mark.parametrize("batch_size", [4, 5, 13, 300])
+@DTYPES
+def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
+    problem = make_problem((6, 5, 3), "tanh", "softmax", dtype)
+    monkeypatch.setattr("skdigits._engine.network.choose_block_size", lambda n_features, batch_size: 4)
+    with make_runner(*problem) as runner:
+        loss = runner.loss_and_gradient()
+    expected_loss, expected = twin_loss_and_gradient(*problem, alpha=0.1)
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    np.testing.assert_allclose(runner.gradient, expected, rtol=1e-5, atol=1e-6)
+
+
+def make_optimizer(name, n_parameters, dtype):
+    if name == "adam":
+        return Adam(0.01, 0.9, 0.999, 1e-8, np.zeros((2, n_parameters), dtype))
+    return SGD(0.1, "constant", 0.9, name == "nesterov", 0.5, np.zeros((1, n_parameters), dtype))
+
+
+@pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
+@WEIGHTS
+def test_epoch_agrees_with_twin(optimizer_name, weighted):
+    network, X, targets, weights = make_problem((6, 5, 3), "tanh", "softmax", np.float64, weighted=weighted)
+    if weighted:
+        weights += 1
+    vector, alpha = network.parameters.copy(), 0.1
+    optimizer = make_optimizer(optimizer_name, len(vector), np.float64)
+    order = np.random.default_rng(2).permutation(N_SAMPLES)
+    with make_runner(network, X, targets, weights, batch_size=4) as runner:
+        loss = runner.train(optimizer, order)
+    moments, total = [np.zeros_like(vector), np.zeros_like(vector)], 0.0
+    for step, start in enumerate(range(0, N_SAMPLES, 4), start=1):
+        batch = order[start : start + 4]
+        batch_weights = None if weights is None else weights[batch]
+        batch_loss, gradient = twin_loss_and_gradient(network, X[batch], targets[batch], batch_weights, alpha, vector)
+        total += batch_loss * len(batch)
+        if optimizer_name == "adam":
+            rate = naive.adam_rate(0.01, 0.9, 0.999, step)
+            vector, *moments = naive.adam_update(
+                vector, gradient, *moments, rate=rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8
+            )
+        else:
+            vector, moments[0] = naive.sgd_update(
+                vector, gradient, moments[0], rate=0.1, momentum=0.9, nesterov=optimizer_name == "nesterov"
+            )
+    assert loss == pytest.approx(total / N_SAMPLES, rel=1e-13)
+    np.testing.assert_allclose(network.parameters, vector, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 8])
+@DTYPES
+@SPARSITY
+def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, is_sparse):
+    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    results = []
+    for threads in (1, n_threads):
+        problem = make_problem((9, 7, 5, 3), "relu", "softmax", dtype, is_sparse=is_sparse, n_samples=61)
+        optimizer = make_optimizer("adam", len(problem[0].parameters), dtype)
+        with make_runner(*problem, batch_size=20, n_threads=threads) as runner:
+            assert runner.n_threads == threads
+            losses = [runner.train(optimizer, np.arange(61)) for _ in range(3)]
+        results.append((losses, problem[0].parameters.tobytes(), optimizer.moments.tobytes()))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 8])
+@DTYPES
+def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype):
+    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=50)
+    inputs = prepare_inputs(X, X.dtype)
+    np.testing.assert_array_equal(network.forward(inputs, 50, n_threads), network.forward(inputs, 50, 1))
+
+
+@CASES
+@OUTPUTS
+@DTYPES
+@SPARSITY
+def test_forward_agrees_with_twin(activation, out_activation, dtype, is_sparse):
+    network, X, *_ = make_problem((6, 5, 4, 3), activation, out_activation, dtype, is_sparse=is_sparse)
+    outputs = network.forward(prepare_inputs(X, X.dtype), N_SAMPLES, 1)
+    dense = (X.toarray() if is_sparse else X).astype(np.float64)
+    expected = naive.forward(dense, network.coefs, network.intercepts, activation, out_activation)[-1]
+    np.testing.assert_allclose(outputs, expected, rtol=2e-5 if dtype == np.float32 else 1e-12)
+
+
+def test_logits_leave_the_output_activation_out():
+    network, X, *_ = make_problem((6, 5, 3), "relu", "softmax", np.float64)
+    inputs = prepare_inputs(X, X.dtype)
+    logits = network.forward(inputs, N_SAMPLES, 1, logits=True)
+    np.testing.assert_allclose(naive.softmax(logits), network.forward(inputs, N_SAMPLES, 1), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_batch_without_weight_is_refused(monkeypatch, n_threads):
+    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    network, X, targets, _ = make_problem((6, 5, 3), "relu", "softmax", np.float64)
+    weights = np.ones(N_SAMPLES)
+    weights[4:8] = 0
+    optimizer = make_optimizer("adam", len(network.parameters), np.float64)
+    runner = make_runner(network, X, targets, weights, batch_size=4, n_threads=n_threads)
+    with runner, pytest.raises(ZeroWeightError, match="mini-batch of 4 have sample_weight 0"):
+        runner.train(optimizer, np.arange(N_SAMPLES))
+    assert optimizer.t == 1
+
+
+def test_sparse_input_with_repeated_entries_is_their_sum():
+    repeated = sparse.csr_array((np.array([1.0, 2.0, 4.0]), np.array([1, 1, 0]), np.array([0, 2, 3])), shape=(2, 3))
+    inputs = prepare_inputs(repeated, np.dtype(np.float64))
+    assert inputs.values.tolist() == [3.0, 4.0]
+    assert repeated.nnz == 3  # the caller's matrix is left as it was

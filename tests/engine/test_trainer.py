@@ -1,0 +1,133 @@
+"""The loop over epochs, with a network of one parameter whose losses are given."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from skdigits._engine.optimizers import SGD, Adam
+from skdigits._engine.record import TrainingRecord
+from skdigits._engine.trainer import TrainingHooks, train
+
+
+class Runner:
+    """Stands in for an EpochRunner: each epoch adds one to the parameter and returns the next loss."""
+
+    def __init__(self, losses, network):
+        self._losses, self._network, self.orders = iter(losses), network, []
+
+    def train(self, optimizer, order):
+        loss = next(self._losses)
+        if isinstance(loss, BaseException):
+            raise loss
+        self._network.parameters += 1
+        self.orders.append(order)
+        return loss
+
+
+class Hooks(TrainingHooks):
+    def __init__(self, scores=(), stop_after=None):
+        self._scores, self._stop_after, self.lines, self.n_begun = iter(scores), stop_after, [], 0
+
+    def epoch_begins(self):
+        self.n_begun += 1
+
+    def validation_score(self):
+        return next(self._scores)
+
+    def epoch_ends(self, record):
+        return record.n_iter == self._stop_after
+
+    def log(self, line):
+        self.lines.append(line)
+
+
+def run(losses=(), *, scores=(), stop_after=None, optimizer=None, **options):
+    network = SimpleNamespace(parameters=np.zeros(1))
+    early_stopping = bool(scores)
+    record = TrainingRecord.start(early_stopping=early_stopping)
+    hooks, runner = Hooks(scores, stop_after), Runner(losses, network)
+    settings = {"shuffle": True, "max_epochs": 100, "tol": 1e-4, "n_iter_no_change": 2, **options}
+    outcome = train(
+        runner,
+        network,
+        optimizer or Adam(0.001, 0.9, 0.999, 1e-8, np.zeros((2, 1))),
+        record,
+        hooks,
+        random_state=np.random.RandomState(0),
+        n_samples=4,
+        early_stopping=early_stopping,
+        **settings,
+    )
+    return SimpleNamespace(outcome=outcome, record=record, hooks=hooks, runner=runner, network=network)
+
+
+def test_all_epochs_are_run():
+    result = run([3.0, 2.0, 1.0], max_epochs=3)
+    assert result.outcome == "exhausted"
+    assert result.record.loss_curve == [3.0, 2.0, 1.0]
+    assert (result.record.n_iter, result.record.n_samples_seen, result.record.best_loss) == (3, 12, 1.0)
+
+
+def test_loss_without_progress_ends_training():
+    result = run([1.0, 1.0, 1.0, 1.0, 1.0])
+    assert (result.outcome, result.record.n_iter, result.record.no_improvement_count) == ("converged", 4, 3)
+    assert result.hooks.lines[-1] == (
+        "Training loss did not improve more than tol=0.000100 for 2 consecutive epochs. Stopping."
+    )
+
+
+def test_best_epoch_of_the_validation_score_is_kept():
+    result = run([1.0] * 6, scores=[0.5, 0.9, 0.8, 0.8, 0.8, 0.8])
+    assert (result.outcome, result.record.best_validation_score) == ("converged", 0.9)
+    assert result.network.parameters == 2
+    assert result.record.best_loss is None
+
+
+def test_hook_can_stop():
+    assert run([3.0, 2.0, 1.0], stop_after=2).record.n_iter == 2
+
+
+def test_interrupt_keeps_what_was_learnt():
+    result = run([3.0, 2.0, KeyboardInterrupt()])
+    assert (result.outcome, result.record.n_iter, result.network.parameters[0]) == ("interrupted", 2, 2)
+
+
+def test_loss_that_is_not_a_number_ends_training():
+    result = run([3.0, np.nan])
+    assert (result.outcome, result.record.best_loss) == ("diverged", 3.0)
+
+
+def test_order_is_shuffled_from_the_order_before():
+    orders = run([3.0, 2.0], max_epochs=2).runner.orders
+    random_state, expected = np.random.RandomState(0), np.arange(4)
+    for order in orders:
+        permutation = np.arange(4)
+        random_state.shuffle(permutation)
+        expected = expected[permutation]
+        np.testing.assert_array_equal(order, expected)
+
+
+def test_order_is_kept_without_shuffle():
+    for order in run([3.0, 2.0], max_epochs=2, shuffle=False).runner.orders:
+        np.testing.assert_array_equal(order, np.arange(4))
+
+
+def test_adaptive_rate_falls_until_it_is_too_small():
+    optimizer = SGD(1e-5, "adaptive", 0.9, True, 0.5, np.zeros((1, 1)))
+    result = run([1.0] * 100, optimizer=optimizer)
+    assert result.outcome == "converged"
+    assert optimizer.learning_rate == pytest.approx(4e-7)
+    assert "Setting learning rate to 0.000002" in result.hooks.lines[4]
+    assert result.hooks.lines[-1].endswith("Learning rate too small. Stopping.")
+
+
+def test_inverse_scaling_follows_the_samples_seen():
+    optimizer = SGD(0.1, "invscaling", 0.9, True, 0.5, np.zeros((1, 1)))
+    run([3.0, 2.0], optimizer=optimizer, max_epochs=2)
+    assert optimizer.learning_rate == pytest.approx(0.1 / 9**0.5)
+
+
+def test_hooks_without_a_score_refuse_early_stopping():
+    with pytest.raises(NotImplementedError):
+        TrainingHooks().validation_score()

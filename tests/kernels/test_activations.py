@@ -1,0 +1,51 @@
+import naive
+import numpy as np
+import pytest
+
+from skdigits._kernels import activations
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", list(activations.HIDDEN_ACTIVATIONS))
+def test_forward_agrees_with_twin(name, dtype):
+    logits = np.linspace(-6, 6, 37).astype(dtype)
+    row = logits.copy()
+    activations.activation_forward(activations.HIDDEN_ACTIVATIONS[name], row)
+    np.testing.assert_allclose(row, naive.ACTIVATIONS[name](logits.astype(np.float64)), rtol=3 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", list(activations.HIDDEN_ACTIVATIONS))
+def test_backward_agrees_with_twin(name, dtype):
+    outputs = naive.ACTIVATIONS[name](np.linspace(-3, 3, 31)).astype(dtype)
+    gradient = np.linspace(1, 2, 31).astype(dtype)
+    expected = gradient * naive.DERIVATIVES[name](outputs)
+    activations.activation_backward(activations.HIDDEN_ACTIVATIONS[name], outputs, gradient)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_agrees_with_twin(dtype):
+    logits = np.array([1.5, -2.0, 0.0, 7.25], dtype)
+    row = logits.copy()
+    activations.activation_forward(activations.SOFTMAX, row)
+    np.testing.assert_allclose(row, naive.softmax(logits.astype(np.float64)), rtol=4 * np.finfo(dtype).eps)
+
+
+def test_softmax_of_huge_logits_does_not_overflow():
+    row = np.array([1e4, 0.0, -1e4])
+    activations.softmax_forward(row)
+    np.testing.assert_array_equal(row, [1, 0, 0])
+
+
+@pytest.mark.parametrize(("logit", "expected"), [(1e4, 1.0), (-1e4, 0.0), (0.0, 0.5)])
+def test_logistic_of_huge_logits_does_not_overflow(logit, expected):
+    assert activations.logistic(np.float64(logit)) == expected
+
+
+@pytest.mark.parametrize("name", ["logistic", "tanh", "relu", "softmax"])
+def test_nan_passes_through(name):
+    row = np.array([np.nan, np.nan])
+    code = {**activations.HIDDEN_ACTIVATIONS, **activations.OUTPUT_ACTIVATIONS}[name]
+    activations.activation_forward(code, row)
+    assert np.isnan(row).all()

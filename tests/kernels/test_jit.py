@@ -1,0 +1,83 @@
+"""The decorator, in processes of their own: what it does is decided at import."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skdigits
+
+PROGRAM = """
+import numpy as np
+from skdigits._kernels.rows import sum_of_squares
+print(sum_of_squares(np.array([3.0, 4.0])))
+"""
+
+
+def run(folder, program=PROGRAM, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    environment.pop("NUMBA_DISABLE_JIT", None)
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, cwd=folder, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the kernels alone, so that their files may be edited."""
+    source = Path(skdigits.__file__).parent / "_kernels"
+    target = tmp_path / "skdigits" / "_kernels"
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "skdigits" / "__init__.py").touch()
+    return tmp_path
+
+
+def cache_files(folder):
+    return sorted(path.name for path in folder.rglob("*.nbi"))
+
+
+def test_compiled_kernels_are_kept_on_disk(package):
+    assert run(package) == "25.0"
+    files = cache_files(package)
+    assert len(files) == 1
+    assert files[0].startswith("rows.sum_of_squares")
+
+
+def test_cache_can_be_switched_off(package):
+    assert run(package, SKDIGITS_KERNEL_CACHE="0") == "25.0"
+    assert cache_files(package) == []
+
+
+def test_import_survives_without_a_writable_cache_folder(package):
+    # Only a locator that needs an IPython session is left: Numba then finds no folder for its cache.
+    environment = {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
+    assert run(package, **environment) == "25.0"
+    assert cache_files(package) == []
+
+
+def test_editing_another_file_of_the_folder_brings_no_stale_code(package):
+    program = PROGRAM + "from skdigits._kernels.activations import softmax_forward\n"
+    run(package, program)
+    path = package / "skdigits" / "_kernels" / "activations.py"
+    path.write_text(path.read_text() + "\n# A change elsewhere.\n")
+    run(package, program)
+    assert len(cache_files(package)) == 2
+
+
+def test_importing_the_package_compiles_nothing():
+    program = """
+from numba.core import event
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, e): compiled.append(e)
+    def on_end(self, e): pass
+with event.install_listener("numba:compile", Listener()):
+    import skdigits, skdigits._kernels.epoch
+print(len(compiled))
+"""
+    assert run(Path(skdigits.__file__).parents[1], program) == "0"

@@ -1,0 +1,44 @@
+import naive
+import numpy as np
+import pytest
+
+from skdigits._kernels import updates
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def vectors(request):
+    rng = np.random.default_rng(0)
+    parameters, gradient, first = rng.normal(size=(3, 11)).astype(request.param)
+    return parameters, gradient, first, (rng.normal(size=11) ** 2).astype(request.param)
+
+
+def tolerance(array):
+    return 10 * np.finfo(array.dtype).eps
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_agrees_with_twin(vectors, nesterov):
+    parameters, gradient, velocity, _ = vectors
+    settings = np.zeros(updates.N_SETTINGS, parameters.dtype)
+    settings[[updates.RATE, updates.MOMENTUM, updates.NESTEROV]] = 0.125, 0.75, nesterov
+    expected = naive.sgd_update(parameters, gradient, velocity, rate=0.125, momentum=0.75, nesterov=nesterov)
+    updates.sgd_update(parameters, gradient, velocity, settings)
+    for array, twin in zip((parameters, velocity), expected, strict=True):
+        np.testing.assert_allclose(array, twin, rtol=tolerance(array), atol=tolerance(array))
+
+
+def test_adam_agrees_with_twin(vectors):
+    parameters, gradient, first, second = vectors
+    settings = np.zeros(updates.N_SETTINGS, parameters.dtype)
+    settings[updates.RATE], settings[updates.EPSILON] = 0.01, 1e-8
+    settings[updates.BETA_1], settings[updates.COMPLEMENT_1] = 0.9, 0.1
+    settings[updates.BETA_2], settings[updates.COMPLEMENT_2] = 0.99, 0.01
+    expected = naive.adam_update(parameters, gradient, first, second, rate=0.01, beta_1=0.9, beta_2=0.99, epsilon=1e-8)
+    updates.adam_update(parameters, gradient, first, second, settings)
+    for array, twin in zip((parameters, first, second), expected, strict=True):
+        np.testing.assert_allclose(array, twin, rtol=tolerance(array), atol=tolerance(array))
+
+
+@pytest.mark.parametrize("step", [1, 2, 1000])
+def test_adam_rate_agrees_with_twin(step):
+    assert updates.adam_rate(0.001, 0.9, 0.999, step) == pytest.approx(naive.adam_rate(0.001, 0.9, 0.999, step))

@@ -1,0 +1,90 @@
+"""The obvious NumPy twin of every kernel, written for whole matrices and in double precision."""
+
+import numpy as np
+
+
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def logistic(logits):
+    return 1 / (1 + np.exp(-logits))
+
+
+ACTIVATIONS = {
+    "identity": lambda logits: logits,
+    "logistic": logistic,
+    "tanh": np.tanh,
+    "relu": lambda logits: np.maximum(logits, 0),
+    "softmax": softmax,
+}
+
+# Derivative of each activation, as a function of its output.
+DERIVATIVES = {
+    "identity": np.ones_like,
+    "logistic": lambda outputs: outputs * (1 - outputs),
+    "tanh": lambda outputs: 1 - outputs**2,
+    "relu": lambda outputs: (outputs > 0).astype(outputs.dtype),
+}
+
+
+def cross_entropy(probabilities, targets, smallest, *, independent):
+    """Loss of each sample."""
+    clipped = np.clip(probabilities, smallest, 1 - smallest)
+    losses = -(targets * np.log(clipped))
+    if independent:
+        losses = losses - (1 - targets) * np.log(1 - clipped)
+    return losses.sum(axis=-1)
+
+
+def add_rows(indices, values, matrix, out):
+    return out + values @ matrix[indices]
+
+
+def dot_rows(vector, matrix):
+    return matrix @ vector
+
+
+def sgd_update(parameters, gradient, velocity, *, rate, momentum, nesterov):
+    """New parameters and velocity."""
+    velocity = momentum * velocity - rate * gradient
+    step = momentum * velocity - rate * gradient if nesterov else velocity
+    return parameters + step, velocity
+
+
+def adam_update(parameters, gradient, first, second, *, rate, beta_1, beta_2, epsilon):
+    """New parameters and moments."""
+    first = beta_1 * first + (1 - beta_1) * gradient
+    second = beta_2 * second + (1 - beta_2) * gradient**2
+    return parameters - rate * first / (np.sqrt(second) + epsilon), first, second
+
+
+def adam_rate(learning_rate, beta_1, beta_2, step):
+    return learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+
+
+def forward(X, coefs, intercepts, activation, out_activation):
+    """Activations of all layers, the input first."""
+    layers = [X]
+    for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        is_last = i == len(coefs) - 1
+        layers.append(ACTIVATIONS[out_activation if is_last else activation](layers[-1] @ coef + intercept))
+    return layers
+
+
+def loss_and_gradient(X, targets, weights, coefs, intercepts, activation, out_activation, alpha, smallest):
+    """Objective over all samples and its gradient, as lists of matrices and vectors."""
+    layers = forward(X, coefs, intercepts, activation, out_activation)
+    losses = cross_entropy(layers[-1], targets, smallest, independent=out_activation == "logistic")
+    total = weights.sum()
+    penalty = sum((coef**2).sum() for coef in coefs)
+    loss = (weights @ losses + alpha / 2 * penalty) / total
+    delta = (layers[-1] - targets) * weights[:, None]
+    coef_gradients, intercept_gradients = [], []
+    for i in range(len(coefs) - 1, -1, -1):
+        coef_gradients.insert(0, (layers[i].T @ delta + alpha * coefs[i]) / total)
+        intercept_gradients.insert(0, delta.sum(axis=0) / total)
+        if i:
+            delta = (delta @ coefs[i].T) * DERIVATIVES[activation](layers[i])
+    return loss, coef_gradients, intercept_gradients

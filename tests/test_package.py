@@ -1,0 +1,39 @@
+"""The package as a whole: its names, its layers, its README."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import skdigits
+import skdigits.datasets
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("module", [skdigits, skdigits.datasets])
+def test_public_names_are_sorted_and_there(module):
+    assert module.__all__ == sorted(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_changelog_knows_this_version():
+    assert f"## {skdigits.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_estimator_has_a_stable_path():
+    assert skdigits.MLPDigitClassifier.__module__ == "skdigits.classifier"
+
+
+def python_blocks():
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("number", range(len(python_blocks())))
+def test_readme_code_runs(number, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    # Later blocks go on from earlier ones, as a reader does.
+    namespace = {}
+    for block in python_blocks()[: number + 1]:
+        exec(compile(block, "README.md", "exec"), namespace)
