@@ -81,7 +81,7 @@ def add_parser(commands):
 
 
 _EPOCHS = {"digits": 100, "mnist": 10}
-_BATCH_SIZES = {"digits": 32, "mnist": 200}
+_BATCH_SIZES = {"digits": 32, "mnist": 100}
 
 
 def run(arguments):
