@@ -7,6 +7,9 @@ import time
 import warnings
 from pathlib import Path
 
+_EPOCHS = {"digits": 100, "mnist": 10}
+_BATCH_SIZES = {"digits": 32, "mnist": 100}
+
 
 def _number(kind, is_allowed, expected):
     """A converter for argparse that says what it expected, in the words of the command line."""
@@ -30,6 +33,10 @@ _SEED = _number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to
 _JOBS = _number(int, lambda value: value != 0, "a whole number other than 0")
 
 
+def _listed(defaults):
+    return ", ".join(f"{dataset} {value}" for dataset, value in defaults.items())
+
+
 def add_parser(commands):
     """Add the command to the parser."""
     parser = commands.add_parser(
@@ -48,10 +55,10 @@ def add_parser(commands):
         "--hidden", type=_COUNT, nargs="+", default=[100], metavar="UNITS", help="units of hidden layers (default: 100)"
     )
     parser.add_argument(
-        "--epochs", type=_COUNT, default=None, help="epochs, or iterations of lbfgs (default: digits 100, mnist 10)"
+        "--epochs", type=_COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {_listed(_EPOCHS)})"
     )
     parser.add_argument(
-        "--batch-size", type=_COUNT, default=None, help="images of a mini-batch (default: digits 32, mnist 200)"
+        "--batch-size", type=_COUNT, default=None, help=f"images of a mini-batch (default: {_listed(_BATCH_SIZES)})"
     )
     parser.add_argument("--learning-rate", type=_RATE, default=0.001, help="first learning rate (default: 0.001)")
     parser.add_argument(
@@ -78,10 +85,6 @@ def add_parser(commands):
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
-
-
-_EPOCHS = {"digits": 100, "mnist": 10}
-_BATCH_SIZES = {"digits": 32, "mnist": 100}
 
 
 def run(arguments):

@@ -28,3 +28,9 @@ def test_help_of_a_command(run, command, options):
     assert (status, err) == (0, "")
     assert all(option in out for option in options)
     assert "default: None" not in out
+
+
+def test_help_names_the_defaults_of_each_dataset(run):
+    out = " ".join(run("train", "--help").out.split())
+    assert "(default: digits 100, mnist 10)" in out
+    assert "(default: digits 32, mnist 100)" in out

@@ -62,7 +62,7 @@ def test_json_is_all_of_the_output(run, tmp_path):
     assert 0 < result["train_seconds"] < 60
 
 
-def test_json_agrees_with_the_saved_model(train, run, tmp_path):
+def test_json_agrees_with_the_saved_model(train, tmp_path):
     result = train("--epochs", 5, "--output", tmp_path / "m")
     classifier = joblib.load(tmp_path / "m")[-1]
     assert result["loss"] == classifier.loss_
@@ -132,11 +132,11 @@ def test_file_name_when_none_is_given(train, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["skdigits-digits.joblib"]
 
 
-def test_mnist(train, run, small_mnist, tmp_path, monkeypatch):
+def test_mnist(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
     result = train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m")
-    assert (result["dataset"], result["parameters"]["batch_size"]) == ("mnist", 200)
+    assert (result["dataset"], result["parameters"]["batch_size"]) == ("mnist", 100)
     assert np.sum(result["confusion_matrix"]) == 100
     assert joblib.load(tmp_path / "m").n_features_in_ == 784
 
