@@ -100,9 +100,14 @@ def run(arguments):
     say = (lambda *_: None) if arguments.json else print
     say(f"Training on {len(X_train):,} images of {arguments.dataset}, testing on {len(X_test):,}.")
     start = time.perf_counter()
-    _fit(model, X_train, y_train)
+    was_interrupted = _fit(model, X_train, y_train)
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
+    if was_interrupted:
+        # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
+        output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
+        save_model(model, output)
+        raise KeyboardInterrupt(f"interrupted after {classifier.n_iter_} epochs, what was learnt is in {output}")
     save_model(model, output)
     scores, text = score_model(model, X_test, y_test)
     if arguments.json:
@@ -127,18 +132,19 @@ def run(arguments):
 
 
 def _fit(model, X, y):
-    """Fit, with warnings as lines. Ctrl-C ends the command: half a training must not replace a model on disk."""
+    """Fit, with warnings as lines; return whether Ctrl-C ended it."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X, y)
-    if any(str(warning.message) == "Training interrupted by user." for warning in caught):
-        raise KeyboardInterrupt
     for warning in caught:
+        if str(warning.message) == "Training interrupted by user.":
+            return True
         # The number of epochs was asked for.
         if not issubclass(warning.category, ConvergenceWarning):
             print(f"skdigits: warning: {warning.message}", file=sys.stderr)
+    return False
 
 
 def _make_model(arguments):

@@ -162,14 +162,16 @@ def test_diverged_training_saves_nothing(run, tmp_path):
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_ctrl_c_while_training_keeps_the_old_model(run, tmp_path, monkeypatch, solver):
+def test_ctrl_c_while_training_keeps_the_old_model_and_what_was_learnt(run, tmp_path, monkeypatch, solver):
     def interrupt(self, estimator, context):
         if context.task_name == "epoch":
             raise KeyboardInterrupt
 
-    (tmp_path / "m").write_bytes(b"old model")
+    (tmp_path / "m.joblib").write_bytes(b"old model")
     monkeypatch.setattr(TrainingProgress, "on_fit_task_end", interrupt)
-    outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m")
+    outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m.joblib")
+    kept = tmp_path / "m-interrupted.joblib"
     assert outcome.status == 130
-    assert outcome.err == "skdigits: interrupted\n"
-    assert (tmp_path / "m").read_bytes() == b"old model"
+    assert outcome.err == f"skdigits: interrupted after 1 epochs, what was learnt is in {kept}\n"
+    assert (tmp_path / "m.joblib").read_bytes() == b"old model"
+    assert joblib.load(kept)[-1].n_iter_ == 1
