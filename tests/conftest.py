@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import signal
 import socket
 from pathlib import Path
 
@@ -101,3 +102,11 @@ def small_mnist(monkeypatch, closed_port):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("SKDIGITS_DATA", raising=False)
     return small
+
+
+@pytest.fixture
+def sigint_raises():
+    """Ctrl-C raises KeyboardInterrupt, also in a test run that a shell started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

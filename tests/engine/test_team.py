@@ -48,6 +48,7 @@ def test_error_in_one_thread_ends_all(control):
         team.run(work, control)
 
 
+@pytest.mark.usefixtures("sigint_raises")
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_interrupt_asks_all_to_stop_and_waits_for_them(control, n_threads):
     finished = []
