@@ -13,6 +13,7 @@ def useful_threads(n_threads, n_multiplications):
     """How many of the allowed threads a piece of work is worth."""
     return max(1, min(n_threads, n_multiplications // WORTH_A_THREAD))
 
+
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
