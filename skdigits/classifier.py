@@ -205,7 +205,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     >>> model = make_pipeline(MinMaxScaler(), MLPDigitClassifier(max_iter=300, random_state=0))
     >>> model.fit(X_train, y_train).predict(X_test[:5])
-    array([5, 8, 1, 1, 9])
+    array([2, 0, 4, 9, 4])
     >>> model.score(X_test, y_test) > 0.95
     True
     """

@@ -12,6 +12,15 @@ from skdigits.datasets import _fetch, _registry, fetch_mnist
 from skdigits.exceptions import DownloadError
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_output():
+    """Whoever runs the tests may want colours; the tests look for plain text."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "SKDIGITS_TRACEBACK"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """X_train, X_test, y_train, y_test of the real MNIST, read-only; skips where it is not on disk."""

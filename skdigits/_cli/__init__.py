@@ -47,8 +47,8 @@ def main(arguments=None):
         # Whoever read the output has stopped; the interpreter must not try to write the rest on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return _fail("interrupted", _INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        return _fail(str(interrupt) or "interrupted", _INTERRUPTED)
     except (ValueError, OSError) as error:
         return _fail(_one_line(error), _BAD_INPUT)
     except MemoryError:

@@ -7,6 +7,9 @@ import time
 import warnings
 from pathlib import Path
 
+_EPOCHS = {"digits": 100, "mnist": 10}
+_BATCH_SIZES = {"digits": 32, "mnist": 100}
+
 
 def _number(kind, is_allowed, expected):
     """A converter for argparse that says what it expected, in the words of the command line."""
@@ -30,6 +33,10 @@ _SEED = _number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to
 _JOBS = _number(int, lambda value: value != 0, "a whole number other than 0")
 
 
+def _listed(defaults):
+    return ", ".join(f"{dataset} {value}" for dataset, value in defaults.items())
+
+
 def add_parser(commands):
     """Add the command to the parser."""
     parser = commands.add_parser(
@@ -48,10 +55,10 @@ def add_parser(commands):
         "--hidden", type=_COUNT, nargs="+", default=[100], metavar="UNITS", help="units of hidden layers (default: 100)"
     )
     parser.add_argument(
-        "--epochs", type=_COUNT, default=None, help="epochs, or iterations of lbfgs (default: digits 100, mnist 10)"
+        "--epochs", type=_COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {_listed(_EPOCHS)})"
     )
     parser.add_argument(
-        "--batch-size", type=_COUNT, default=None, help="images of a mini-batch (default: digits 32, mnist 200)"
+        "--batch-size", type=_COUNT, default=None, help=f"images of a mini-batch (default: {_listed(_BATCH_SIZES)})"
     )
     parser.add_argument("--learning-rate", type=_RATE, default=0.001, help="first learning rate (default: 0.001)")
     parser.add_argument(
@@ -80,10 +87,6 @@ def add_parser(commands):
     return parser
 
 
-_EPOCHS = {"digits": 100, "mnist": 10}
-_BATCH_SIZES = {"digits": 32, "mnist": 200}
-
-
 def run(arguments):
     """Train, report, save."""
     from skdigits._cli.data import load_split
@@ -97,9 +100,14 @@ def run(arguments):
     say = (lambda *_: None) if arguments.json else print
     say(f"Training on {len(X_train):,} images of {arguments.dataset}, testing on {len(X_test):,}.")
     start = time.perf_counter()
-    _fit(model, X_train, y_train)
+    was_interrupted = _fit(model, X_train, y_train)
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
+    if was_interrupted:
+        # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
+        output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
+        save_model(model, output)
+        raise KeyboardInterrupt(f"interrupted after {classifier.n_iter_} epochs, what was learnt is in {output}")
     save_model(model, output)
     scores, text = score_model(model, X_test, y_test)
     if arguments.json:
@@ -124,18 +132,19 @@ def run(arguments):
 
 
 def _fit(model, X, y):
-    """Fit, with warnings as lines. Ctrl-C ends the command: half a training must not replace a model on disk."""
+    """Fit, with warnings as lines; return whether Ctrl-C ended it."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X, y)
-    if any(str(warning.message) == "Training interrupted by user." for warning in caught):
-        raise KeyboardInterrupt
     for warning in caught:
+        if str(warning.message) == "Training interrupted by user.":
+            return True
         # The number of epochs was asked for.
         if not issubclass(warning.category, ConvergenceWarning):
             print(f"skdigits: warning: {warning.message}", file=sys.stderr)
+    return False
 
 
 def _make_model(arguments):

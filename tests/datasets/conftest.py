@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.content(name))
 
-    def answer_together(self, name):  # half, then the rest when two clients have got half
+    def answer_together(self, name):  # half, then the rest when two clients have asked
         body = self.content(name)
         self.send(body[: len(body) // 2], promised=len(body))
         self.server.barrier.wait(timeout=30)

@@ -92,7 +92,7 @@ def test_plain_body_shorter_than_promised_is_seen_in_the_size(tmp_path):
 
 def test_error_calls_the_file_by_the_given_name(tmp_path):
     path = written(tmp_path / "temporary.part", b"")
-    with pytest.raises(DataFileError, match="^labels.gz: expected an IDX file") as caught:
+    with pytest.raises(DataFileError, match=r"^labels\.gz: expected an IDX file") as caught:
         read_idx(path, "labels.gz")
     assert "temporary" not in str(caught.value)
 
@@ -122,6 +122,12 @@ def test_refuses_damaged_gzip(tmp_path, damage):
 def test_absurd_dimensions_take_no_memory(tmp_path, dimensions, is_compressed):
     path = written(tmp_path / "file", packed(b"\0\0\x08\x03" + dimensions + bytes(100), is_compressed))
     assert peak_memory_while_refusing(path) < 1_000_000
+
+
+def test_promise_within_the_reach_of_gzip_takes_no_memory_either(tmp_path):
+    noise = np.random.default_rng(0).bytes(20_000)
+    path = written(tmp_path / "file.gz", gzip.compress(idx_header((20_000_000,)) + noise))
+    assert peak_memory_while_refusing(path) < 5_000_000
 
 
 def test_gzip_bomb_behind_a_small_array_stays_packed(tmp_path):

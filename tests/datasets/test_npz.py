@@ -1,6 +1,5 @@
 import io
 import random
-import re
 import tracemalloc
 import zipfile
 
@@ -133,6 +132,16 @@ def test_member_that_is_no_array(npz, member):
     assert "expected Keras's mnist.npz with x_test.npy" in refusal(npz)
 
 
+def test_lack_of_memory_is_no_fault_of_the_file(small_mnist, npz, monkeypatch):
+    def give_up(*arguments):
+        raise MemoryError
+
+    np.savez(npz, **small_mnist.npz_arrays())
+    monkeypatch.setattr(zipfile.ZipFile, "open", give_up)
+    with pytest.raises(MemoryError):
+        fetch_test_set()
+
+
 @pytest.mark.parametrize("claims_less", [False, True])
 def test_bomb_stays_packed(npz, claims_less):
     with zipfile.ZipFile(npz, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -164,9 +173,8 @@ def test_damaged_archives_are_refused_or_read_right(small_mnist, npz, save):
             content[generator.randrange(len(content))] = generator.randrange(256)
         npz.write_bytes(content)
         try:
-            _, y = fetch_test_set()
-        except DataFileError as error:
-            assert re.match(re.escape(f"{npz}: "), str(error))
+            _, y = fetch_test_set()  # any other error fails the test
+        except DataFileError:
             continue
         n_read += 1
         np.testing.assert_array_equal(y, small_mnist.arrays["test"][1])

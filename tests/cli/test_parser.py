@@ -1,0 +1,36 @@
+import pytest
+
+import skdigits
+
+
+def test_version(run):
+    assert run("--version") == (0, f"skdigits {skdigits.__version__}\n", "")
+
+
+def test_help_names_the_commands(run):
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    assert all(command in out for command in ("train", "evaluate", "predict", "fetch"))
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("train", ["--hidden", "--epochs", "--batch-size", "--learning-rate", "--activation", "--solver"]),
+        ("train", ["--validation", "--seed", "--jobs", "--output", "--dataset", "--json"]),
+        ("evaluate", ["MODEL", "--dataset", "--json"]),
+        ("predict", ["MODEL", "FILE", "--proba", "--json"]),
+        ("fetch", ["{mnist}", "--data-home", "--json"]),
+    ],
+)
+def test_help_of_a_command(run, command, options):
+    status, out, err = run(command, "--help")
+    assert (status, err) == (0, "")
+    assert all(option in out for option in options)
+    assert "default: None" not in out
+
+
+def test_help_names_the_defaults_of_each_dataset(run):
+    out = " ".join(run("train", "--help").out.split())
+    assert "(default: digits 100, mnist 10)" in out
+    assert "(default: digits 32, mnist 100)" in out

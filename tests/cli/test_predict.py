@@ -1,0 +1,155 @@
+import gzip
+import io
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+
+def idx(array):
+    array = array.astype(np.uint8)
+    return b"\0\0\x08" + bytes([array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def csv(X, **options):
+    stream = io.StringIO()
+    np.savetxt(stream, X, delimiter=",", fmt="%g", comments="", **options)
+    return stream.getvalue().encode()
+
+
+def images(X):
+    return X.reshape(-1, 8, 8)
+
+
+# Suffix and content of a file for samples of 64 pixels.
+FORMS = {
+    "idx of images": ("", lambda X: idx(images(X))),
+    "idx of rows": (".idx", idx),
+    "idx.gz": (".gz", lambda X: gzip.compress(idx(images(X)))),
+    "npy of rows": (".npy", npy),
+    "npy of images": (".npy", lambda X: npy(images(X))),
+    "npy of images with a channel": (".npy", lambda X: npy(X.reshape(-1, 8, 8, 1))),
+    "npy of bytes": (".NPY", lambda X: npy(X.astype(np.uint8))),
+    "npy of float32": (".npy", lambda X: npy(X.astype(np.float32))),
+    "npy of float16": (".npy", lambda X: npy(X.astype(np.float16))),
+    "npy of int64, columns first": (".npy", lambda X: npy(np.asfortranarray(X.astype(np.int64)))),
+    "npy of another byte order": (".npy", lambda X: npy(X.astype(">f8"))),
+    "csv": (".csv", csv),
+    "csv with names": (".csv", lambda X: csv(X, header=",".join(f"pixel{i}" for i in range(64)))),
+    "csv with the columns of pandas": (".csv", lambda X: pd.DataFrame(X).to_csv(index=False).encode()),
+    "csv with a byte order mark": (".CSV", lambda X: b"\xef\xbb\xbf" + csv(X)),
+    "csv of Windows": (".csv", lambda X: csv(X, newline="\r\n")),
+    "csv without a last newline": (".csv", lambda X: csv(X).rstrip()),
+}
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 8, 64])  # 8 and 64 make arrays square
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_are_those_of_the_model(run, trained, digits, tmp_path, form, n_samples):
+    suffix, content = FORMS[form]
+    X = digits[0][100 : 100 + n_samples]
+    path = tmp_path / f"samples{suffix}"
+    path.write_bytes(content(X))
+    outcome = run("predict", trained.path, path)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out == "".join(f"{label}\n" for label in trained.model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".npy", lambda x: npy(x.reshape(8, 8))),
+        (".npy", npy),
+        ("", lambda x: idx(x.reshape(8, 8))),
+        ("", idx),
+    ],
+)
+def test_one_image_alone(run, trained, digits, tmp_path, suffix, content):
+    path = tmp_path / f"image{suffix}"
+    path.write_bytes(content(digits[0][3]))
+    assert run("predict", trained.path, path).out == f"{trained.model.predict(digits[0][3:4])[0]}\n"
+
+
+def test_row_of_numbers_is_no_header(run, trained, tmp_path):
+    X = np.array([np.arange(64) % 17, np.arange(64) % 13])
+    path = tmp_path / "samples.csv"
+    path.write_bytes(csv(X))
+    assert run("predict", trained.path, path).out.count("\n") == 2
+
+
+def test_first_pixels_that_count_are_no_header(run, tmp_path):
+    joblib.dump(DecisionTreeClassifier().fit([[0, 1], [1, 0]], [5, 7]), tmp_path / "tree")
+    (tmp_path / "samples.csv").write_text("0,1\n1,0\n")
+    assert run("predict", tmp_path / "tree", tmp_path / "samples.csv").out == "5\n7\n"
+
+
+def test_files_in_the_order_given(run, trained, digits, tmp_path):
+    X = digits[0]
+    np.save(tmp_path / "a.npy", X[:3])
+    (tmp_path / "b.csv").write_bytes(csv(X[3:5]))
+    outcome = run("predict", trained.path, tmp_path / "b.csv", tmp_path / "a.npy", "--json")
+    assert [(entry["input"], entry["label"]) for entry in outcome.json["predictions"]] == [
+        (f"{tmp_path / name}[{index}]", trained.model.predict(X[row : row + 1])[0])
+        for name, index, row in [("b.csv", 0, 3), ("b.csv", 1, 4), ("a.npy", 0, 0), ("a.npy", 1, 1), ("a.npy", 2, 2)]
+    ]
+
+
+def test_proba(run, trained, digits, tmp_path):
+    X = digits[0][:5]
+    np.save(tmp_path / "x.npy", X)
+    rows = [line.split(" ") for line in run("predict", trained.path, tmp_path / "x.npy", "--proba").out.splitlines()]
+    assert [int(row[0]) for row in rows] == trained.model.predict(X).tolist()
+    np.testing.assert_allclose(np.array(rows, float)[:, 1:], trained.model.predict_proba(X), rtol=0, atol=5.1e-7)
+
+
+def test_json(run, trained, digits, tmp_path):
+    X = digits[0][:5]
+    np.save(tmp_path / "x.npy", X)
+    outcome = run("predict", trained.path, tmp_path / "x.npy", "--json")
+    assert (outcome.status, outcome.err, outcome.out.count("\n")) == (0, "", 1)
+    predictions = outcome.json["predictions"]
+    assert outcome.json["model"] == trained.path
+    assert [set(entry) for entry in predictions] == [{"input", "label", "probability"}] * 5
+    assert [entry["label"] for entry in predictions] == trained.model.predict(X).tolist()
+    largest = trained.model.predict_proba(X).max(axis=1)
+    np.testing.assert_allclose([entry["probability"] for entry in predictions], largest, rtol=1e-6)
+
+
+def test_json_with_proba(run, trained, digits, tmp_path):
+    X = digits[0][:3]
+    np.save(tmp_path / "x.npy", X)
+    predictions = run("predict", trained.path, tmp_path / "x.npy", "--json", "--proba").json["predictions"]
+    probabilities = np.array([entry["probabilities"] for entry in predictions])
+    np.testing.assert_allclose(probabilities, trained.model.predict_proba(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [([], "b\na\n"), (["--proba"], "b 0.000000 1.000000\na 1.000000 0.000000\n")]
+)
+def test_labels_that_are_words(run, tmp_path, arguments, expected):
+    joblib.dump(DecisionTreeClassifier().fit([[0.0], [1.0]], ["a", "b"]), tmp_path / "tree")
+    (tmp_path / "x.csv").write_text("1\n0\n")
+    assert run("predict", tmp_path / "tree", tmp_path / "x.csv", *arguments).out == expected
+
+
+def test_labels_that_are_words_in_json(run, tmp_path):
+    joblib.dump(DecisionTreeClassifier().fit([[0.0], [1.0]], np.array(["a", "b"], object)), tmp_path / "tree")
+    (tmp_path / "x.csv").write_text("1\n")
+    (prediction,) = run("predict", tmp_path / "tree", tmp_path / "x.csv", "--json").json["predictions"]
+    assert prediction == {"input": f"{tmp_path / 'x.csv'}[0]", "label": "b", "probability": 1.0}
+
+
+def test_input_is_never_written_to(run, trained, digits, tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, digits[0][:9])
+    before = path.read_bytes()
+    run("predict", trained.path, path)
+    assert path.read_bytes() == before

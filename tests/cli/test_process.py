@@ -1,0 +1,77 @@
+"""What only a process of its own shows: pipes, signals and the exit status."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+
+
+def start(*arguments, program=("-m", "skdigits")):
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    environment.pop("PYTHONUNBUFFERED", None)  # it would leave nothing to write on the way out
+    return subprocess.Popen(
+        [sys.executable, *program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_bad_input(tmp_path):
+    status, out, err = finish(start("evaluate", tmp_path / "m"))
+    assert (status, out, err) == (2, "", f"skdigits: there is no model file {tmp_path / 'm'}\n")
+
+
+def test_pipe_gets_no_escape_codes(tmp_path):
+    status, out, err = finish(start("train", "--epochs", 2, "--output", tmp_path / "m"))
+    assert status == 0
+    assert [line.split("  ")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    assert out.endswith(f"Model saved to {tmp_path / 'm'}\n")
+    assert not set("\x1b\r\b") & set(out + err)
+
+
+def test_closed_pipe_is_no_error(trained, tmp_path):
+    # More than a pipe holds: 6,000 lines of 92 characters.
+    np.save(tmp_path / "x.npy", np.zeros((6000, 64)))
+    with start("predict", trained.path, tmp_path / "x.npy", "--proba") as process:
+        first = process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 0
+    assert len(first.split()) == 11
+
+
+def test_pipe_closed_before_the_end_of_a_short_output(trained, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 64)))
+    with start("predict", trained.path, tmp_path / "x.npy") as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 0
+
+
+def test_ctrl_c(tmp_path):
+    # A test run that a shell started in the background would hand on that the signal is ignored.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from skdigits._cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ("train", "--epochs", 10, "--hidden", 300, 300, "--batch-size", 4, "--output", tmp_path / "m")
+    with start(*arguments, program=("-c", program)) as process:
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        status, _, err = finish(process)
+    assert first.startswith("epoch 1/10")
+    assert status == 130
+    assert re.search(r"skdigits: interrupted after \d epochs, what was learnt is in .*m-interrupted\n$", err)
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["m-interrupted"]

@@ -1,0 +1,79 @@
+import io
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from skdigits import MLPDigitClassifier
+from skdigits._cli.progress import TrainingProgress
+
+# Fits that make no progress go on, so that the number of epochs is known.
+SETTINGS = {"hidden_layer_sizes": (4,), "random_state": 0, "n_iter_no_change": np.inf, "n_jobs": 1}
+
+
+@pytest.fixture
+def fit(digits):
+    X, y = digits
+
+    def fit_with_progress(*, terminal, **parameters):
+        stream = io.StringIO()
+        console = Console(file=stream, force_terminal=terminal, width=120, legacy_windows=False)
+        classifier = MLPDigitClassifier(**{**SETTINGS, **parameters})
+        classifier.set_callbacks(TrainingProgress(console=console))
+        with pytest.warns(match="aximum iterations|failed to converge|TOTAL NO"):
+            classifier.fit(X[:200] / 16, y[:200])
+        return classifier, stream.getvalue()
+
+    return fit_with_progress
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_terminal_shows_a_bar_with_the_loss(fit, solver):
+    classifier, text = fit(terminal=True, max_iter=5, solver=solver)
+    assert "\x1b[" in text
+    assert "━" in text
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).rstrip().splitlines()[-1]
+    assert last.startswith("Training")
+    assert "5/5" in last
+    assert f"loss {classifier.loss_:.4f}" in last
+
+
+def test_terminal_shows_the_cursor_again(fit):
+    _, text = fit(terminal=True, max_iter=2)
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_validation_accuracy(fit, terminal):
+    classifier, text = fit(terminal=terminal, max_iter=4, early_stopping=True, validation_fraction=0.3)
+    assert f"validation accuracy {classifier.validation_scores_[-1]:.4f}" in text
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "epochs_told"),
+    [
+        (1, [1]),
+        (3, [1, 2, 3]),
+        (10, list(range(1, 11))),
+        (25, [3, 5, 8, 10, 13, 15, 18, 20, 23, 25]),
+        (40, list(range(4, 41, 4))),
+    ],
+)
+def test_ten_lines_away_from_a_terminal(fit, n_epochs, epochs_told):
+    classifier, text = fit(terminal=False, max_iter=n_epochs)
+    lines = text.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [f"epoch {epoch}/{n_epochs}" for epoch in epochs_told]
+    for epoch, line in zip(epochs_told, lines, strict=True):
+        assert re.fullmatch(rf"epoch .*  loss {classifier.loss_curve_[epoch - 1]:.4f}  \d+\.\d s", line)
+
+
+def test_bar_ends_when_training_fails(digits):
+    X, y = digits
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    classifier = MLPDigitClassifier(**SETTINGS, learning_rate_init=1e30, max_iter=3)
+    classifier.set_callbacks(TrainingProgress(console=console))
+    with pytest.raises(ValueError, match="non-finite"):
+        classifier.fit(X[:200], y[:200])
+    assert stream.getvalue().count("\x1b[?25h") == 1  # the cursor is back

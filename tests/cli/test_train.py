@@ -1,0 +1,177 @@
+import joblib
+import numpy as np
+import pytest
+from sklearn.pipeline import Pipeline
+
+from skdigits import MLPDigitClassifier
+from skdigits._cli.progress import TrainingProgress
+
+
+def test_accuracy_with_default_settings(trained):
+    (accuracy,) = [line for line in trained.outcome.out.splitlines() if line.startswith("Test accuracy: ")]
+    assert float(accuracy.split()[-1]) >= 0.97
+
+
+def test_report(trained):
+    out = trained.outcome.out
+    assert out.startswith("Training on 1,347 images of digits, testing on 450.\n")
+    assert all(heading in out for heading in ("precision", "recall", "f1-score", "support", "macro avg"))
+    assert "Confusion matrix (rows: true, columns: predicted)" in out
+    assert out.endswith(f"Model saved to {trained.path}\n")
+
+
+def test_confusion_matrix_counts_the_test_images(trained):
+    lines = trained.outcome.out.split("columns: predicted)\n")[1].splitlines()[:11]
+    assert lines[0].split() == [str(digit) for digit in range(10)]
+    rows = np.array([line.split() for line in lines[1:]], int)
+    assert rows[:, 0].tolist() == list(range(10))
+    assert rows[:, 1:].sum() == 450
+    assert np.trace(rows[:, 1:]) / 450 == pytest.approx(accuracy_in(trained.outcome.out), abs=5e-5)
+
+
+def accuracy_in(text):
+    return float(text.split("Test accuracy: ")[1].split()[0])
+
+
+def test_saved_model_is_a_fitted_pipeline(trained, digits):
+    X, y = digits
+    model = trained.model
+    assert isinstance(model, Pipeline)
+    assert isinstance(model[-1], MLPDigitClassifier)
+    assert model.score(X, y) >= 0.97
+
+
+def test_saved_model_knows_nothing_of_the_progress(trained):
+    with open(trained.path, "rb") as stream:
+        assert b"TrainingProgress" not in stream.read()
+
+
+def test_progress_goes_to_standard_error(trained):
+    assert "epoch 100/100  loss " in trained.outcome.err
+    assert "epoch" not in trained.outcome.out.split("epochs in")[0]
+
+
+def test_json_is_all_of_the_output(run, tmp_path):
+    outcome = run("train", "--json", "--epochs", 2, "--output", tmp_path / "m")
+    result = outcome.json
+    assert outcome.out.count("\n") == 1
+    assert {"dataset", "test_accuracy", "train_seconds", "n_iter", "model", "parameters"} <= set(result)
+    assert result["dataset"] == "digits"
+    assert result["n_iter"] == 2
+    assert result["model"] == str(tmp_path / "m")
+    assert 0 < result["train_seconds"] < 60
+
+
+def test_json_agrees_with_the_saved_model(train, tmp_path):
+    result = train("--epochs", 5, "--output", tmp_path / "m")
+    classifier = joblib.load(tmp_path / "m")[-1]
+    assert result["loss"] == classifier.loss_
+    assert result["n_iter"] == classifier.n_iter_ == 5
+    assert {**result["parameters"], "hidden_layer_sizes": (100,)} == classifier.get_params()
+    matrix = np.array(result["confusion_matrix"])
+    assert result["test_accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum())
+    assert result["labels"] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], {"hidden_layer_sizes": [100], "activation": "relu", "solver": "adam", "random_state": 0, "n_jobs": None}),
+        ([], {"learning_rate_init": 0.001, "batch_size": 32, "early_stopping": False}),
+        (["--hidden", 30, 20], {"hidden_layer_sizes": [30, 20]}),
+        (["--activation", "tanh"], {"activation": "tanh"}),
+        (["--activation", "logistic"], {"activation": "logistic"}),
+        (["--activation", "identity"], {"activation": "identity"}),
+        (["--solver", "sgd"], {"solver": "sgd"}),
+        (["--solver", "lbfgs"], {"solver": "lbfgs"}),
+        (["--batch-size", 64], {"batch_size": 64}),
+        (["--learning-rate", 0.01], {"learning_rate_init": 0.01}),
+        (["--validation", 0.2], {"early_stopping": True, "validation_fraction": 0.2}),
+        (["--seed", 7], {"random_state": 7}),
+        (["--jobs", 2], {"n_jobs": 2}),
+        (["--jobs", -1], {"n_jobs": -1}),
+    ],
+)
+def test_options_reach_the_estimator(train, tmp_path, arguments, expected):
+    parameters = train("--epochs", 2, "--output", tmp_path / "m", *arguments)["parameters"]
+    assert parameters["max_iter"] == 2
+    assert {name: parameters[name] for name in expected} == expected
+
+
+def test_hidden_layers_are_built(train, tmp_path):
+    train("--epochs", 1, "--hidden", 30, 20, "--output", tmp_path / "m")
+    assert [coef.shape for coef in joblib.load(tmp_path / "m")[-1].coefs_] == [(64, 30), (30, 20), (20, 10)]
+
+
+def test_validation_may_stop_training(train, tmp_path):
+    result = train("--epochs", 300, "--learning-rate", 0.01, "--validation", 0.2, "--output", tmp_path / "m")
+    classifier = joblib.load(tmp_path / "m")[-1]
+    assert result["n_iter"] < 300
+    assert len(classifier.validation_scores_) == result["n_iter"]
+
+
+def test_lbfgs_learns(train, tmp_path):
+    assert train("--solver", "lbfgs", "--epochs", 60, "--output", tmp_path / "m")["test_accuracy"] > 0.9
+
+
+def test_same_seed_same_model(train, tmp_path):
+    results = [
+        train("--epochs", 3, "--seed", seed, "--output", tmp_path / name)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    weights = [joblib.load(tmp_path / name)[-1].coefs_[0] for name in "abc"]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert results[0]["test_accuracy"] == results[1]["test_accuracy"]
+    assert results[0]["loss"] == results[1]["loss"] != results[2]["loss"]
+    assert not np.array_equal(weights[0], weights[2])
+
+
+def test_file_name_when_none_is_given(train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train("--epochs", 1)["model"] == "skdigits-digits.joblib"
+    assert [path.name for path in tmp_path.iterdir()] == ["skdigits-digits.joblib"]
+
+
+def test_mnist(train, small_mnist, tmp_path, monkeypatch):
+    small_mnist.write(tmp_path)
+    monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
+    result = train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m")
+    assert (result["dataset"], result["parameters"]["batch_size"]) == ("mnist", 100)
+    assert np.sum(result["confusion_matrix"]) == 100
+    assert joblib.load(tmp_path / "m").n_features_in_ == 784
+
+
+def test_epochs_of_mnist(train, small_mnist, tmp_path, monkeypatch):
+    small_mnist.write(tmp_path)
+    monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
+    assert train("--dataset", "mnist", "--output", tmp_path / "m")["n_iter"] == 10
+
+
+def test_a_warning_of_the_estimator_is_one_line(run, tmp_path):
+    outcome = run("train", "--epochs", 1, "--batch-size", 5000, "--json", "--output", tmp_path / "m")
+    (line,) = [line for line in outcome.err.splitlines() if not line.startswith("epoch")]
+    assert line.startswith("skdigits: warning: Got `batch_size`")
+    assert outcome.status == 0
+
+
+def test_diverged_training_saves_nothing(run, tmp_path):
+    outcome = run("train", "--learning-rate", 1e30, "--epochs", 3, "--output", tmp_path / "m")
+    assert outcome.status == 2
+    assert "non-finite" in outcome.err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_ctrl_c_while_training_keeps_the_old_model_and_what_was_learnt(run, tmp_path, monkeypatch, solver):
+    def interrupt(self, estimator, context):
+        if context.task_name == "epoch":
+            raise KeyboardInterrupt
+
+    (tmp_path / "m.joblib").write_bytes(b"old model")
+    monkeypatch.setattr(TrainingProgress, "on_fit_task_end", interrupt)
+    outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m.joblib")
+    kept = tmp_path / "m-interrupted.joblib"
+    assert outcome.status == 130
+    assert outcome.err == f"skdigits: interrupted after 1 epochs, what was learnt is in {kept}\n"
+    assert (tmp_path / "m.joblib").read_bytes() == b"old model"
+    assert joblib.load(kept)[-1].n_iter_ == 1
