@@ -4,9 +4,9 @@ import numpy as np
 from scipy import sparse
 
 from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.barrier import CONTROL_SIZE
 from skdigits._kernels.compression import count_entries, fill_entries
-from skdigits._kernels.epoch import Inputs
 
 # Above this share of entries that differ from the background, lists are larger than the dense samples themselves.
 _LARGEST_DENSITY = 0.5

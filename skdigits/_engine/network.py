@@ -19,6 +19,7 @@ from skdigits._engine.workspace import (
 )
 from skdigits._kernels import barrier
 from skdigits._kernels.activations import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS
+from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.epoch import predict_rows, train_epoch
 from skdigits._kernels.updates import NO_UPDATE
 
@@ -83,7 +84,8 @@ class Network:
         dtype = self.parameters.dtype
         outputs = np.empty((n_samples, self.units[-1]), dtype)
         n_threads = useful_threads(n_threads, n_samples * self.n_multiplications)
-        parameters = as_read_only(self.parameters)
+        # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
+        parameters = self.parameters if self.parameters.flags.writeable else self.parameters.copy()
         layout = make_layout(self.units, dtype, padded=False)
         activation = HIDDEN_ACTIVATIONS[self.activation]
         out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
@@ -205,7 +207,15 @@ class EpochRunner:
             float(beta_2), int(step), workspace,
         )  # fmt: skip
         workspace.total_loss[0] = 0
-        self._team.run(lambda t: train_epoch(*arguments, t, self.n_threads), workspace.control)
+
+        def work(t):
+            mode = flush_denormals()
+            try:
+                train_epoch(*arguments, t, self.n_threads)
+            finally:
+                restore_denormals(mode)
+
+        self._team.run(work, workspace.control)
         if workspace.control[barrier.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: all samples of a mini-batch of "

@@ -4,8 +4,8 @@ import numpy as np
 
 from skdigits._engine.inputs import as_read_only
 from skdigits._engine.parameters import split
+from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.barrier import CONTROL_SIZE
-from skdigits._kernels.epoch import Buffers, Layout, Workspace
 from skdigits._kernels.simd import VECTOR_BYTES, lanes
 from skdigits._kernels.updates import N_SETTINGS
 
@@ -109,7 +109,7 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, index_dt
         column_positions=np.zeros((n_features, block_size), index_dtype),
         column_values=np.zeros((n_features, block_size), sum_dtype),
         column_counts=np.zeros((n_threads, n_features), np.int32),
-        weight_sums=np.zeros(n_threads, sum_dtype),
+        inverse_sums=np.zeros(n_threads, sum_dtype),
         entry_indices=np.zeros((n_threads, longest), index_dtype),
         entry_values=np.zeros((n_threads, longest), dtype),
         weighted_values=np.zeros((n_threads, block_size), sum_dtype),

@@ -1,9 +1,6 @@
 """A whole epoch as one call a thread, and prediction: the one kernel file that imports its siblings.
 
-N samples, K features, L layers of weights, `units` of shape (L + 1,) with K first and C, the number of outputs, last.
-P parameters in one flat vector: the L weight matrices, then the L bias vectors. Rows of weights and of buffers are
-padded with zeros to whole vectors: `width` is the padded number of units. A mini-batch is worked on in blocks of at
-most B samples, `block_size`; `position` counts the samples of a block. T threads.
+The letters of sizes, and all arrays that kernels share, are in arrays.py.
 
 Each block has two phases with a barrier behind each. First every thread takes some of the *samples*: forward, loss,
 and the gradient by the logits of each layer. Then every thread takes some of the *rows of the weights*: their gradient
@@ -14,77 +11,17 @@ Zeros are left out everywhere: a sample, and a hidden layer for a sample, is a l
 feature for a block. Input whose background is not zero is held as the difference from a background value a feature,
 b: the first layer then starts from its biases + b W, and its gradient has the outer product of b and the sum of the
 gradients by its logits.
-
-The arrays of type S hold the sums over samples. S is the type of the parameters, or double precision where a batch
-holds all samples.
 """
-
-from typing import NamedTuple
-
-import numpy as np
 
 from skdigits._kernels import barrier, updates
 from skdigits._kernels.activations import LOGISTIC, activation_backward, activation_forward
-from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward
 from skdigits._kernels.rows import compress, sum_of_squares
-from skdigits._kernels.simd import MOST_VECTORS, VECTOR_BYTES, add_rows
+from skdigits._kernels.simd import MOST_VECTORS, VECTOR_BYTES, add_rows, prefetch
 
-
-class Inputs(NamedTuple):
-    """Samples, dense or as CSR; the other kind's arrays are empty."""
-
-    dense: np.ndarray  # (N, K), read-only
-    indptr: np.ndarray  # (N + 1,)
-    indices: np.ndarray  # (number of stored entries,)
-    values: np.ndarray  # (number of stored entries,): differences from the background
-    background_indices: np.ndarray  # features whose background is not zero
-    background_values: np.ndarray  # their background
-    is_sparse: bool
-
-
-class Layout(NamedTuple):
-    """Where the layers stand in the flat vector of parameters and in the buffers."""
-
-    units: np.ndarray  # (L + 1,)
-    widths: np.ndarray  # (L + 1,): units of the buffers, padded
-    strides: np.ndarray  # (L,): between the rows of the weights; as in `widths`, or not padded (prediction)
-    weight_starts: np.ndarray  # (L,): in the vector of parameters
-    bias_starts: np.ndarray  # (L,): in the vector of parameters
-    width_starts: np.ndarray  # (L + 1,): widths of the layers above the input before this one; 0 for the input itself
-    transposed_starts: np.ndarray  # (L,): in the buffer of transposed weights, for layers from 1 on
-
-
-class Buffers(NamedTuple):
-    """What a forward pass writes."""
-
-    activations: np.ndarray  # flat; (B, widths[l]) for l = 1 ... L, one behind the other
-    list_indices: np.ndarray  # (B, longest list): features or units of the layer below that are not zero
-    list_values: np.ndarray  # (B, longest list)
-    list_counts: np.ndarray  # (B,)
-
-
-class Workspace(NamedTuple):
-    """Everything that an epoch writes besides parameters, gradient and moments."""
-
-    forward: Buffers
-    logit_gradients: np.ndarray  # flat, laid out like the activations; zero in the padding
-    transposed: np.ndarray  # flat; transposed weights (units[l + 1], widths[l]) of the layers from 1 on
-    column_positions: np.ndarray  # (K, B): which samples of the block light feature k
-    column_values: np.ndarray  # (K, B) of type S: with what value, times the weight of the sample
-    column_counts: np.ndarray  # (T, K): how many of the samples of thread t light feature k
-    weight_sums: np.ndarray  # (T,) of type S
-    entry_indices: np.ndarray  # (T, longest list)
-    entry_values: np.ndarray  # (T, longest list)
-    weighted_values: np.ndarray  # (T, B) of type S
-    row_gradients: np.ndarray  # (T, largest width) of type S
-    gradient_sums: np.ndarray  # (T, largest width) of type S: gradient by the biases of the first layer
-    losses: np.ndarray  # (B,)
-    penalties: np.ndarray  # (sum of units[:L],): squared norm of each row of the weights
-    settings: np.ndarray  # (T, N_SETTINGS)
-    control: np.ndarray  # (CONTROL_SIZE,)
-    total_loss: np.ndarray  # (1,)
+# Shuffled samples lie anywhere in memory: each is asked for so many samples before it is read.
+_SAMPLES_AHEAD = 3
 
 
 @kernel
@@ -193,8 +130,7 @@ def push_entries(indices, values, count, position, first_slot, weight, workspace
         feature = indices[j]
         slot = first_slot + workspace.column_counts[t, feature]
         workspace.column_positions[feature, slot] = position
-        workspace.column_values[feature, slot] = values[j]
-        workspace.column_values[feature, slot] *= weight
+        workspace.column_values[feature, slot] = values[j] * weight
         workspace.column_counts[t, feature] += 1
 
 
@@ -227,6 +163,9 @@ def backpropagate_samples(
         sample = block[position]
         weight = sample_weight[sample]
         if inputs.is_sparse:
+            ahead = block[min(position + _SAMPLES_AHEAD, last - 1)]
+            prefetch(inputs.indices, inputs.indptr[ahead], inputs.indptr[ahead + 1])
+            prefetch(inputs.values, inputs.indptr[ahead], inputs.indptr[ahead + 1])
             start, count = inputs.indptr[sample], inputs.indptr[sample + 1] - inputs.indptr[sample]
             indices, values = inputs.indices[start : start + count], inputs.values[start : start + count]
             push_entries(indices, values, count, position, first, weight, workspace, t)
@@ -300,7 +239,7 @@ def update_parameters(
     """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update."""
     first_penalty, block_size = 0, workspace.losses.shape[0]
     is_whole = is_first and is_last and solver != updates.NO_UPDATE
-    next_background, weight_sum = 0, workspace.weight_sums[t]
+    next_background, inverse_sum = 0, workspace.inverse_sums[t]
     n_background = inputs.background_indices.shape[0]
     for layer in range(layout.units.shape[0] - 1):
         n_rows, width = layout.units[layer], layout.widths[layer + 1]
@@ -330,7 +269,7 @@ def update_parameters(
                 weights = parameters[row_start : row_start + width]
                 workspace.penalties[first_penalty + k] = sum_of_squares(weights)
                 for h in range(width):
-                    row[h] = (row[h] + alpha * weights[h]) / weight_sum
+                    row[h] = (row[h] + alpha * weights[h]) * inverse_sum
                 update(solver, row_start, parameters, row, moments, workspace.settings[t])
                 if layer > 0 and solver != updates.NO_UPDATE:
                     transpose_row(k, layer, layout, parameters, workspace.transposed)
@@ -342,66 +281,8 @@ def update_parameters(
                 row[h] = gradient_sum[h] if is_first else row[h] + gradient_sum[h]
             if is_last:
                 for h in range(width):
-                    row[h] /= weight_sum
+                    row[h] *= inverse_sum
                 update(solver, bias_start, parameters, row, moments, workspace.settings[t])
-
-
-@kernel
-def run_batches(
-    inputs, targets, sample_weight, order, batch_size, block_size, parameters, gradient, moments, layout, activation,
-    output_activation, smallest, alpha, solver, learning_rate, beta_1, beta_2, step, workspace, t, n_threads,
-):  # fmt: skip
-    """Do the work of `train_epoch`, whose parameters these are."""
-    control, settings = workspace.control, workspace.settings[t]
-    for layer in range(1, layout.units.shape[0] - 1):
-        n_rows = layout.units[layer]
-        for k in range(t * n_rows // n_threads, (t + 1) * n_rows // n_threads):
-            transpose_row(k, layer, layout, parameters, workspace.transposed)
-    if not barrier.wait_for_all(control, n_threads):
-        return
-    total_loss = 0.0
-    for batch_start in range(0, order.shape[0], batch_size):
-        batch = order[batch_start : batch_start + batch_size]
-        weight_sum = 0.0
-        for i in range(batch.shape[0]):
-            weight_sum += sample_weight[batch[i]]
-        if weight_sum == 0:
-            control[barrier.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
-            return
-        workspace.weight_sums[t] = weight_sum
-        step += 1
-        settings[updates.RATE] = learning_rate
-        if solver == updates.ADAM:
-            settings[updates.RATE] = updates.adam_rate(learning_rate, beta_1, beta_2, step)
-        batch_loss = 0.0
-        for start in range(0, batch.shape[0], block_size):
-            block = batch[start : start + block_size]
-            backpropagate_samples(
-                inputs, targets, sample_weight, block, parameters, layout, activation, output_activation, smallest,
-                workspace, t, n_threads,
-            )  # fmt: skip
-            if not barrier.wait_for_all(control, n_threads):
-                return
-            if t == 0:
-                for position in range(block.shape[0]):
-                    batch_loss += workspace.losses[position]
-                # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
-                control[barrier.STOP_AGREED] = barrier.read_flag(control, barrier.STOP_REQUESTED)
-            update_parameters(
-                inputs, block, sample_weight, start == 0, start + block_size >= batch.shape[0], alpha, solver,
-                parameters, gradient, moments, layout, workspace, t, n_threads,
-            )  # fmt: skip
-            if not barrier.wait_for_all(control, n_threads):
-                return
-        if t == 0:
-            penalty = 0.0
-            for k in range(workspace.penalties.shape[0]):
-                penalty += workspace.penalties[k]
-            total_loss += (batch_loss + 0.5 * alpha * penalty) / weight_sum * batch.shape[0]
-            workspace.total_loss[0] = total_loss
-            control[barrier.STEPS_DONE] += 1
-        if control[barrier.STOP_AGREED] != 0:
-            return
 
 
 @kernel
@@ -442,13 +323,56 @@ def train_epoch(
     workspace : Workspace
     t, n_threads : int
     """
-    mode = flush_denormals()
-    run_batches(
-        inputs, targets, sample_weight, order, batch_size, block_size, parameters, gradient, moments, layout,
-        activation, output_activation, smallest, alpha, solver, learning_rate, beta_1, beta_2, step, workspace, t,
-        n_threads,
-    )  # fmt: skip
-    restore_denormals(mode)
+    control, settings = workspace.control, workspace.settings[t]
+    for layer in range(1, layout.units.shape[0] - 1):
+        n_rows = layout.units[layer]
+        for k in range(t * n_rows // n_threads, (t + 1) * n_rows // n_threads):
+            transpose_row(k, layer, layout, parameters, workspace.transposed)
+    if not barrier.wait_for_all(control, n_threads):
+        return
+    total_loss = 0.0
+    for batch_start in range(0, order.shape[0], batch_size):
+        batch = order[batch_start : batch_start + batch_size]
+        weight_sum = 0.0
+        for i in range(batch.shape[0]):
+            weight_sum += sample_weight[batch[i]]
+        if weight_sum == 0:
+            control[barrier.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
+            return
+        workspace.inverse_sums[t] = 1 / weight_sum
+        step += 1
+        settings[updates.RATE] = learning_rate
+        if solver == updates.ADAM:
+            settings[updates.RATE] = updates.adam_rate(learning_rate, beta_1, beta_2, step)
+        batch_loss = 0.0
+        for start in range(0, batch.shape[0], block_size):
+            block = batch[start : start + block_size]
+            backpropagate_samples(
+                inputs, targets, sample_weight, block, parameters, layout, activation, output_activation, smallest,
+                workspace, t, n_threads,
+            )  # fmt: skip
+            if not barrier.wait_for_all(control, n_threads):
+                return
+            if t == 0:
+                for position in range(block.shape[0]):
+                    batch_loss += workspace.losses[position]
+                # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
+                control[barrier.STOP_AGREED] = barrier.read_flag(control, barrier.STOP_REQUESTED)
+            update_parameters(
+                inputs, block, sample_weight, start == 0, start + block_size >= batch.shape[0], alpha, solver,
+                parameters, gradient, moments, layout, workspace, t, n_threads,
+            )  # fmt: skip
+            if not barrier.wait_for_all(control, n_threads):
+                return
+        if t == 0:
+            penalty = 0.0
+            for k in range(workspace.penalties.shape[0]):
+                penalty += workspace.penalties[k]
+            total_loss += (batch_loss + 0.5 * alpha * penalty) / weight_sum * batch.shape[0]
+            workspace.total_loss[0] = total_loss
+            control[barrier.STEPS_DONE] += 1
+        if control[barrier.STOP_AGREED] != 0:
+            return
 
 
 @kernel

@@ -23,8 +23,8 @@ def compress(row, indices, values):
 
 @kernel
 def sum_of_squares(row):
-    """Sum of the squared entries, in double precision."""
-    total = 0.0
-    for h in range(row.shape[0]):
+    """Sum of the squared entries, in the type of the row."""
+    total = row[0] * row[0]
+    for h in range(1, row.shape[0]):
         total += row[h] * row[h]
     return total

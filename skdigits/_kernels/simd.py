@@ -101,11 +101,32 @@ def _make_add_rows(n_vectors):
     return add_rows_of
 
 
+@intrinsic
+def _prefetch(typing_context, array, index):
+    """Ask for the cache line of array[index]."""
+
+    def generate(context, builder, signature, arguments):
+        view = context.make_array(array)(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(view.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        i32 = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]), "llvm.prefetch.p0"
+        )
+        builder.call(function, [pointer, i32(0), i32(2), i32(1)])  # to read, into the second-level cache, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
 if numba.config.DISABLE_JIT:
+
+    def _prefetch(array, index):
+        """Do nothing."""
 
     def _plain_add_rows(n_vectors):
         def add_rows_of(indices, values, count, matrix, column, out):
-            stop = column + n_vectors * lanes(out.dtype)
+            # Rows that are not padded end earlier.
+            stop = min(column + n_vectors * lanes(out.dtype), matrix.shape[1])
             for j in range(count):
                 out[column:stop] += values[j] * matrix[indices[j], column:stop]
 
@@ -150,3 +171,10 @@ def add_rows(indices, values, count, matrix, column, n_vectors, out):
         _add_2(indices, values, count, matrix, column, out)
     elif n_vectors == 1:
         _add_1(indices, values, count, matrix, column, out)
+
+
+@kernel
+def prefetch(array, start, stop):
+    """Ask for array[start:stop] to be brought into the cache, without waiting for it."""
+    for index in range(start, stop, VECTOR_BYTES // array.itemsize):
+        _prefetch(array, index)

@@ -19,6 +19,7 @@ def test_compress_keeps_what_is_not_zero(row):
     np.testing.assert_array_equal(values[:count], row[expected])
 
 
-def test_sum_of_squares_is_in_double_precision(rng):
-    row = rng.normal(size=1000).astype(np.float32)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_of_squares_agrees_with_twin(rng, dtype):
+    row = rng.normal(size=1000).astype(dtype)
     assert sum_of_squares(row) == pytest.approx((row.astype(np.float64) ** 2).sum(), rel=1e-6)
