@@ -454,10 +454,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         inputs = prepare_inputs(X, network.parameters.dtype, network.index_dtype)
         return network.forward(inputs, X.shape[0], allowed_threads(self.n_jobs), logits=logits)
 
-    def _network(self):
-        """The network of the learned attributes, which a user may have replaced."""
+    def _network(self, dtype=None):
+        """The network of the learned attributes, which a user may have replaced, in their own type or another."""
         units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
-        dtype = np.result_type(*self.coefs_)
+        dtype = np.result_type(*self.coefs_) if dtype is None else dtype
         return Network(
             units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
         )
@@ -530,11 +530,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _trainable_network(self, dtype):
         """The network of the learned attributes, which become views of its parameters."""
-        network = self._network()
-        if network.parameters.dtype != dtype or not network.parameters.flags.writeable:
-            writable = parameters.allocate(network.parameters.shape[0], dtype)
-            writable[:] = network.parameters
-            network = Network(network.units, network.activation, network.out_activation, writable)
+        network = self._network(dtype)
+        if not network.parameters.flags.writeable:
+            flat = parameters.writable(network.parameters)
+            network = Network(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 

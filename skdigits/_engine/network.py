@@ -85,11 +85,11 @@ class Network:
         outputs = np.empty((n_samples, self.units[-1]), dtype)
         n_threads = useful_threads(n_threads, n_samples * self.n_multiplications)
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
-        parameters = self.parameters if self.parameters.flags.writeable else self.parameters.copy()
+        parameters = flat.writable(self.parameters)
         layout = make_layout(self.units, dtype, padded=False)
         activation = HIDDEN_ACTIVATIONS[self.activation]
         out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
-        samples = np.arange(n_samples)
+        samples = as_read_only(np.arange(n_samples))
 
         def predict_share(t):
             block_size = max(1, min(_PREDICTION_BLOCK, n_samples // n_threads))

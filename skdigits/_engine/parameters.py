@@ -12,8 +12,17 @@ _SLACK = 16
 
 
 def allocate(n_parameters, dtype):
-    """An uninitialised vector of parameters that kernels may read beyond its end."""
+    """A vector of zeros that kernels may read a little beyond its end."""
     return np.zeros(n_parameters + _SLACK, dtype)[:n_parameters]
+
+
+def writable(parameters):
+    """The vector itself, or a copy that kernels may write where it may not be written."""
+    if parameters.flags.writeable:
+        return parameters
+    copy = allocate(parameters.shape[0], parameters.dtype)
+    copy[:] = parameters
+    return copy
 
 
 def count_parameters(units):

@@ -54,3 +54,11 @@ def test_join_of_anything_else_is_a_copy(flat, change):
 
 def test_join_converts(flat):
     assert parameters.join(*parameters.split(flat, UNITS), np.dtype(np.float32)).dtype == np.float32
+
+
+def test_writable_vector_is_itself_and_any_other_a_copy(flat):
+    assert parameters.writable(flat) is flat
+    flat.flags.writeable = False
+    copy = parameters.writable(flat)
+    assert copy.flags.writeable
+    np.testing.assert_array_equal(copy, flat)
