@@ -451,13 +451,13 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _outputs(self, X, *, logits=False):
         network = self._network()
         X = validate_data(self, X, accept_sparse="csr", dtype=network.parameters.dtype, order="C", reset=False)
-        inputs = prepare_inputs(X, network.parameters.dtype)
+        inputs = prepare_inputs(X, network.parameters.dtype, network.index_dtype)
         return network.forward(inputs, X.shape[0], allowed_threads(self.n_jobs), logits=logits)
 
-    def _network(self):
-        """The network of the learned attributes, which a user may have replaced."""
+    def _network(self, dtype=None):
+        """The network of the learned attributes, which a user may have replaced, in their own type or another."""
         units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
-        dtype = np.result_type(*self.coefs_)
+        dtype = np.result_type(*self.coefs_) if dtype is None else dtype
         return Network(
             units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
         )
@@ -530,10 +530,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _trainable_network(self, dtype):
         """The network of the learned attributes, which become views of its parameters."""
-        network = self._network()
-        if network.parameters.dtype != dtype or not network.parameters.flags.writeable:
-            writable = network.parameters.astype(dtype)
-            network = Network(network.units, network.activation, network.out_activation, writable)
+        network = self._network(dtype)
+        if not network.parameters.flags.writeable:
+            flat = parameters.writable(network.parameters)
+            network = Network(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 
@@ -545,11 +545,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             (X, targets, sample_weight), (X_val, targets_val, weight_val) = _targets.validation_split(
                 X, targets, sample_weight, validation_fraction=self.validation_fraction, random_state=random_state
             )
-            inputs_val = prepare_inputs(X_val, X.dtype)
+            inputs_val = prepare_inputs(X_val, X.dtype, network.index_dtype)
             hooks.watch(lambda: network.forward(inputs_val, X_val.shape[0], threads), targets_val, weight_val)
         n_samples = X.shape[0]
         runner = EpochRunner(
-            network, prepare_inputs(X, X.dtype), targets, sample_weight, alpha=self.alpha,
+            network, prepare_inputs(X, X.dtype, network.index_dtype), targets, sample_weight, alpha=self.alpha,
             batch_size=self._clipped_batch_size(n_samples), n_threads=threads,
         )  # fmt: skip
         try:
@@ -584,8 +584,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = 0
         hooks.epoch_begins()
         with EpochRunner(
-            network, prepare_inputs(X, X.dtype), targets, sample_weight, alpha=self.alpha, batch_size=X.shape[0],
-            n_threads=allowed_threads(self.n_jobs),
+            network, prepare_inputs(X, X.dtype, network.index_dtype), targets, sample_weight, alpha=self.alpha,
+            batch_size=X.shape[0], n_threads=allowed_threads(self.n_jobs),
         ) as runner:  # fmt: skip
             result = lbfgs.minimize(
                 runner, network, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,

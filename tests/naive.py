@@ -42,10 +42,6 @@ def add_rows(indices, values, matrix, out):
     return out + values @ matrix[indices]
 
 
-def dot_rows(vector, matrix):
-    return matrix @ vector
-
-
 def sgd_update(parameters, gradient, velocity, *, rate, momentum, nesterov):
     """New parameters and velocity."""
     velocity = momentum * velocity - rate * gradient

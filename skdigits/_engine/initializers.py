@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from skdigits._engine.parameters import allocate, count_parameters
+
 
 def draw_parameters(units, activation, random_state, dtype):
     """Weights and biases drawn uniformly within Glorot and Bengio's bound (2010).
@@ -30,4 +32,5 @@ def draw_parameters(units, activation, random_state, dtype):
         bound = np.sqrt(gain / (n_inputs + n_outputs))
         coefs.append(random_state.uniform(-bound, bound, n_inputs * n_outputs))
         intercepts.append(random_state.uniform(-bound, bound, n_outputs))
-    return np.concatenate(coefs + intercepts).astype(dtype, copy=False)
+    parameters = allocate(count_parameters(units), dtype)
+    return np.concatenate(coefs + intercepts, out=parameters, casting="same_kind")

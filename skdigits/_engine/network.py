@@ -5,14 +5,26 @@ from itertools import pairwise
 import numpy as np
 
 from skdigits._engine import parameters as flat
-from skdigits._engine.inputs import as_read_only
+from skdigits._engine.inputs import as_read_only, choose_index_dtype, compress_inputs
 from skdigits._engine.team import ThreadTeam, useful_threads
-from skdigits._engine.workspace import allocate_workspace, choose_block_size, make_layout
+from skdigits._engine.workspace import (
+    aligned_zeros,
+    allocate_buffers,
+    allocate_workspace,
+    choose_block_size,
+    count_padded,
+    make_layout,
+    pad,
+    unpad,
+)
 from skdigits._kernels import barrier
 from skdigits._kernels.activations import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS
+from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.epoch import predict_rows, train_epoch
 from skdigits._kernels.updates import NO_UPDATE
 
+# Rows that a thread works on at a time in prediction.
+_PREDICTION_BLOCK = 64
 # Rows that a thread predicts in one kernel call; between two calls a Ctrl-C is noticed.
 _ROWS_A_CALL = 4096
 
@@ -48,6 +60,11 @@ class Network:
         """Multiplications that one sample takes in a forward pass over dense input."""
         return sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(self.units))
 
+    @property
+    def index_dtype(self):
+        """Type of the indices of features and units."""
+        return choose_index_dtype(max(self.units))
+
     def forward(self, inputs, n_samples, n_threads, *, logits=False):
         """Outputs of the network.
 
@@ -64,25 +81,25 @@ class Network:
         -------
         outputs : ndarray of shape (n_samples, units[-1])
         """
-        outputs = np.empty((n_samples, self.units[-1]), self.parameters.dtype)
+        dtype = self.parameters.dtype
+        outputs = np.empty((n_samples, self.units[-1]), dtype)
         n_threads = useful_threads(n_threads, n_samples * self.n_multiplications)
-        parameters = as_read_only(self.parameters)
-        layout = make_layout(self.units)
+        # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
+        parameters = flat.writable(self.parameters)
+        layout = make_layout(self.units, dtype, padded=False)
         activation = HIDDEN_ACTIVATIONS[self.activation]
         out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
+        samples = as_read_only(np.arange(n_samples))
 
         def predict_share(t):
-            indices = np.empty(max(self.units), np.int32)
-            values = np.empty(max(self.units), parameters.dtype)
-            buffer = np.empty(sum(self.units[1:]), parameters.dtype)
+            block_size = max(1, min(_PREDICTION_BLOCK, n_samples // n_threads))
+            buffers = allocate_buffers(layout, block_size, dtype, self.index_dtype)
             stop = (t + 1) * n_samples // n_threads
             for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
                 if control[barrier.STOP_REQUESTED] or control[barrier.ABORT]:
                     return
-                predict_rows(
-                    inputs, start, min(start + _ROWS_A_CALL, stop), parameters, layout, activation, out_activation,
-                    indices, values, buffer, outputs,
-                )  # fmt: skip
+                rows = samples[start : min(start + _ROWS_A_CALL, stop)]
+                predict_rows(inputs, rows, parameters, layout, activation, out_activation, buffers, outputs)
 
         control = np.zeros(barrier.CONTROL_SIZE, np.int64)
         with ThreadTeam(n_threads, in_caller=True) as team:
@@ -115,7 +132,7 @@ class EpochRunner:
         # the last bit, and the line search of L-BFGS is not led astray by rounding. Mini-batches are noisier by far.
         sum_dtype = np.dtype(np.float64) if batch_size >= n_samples else dtype
         self._network = network
-        self._inputs = inputs
+        self._inputs = compress_inputs(inputs, n_threads)
         self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))
         weights = np.ones(n_samples) if sample_weight is None else sample_weight
         self._sample_weight = as_read_only(np.ascontiguousarray(weights, sum_dtype))
@@ -123,20 +140,30 @@ class EpochRunner:
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size)
         n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
-        self._workspace = allocate_workspace(network.units, self._block_size, n_threads, dtype, sum_dtype)
-        self._layout = make_layout(network.units)
+        self._layout = make_layout(network.units, dtype, padded=True)
+        self._workspace = allocate_workspace(
+            self._layout, self._block_size, n_threads, dtype, sum_dtype, network.index_dtype
+        )
+        n_padded = count_padded(self._layout)
+        self._parameters = aligned_zeros(n_padded, dtype)
+        self._gradient = aligned_zeros(n_padded, sum_dtype)
+        self._optimizer, self._moments = None, aligned_zeros((0, n_padded), dtype)
         self.n_threads = n_threads
         self._team = ThreadTeam(n_threads, in_caller=n_samples * network.n_multiplications < 50_000_000)
-        self.gradient = np.empty(network.parameters.shape, sum_dtype)
+        self.gradient = np.zeros(network.parameters.shape, sum_dtype)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self._team.__exit__(*exception)
+        for moments, padded in zip(getattr(self._optimizer, "moments", ()), self._moments, strict=True):
+            unpad(padded, self._network.units, self._layout, moments)
 
     def train(self, optimizer, order):
         """One epoch of mini-batches in the given order of the samples.
+
+        The moments of the optimizer are worked on in a padded copy, and written back when the ``with`` block ends.
 
         Returns
         -------
@@ -149,31 +176,46 @@ class EpochRunner:
             If the weights of a mini-batch sum to zero.
         """
         optimizer.write_settings(self._workspace.settings)
+        if optimizer is not self._optimizer:
+            self._optimizer = optimizer
+            self._moments = aligned_zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
+            for moments, padded in zip(optimizer.moments, self._moments, strict=True):
+                pad(moments, self._network.units, self._layout, padded)
         try:
             return self._run(
-                order, optimizer.code, optimizer.moments, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2,
+                order, optimizer.code, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2,
                 optimizer.t,
             )  # fmt: skip
         finally:
+            unpad(self._parameters, self._network.units, self._layout, self._network.parameters)
             optimizer.count_steps(int(self._workspace.control[barrier.STEPS_DONE]))
 
     def loss_and_gradient(self):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
-        order = np.arange(self._targets.shape[0])
-        moments = np.empty((0, self.gradient.shape[0]), self._network.parameters.dtype)
-        return self._run(order, NO_UPDATE, moments, 0.0, 0.0, 0.0, 0)
+        loss = self._run(np.arange(self._targets.shape[0]), NO_UPDATE, 0.0, 0.0, 0.0, 0)
+        unpad(self._gradient, self._network.units, self._layout, self.gradient)
+        return loss
 
-    def _run(self, order, solver, moments, learning_rate, beta_1, beta_2, step):
+    def _run(self, order, solver, learning_rate, beta_1, beta_2, step):
         network, workspace = self._network, self._workspace
+        pad(network.parameters, network.units, self._layout, self._parameters)
         arguments = (
             self._inputs, self._targets, self._sample_weight, as_read_only(order), self._batch_size, self._block_size,
-            network.parameters, self.gradient, moments, self._layout,
+            self._parameters, self._gradient, self._moments, self._layout,
             HIDDEN_ACTIVATIONS[network.activation], OUTPUT_ACTIVATIONS[network.out_activation],
             float(np.finfo(network.parameters.dtype).eps), self._alpha, solver, float(learning_rate), float(beta_1),
             float(beta_2), int(step), workspace,
         )  # fmt: skip
         workspace.total_loss[0] = 0
-        self._team.run(lambda t: train_epoch(*arguments, t, self.n_threads), workspace.control)
+
+        def work(t):
+            mode = flush_denormals()
+            try:
+                train_epoch(*arguments, t, self.n_threads)
+            finally:
+                restore_denormals(mode)
+
+        self._team.run(work, workspace.control)
         if workspace.control[barrier.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: all samples of a mini-batch of "

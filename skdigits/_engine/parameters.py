@@ -7,6 +7,23 @@ from itertools import pairwise
 
 import numpy as np
 
+# Numbers behind the last parameter that may be read, though not used: rows of weights are read in whole vectors.
+_SLACK = 16
+
+
+def allocate(n_parameters, dtype):
+    """A vector of zeros that kernels may read a little beyond its end."""
+    return np.zeros(n_parameters + _SLACK, dtype)[:n_parameters]
+
+
+def writable(parameters):
+    """The vector itself, or a copy that kernels may write where it may not be written."""
+    if parameters.flags.writeable:
+        return parameters
+    copy = allocate(parameters.shape[0], parameters.dtype)
+    copy[:] = parameters
+    return copy
+
 
 def count_parameters(units):
     """Number of weights and biases of a network with these layer sizes."""
@@ -41,14 +58,17 @@ def join(coefs, intercepts, dtype):
         Writing into it changes `coefs` and `intercepts` only where they are views of it.
     """
     arrays = [*coefs, *intercepts]
+    n_parameters = sum(array.size for array in arrays)
     base = getattr(arrays[0], "base", None)
     if isinstance(base, np.ndarray) and base.dtype == dtype and _tiles(base, arrays):
-        return base
-    return np.concatenate([np.asarray(array, dtype=dtype).ravel() for array in arrays])
+        return base[:n_parameters]
+    joined = allocate(n_parameters, dtype)
+    np.concatenate([np.asarray(array).ravel() for array in arrays], out=joined, casting="same_kind")
+    return joined
 
 
 def _tiles(base, arrays):
-    """Whether the arrays are views that cover a flat vector one behind the other."""
+    """Whether the arrays are views that cover a vector made by `allocate` one behind the other."""
     if base.ndim != 1 or not base.flags.c_contiguous:
         return False
     address = base.__array_interface__["data"][0]
@@ -58,4 +78,4 @@ def _tiles(base, arrays):
         if array.__array_interface__["data"][0] != address:
             return False
         address += array.nbytes
-    return address == base.__array_interface__["data"][0] + base.nbytes
+    return address == base.__array_interface__["data"][0] + base.nbytes - _SLACK * base.itemsize

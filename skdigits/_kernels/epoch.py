@@ -1,133 +1,136 @@
 """A whole epoch as one call a thread, and prediction: the one kernel file that imports its siblings.
 
-N samples, K features, L layers of weights, `units` of shape (L + 1,) with K first and C, the number of outputs, last.
-P parameters in one flat vector: the L weight matrices (units[l], units[l + 1]), then the L bias vectors. A mini-batch
-is worked on in blocks of at most B samples, `block_size`; `position` counts the samples of a block. T threads.
+The letters of sizes, and all arrays that kernels share, are in arrays.py.
 
 Each block has two phases with a barrier behind each. First every thread takes some of the *samples*: forward, loss,
 and the gradient by the logits of each layer. Then every thread takes some of the *rows of the weights*: their gradient
 is a sum over the samples of the block, and at the end of the mini-batch the optimizer is applied to the row at once.
 No sum is ever split between threads, so that the results are the same bits for any number of them.
 
-The arrays of type S hold the sums over samples. S is the type of the parameters, or double precision where a batch
-holds all samples.
+Zeros are left out everywhere: a sample, and a hidden layer for a sample, is a list of indices and values; so is a
+feature for a block. Input whose background is not zero is held as the difference from a background value a feature,
+b: the first layer then starts from its biases + b W, and its gradient has the outer product of b and the sum of the
+gradients by its logits.
 """
-
-from typing import NamedTuple
-
-import numpy as np
 
 from skdigits._kernels import barrier, updates
 from skdigits._kernels.activations import LOGISTIC, activation_backward, activation_forward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward
-from skdigits._kernels.rows import add_rows, compress, dot_rows, sum_of_squares
+from skdigits._kernels.rows import compress, sum_of_squares
+from skdigits._kernels.simd import MOST_VECTORS, VECTOR_BYTES, add_rows, prefetch
 
-
-class Inputs(NamedTuple):
-    """Samples, dense or as CSR; the other kind's arrays are empty. All are read-only views."""
-
-    dense: np.ndarray  # (N, K)
-    indptr: np.ndarray  # (N + 1,)
-    indices: np.ndarray  # (number of stored entries,)
-    values: np.ndarray  # (number of stored entries,)
-    is_sparse: bool
-
-
-class Layout(NamedTuple):
-    """Where the layers stand in the flat vector of parameters and in the buffers."""
-
-    units: np.ndarray  # (L + 1,)
-    weight_starts: np.ndarray  # (L,): in the vector of parameters
-    bias_starts: np.ndarray  # (L,): in the vector of parameters
-    unit_starts: np.ndarray  # (L + 1,): units of the layers above the input before this one; 0 for the input itself
-
-
-class Workspace(NamedTuple):
-    """Everything that an epoch writes besides parameters, gradient and moments."""
-
-    activations: np.ndarray  # flat; (B, units[l]) for l = 1 ... L, one behind the other
-    logit_gradients: np.ndarray  # flat, of the same layout
-    column_positions: np.ndarray  # (K, B): which samples of the block light feature k
-    column_values: np.ndarray  # (K, B) of type S: with what value, times the weight of the sample
-    column_counts: np.ndarray  # (T, K): how many of the samples of thread t light feature k
-    entry_indices: np.ndarray  # (T, longest list of entries)
-    entry_values: np.ndarray  # (T, longest list of entries)
-    weighted_values: np.ndarray  # (T, B) of type S
-    losses: np.ndarray  # (B,)
-    penalties: np.ndarray  # (sum of units[:L],): squared norm of each row of the weights
-    settings: np.ndarray  # (T, N_SETTINGS)
-    control: np.ndarray  # (CONTROL_SIZE,)
-    total_loss: np.ndarray  # (1,)
+# Shuffled samples lie anywhere in memory: each is asked for so many samples before it is read.
+_SAMPLES_AHEAD = 3
 
 
 @kernel
-def read_entries(inputs, sample, indices, values):
-    """Write indices and values of a sample that are not zero, return their number: here dense and sparse input meet."""
+def add_whole_rows(indices, values, count, matrix, width, out):
+    """`add_rows` over the whole width of an output."""
+    n_vectors = -(-width * out.itemsize // VECTOR_BYTES)
+    n_passes = -(-n_vectors // MOST_VECTORS)
+    for i in range(n_passes):
+        first, last = i * n_vectors // n_passes, (i + 1) * n_vectors // n_passes
+        add_rows(indices, values, count, matrix, first * VECTOR_BYTES // out.itemsize, last - first, out)
+
+
+@kernel
+def list_samples(inputs, samples, first, last, buffers):
+    """Write dense samples[first:last] as lists into the buffers. CSR samples are such lists already."""
     if not inputs.is_sparse:
-        return compress(inputs.dense[sample], indices, values)
-    start, stop = inputs.indptr[sample], inputs.indptr[sample + 1]
-    for j in range(stop - start):
-        indices[j] = inputs.indices[start + j]
-        values[j] = inputs.values[start + j]
-    return stop - start
+        for p in range(first, last):
+            buffers.list_counts[p] = compress(inputs.dense[samples[p]], buffers.list_indices[p], buffers.list_values[p])
 
 
 @kernel
-def layer_row(position, layer, layout, block_size):
-    """Where the row of a sample starts in a buffer of all layers, for a layer from 1 on."""
-    return layout.unit_starts[layer] * block_size + position * layout.units[layer]
+def start_layer(first, last, layer, inputs, parameters, layout, buffers):
+    """Fill the rows of a layer (from 1 on) with its biases, and b W where the input has a background."""
+    n_units, width = layout.units[layer], layout.widths[layer]
+    bias_start, stride, start = (
+        layout.bias_starts[layer - 1],
+        layout.strides[layer - 1],
+        layout.weight_starts[layer - 1],
+    )
+    rows_start = layout.width_starts[layer] * buffers.list_counts.shape[0]
+    rows = buffers.activations[rows_start : rows_start + buffers.list_counts.shape[0] * width].reshape(
+        (buffers.list_counts.shape[0], width)
+    )
+    for h in range(width):
+        rows[first, h] = parameters[bias_start + h] if h < n_units else 0
+    if layer == 1 and inputs.background_indices.shape[0] > 0:
+        weights = parameters[start : start + layout.units[0] * stride].reshape((layout.units[0], stride))
+        n_background = inputs.background_indices.shape[0]
+        add_whole_rows(inputs.background_indices, inputs.background_values, n_background, weights, width, rows[first])
+    for position in range(first + 1, last):
+        for h in range(width):
+            rows[position, h] = rows[first, h]
 
 
 @kernel
-def forward_sample(
-    position, count, indices, values, parameters, layout, activation, output_activation, buffer, block_size
-):
-    """Activations of all layers for one sample, into row `position` of each layer's part of the buffer.
+def forward_samples(inputs, samples, first, last, parameters, layout, activation, output_activation, buffers):
+    """Activations of all layers for samples[first:last], into their rows of the buffers.
 
-    `indices` and `values` hold the entries of the sample, `count` of them, and are overwritten.
+    Dense samples stand as lists in the buffers. Outputs are worked on a few vectors at a time for all samples, so that
+    the weights that they need stay in the cache.
     """
     n_layers = layout.units.shape[0] - 1
-    for layer in range(n_layers):
-        n_rows, width = layout.units[layer], layout.units[layer + 1]
-        bias_start, weight_start = layout.bias_starts[layer], layout.weight_starts[layer]
-        row_start = layer_row(position, layer + 1, layout, block_size)
-        row = buffer[row_start : row_start + width]
-        for h in range(width):
-            row[h] = parameters[bias_start + h]
-        weights = parameters[weight_start : weight_start + n_rows * width].reshape((n_rows, width))
-        add_rows(indices, values, count, weights, row)
-        if layer < n_layers - 1:
-            activation_forward(activation, row)
-            count = compress(row, indices, values)
-        else:
-            activation_forward(output_activation, row)
+    block_size = buffers.list_counts.shape[0]
+    if first == last:
+        return
+    for layer in range(1, n_layers + 1):
+        start_layer(first, last, layer, inputs, parameters, layout, buffers)
+        n_units, width, stride = layout.units[layer], layout.widths[layer], layout.strides[layer - 1]
+        start, n_rows = layout.weight_starts[layer - 1], layout.units[layer - 1]
+        weights = parameters[start : start + n_rows * stride].reshape((n_rows, stride))
+        rows_start = layout.width_starts[layer] * block_size
+        rows = buffers.activations[rows_start : rows_start + block_size * width].reshape((block_size, width))
+        n_vectors = width * rows.itemsize // VECTOR_BYTES
+        n_passes = -(-n_vectors // MOST_VECTORS)
+        for i in range(n_passes):
+            column = i * n_vectors // n_passes * VECTOR_BYTES // rows.itemsize
+            n_now = (i + 1) * n_vectors // n_passes - i * n_vectors // n_passes
+            for p in range(first, last):
+                if layer == 1 and inputs.is_sparse:
+                    entry, stop = inputs.indptr[samples[p]], inputs.indptr[samples[p] + 1]
+                    indices, values = inputs.indices[entry:stop], inputs.values[entry:stop]
+                    add_rows(indices, values, stop - entry, weights, column, n_now, rows[p])
+                else:
+                    indices, values = buffers.list_indices[p], buffers.list_values[p]
+                    add_rows(indices, values, buffers.list_counts[p], weights, column, n_now, rows[p])
+        for p in range(first, last):
+            activation_forward(activation if layer < n_layers else output_activation, rows[p, :n_units])
+            if layer < n_layers:
+                buffers.list_counts[p] = compress(rows[p, :n_units], buffers.list_indices[p], buffers.list_values[p])
 
 
 @kernel
-def backward_sample(position, parameters, layout, activation, workspace, block_size):
+def backward_sample(position, layout, activation, workspace, t):
     """Gradient by the logits of the hidden layers for one sample, from that of the output layer."""
+    block_size = workspace.losses.shape[0]
     for layer in range(layout.units.shape[0] - 2, 0, -1):
-        n_rows, width = layout.units[layer], layout.units[layer + 1]
-        above_start = layer_row(position, layer + 1, layout, block_size)
-        row_start = layer_row(position, layer, layout, block_size)
-        weight_start = layout.weight_starts[layer]
-        above = workspace.logit_gradients[above_start : above_start + width]
-        gradient = workspace.logit_gradients[row_start : row_start + n_rows]
-        weights = parameters[weight_start : weight_start + n_rows * width].reshape((n_rows, width))
-        dot_rows(above, weights, gradient)
-        activation_backward(activation, workspace.activations[row_start : row_start + n_rows], gradient)
+        n_units, width, n_above = layout.units[layer], layout.widths[layer], layout.units[layer + 1]
+        above_start = layout.width_starts[layer + 1] * block_size + position * layout.widths[layer + 1]
+        row_start = layout.width_starts[layer] * block_size + position * width
+        start = layout.transposed_starts[layer]
+        weights = workspace.transposed[start : start + n_above * width].reshape((n_above, width))
+        row = workspace.logit_gradients[row_start : row_start + width]
+        for h in range(width):
+            row[h] = 0
+        above = workspace.logit_gradients[above_start : above_start + n_above]
+        indices, values = workspace.entry_indices[t], workspace.entry_values[t]
+        add_whole_rows(indices, values, compress(above, indices, values), weights, width, row)
+        outputs = workspace.forward.activations[row_start : row_start + n_units]
+        activation_backward(activation, outputs, row[:n_units])
 
 
 @kernel
-def push_entries(position, first_slot, weight, count, workspace, t):
-    """Append the entries of a sample to the lists of the features that it lights."""
+def push_entries(indices, values, count, position, first_slot, weight, workspace, t):
+    """Append entries of a sample to the lists of their features."""
     for j in range(count):
-        feature = workspace.entry_indices[t, j]
+        feature = indices[j]
         slot = first_slot + workspace.column_counts[t, feature]
         workspace.column_positions[feature, slot] = position
-        workspace.column_values[feature, slot] = workspace.entry_values[t, j]
-        workspace.column_values[feature, slot] *= weight
+        workspace.column_values[feature, slot] = values[j] * weight
         workspace.column_counts[t, feature] += 1
 
 
@@ -147,100 +150,139 @@ def join_column(feature, n_block, workspace, n_threads):
 @kernel
 def backpropagate_samples(
     inputs, targets, sample_weight, block, parameters, layout, activation, output_activation, smallest, workspace,
-    block_size, t, n_threads,
+    t, n_threads,
 ):  # fmt: skip
     """Phase one: loss and gradients by the logits for this thread's share of the samples of a block."""
     n_layers = layout.units.shape[0] - 1
-    n_outputs = layout.units[n_layers]
+    n_outputs, width = layout.units[n_layers], layout.widths[n_layers]
     for k in range(workspace.column_counts.shape[1]):
         workspace.column_counts[t, k] = 0
-    indices, values = workspace.entry_indices[t], workspace.entry_values[t]
-    first_slot = t * block.shape[0] // n_threads
-    for position in range(first_slot, (t + 1) * block.shape[0] // n_threads):
+    first, last = t * block.shape[0] // n_threads, (t + 1) * block.shape[0] // n_threads
+    list_samples(inputs, block, first, last, workspace.forward)
+    for position in range(first, last):
         sample = block[position]
         weight = sample_weight[sample]
-        count = read_entries(inputs, sample, indices, values)
-        push_entries(position, first_slot, weight, count, workspace, t)
-        forward_sample(
-            position, count, indices, values, parameters, layout, activation, output_activation,
-            workspace.activations, block_size,
-        )  # fmt: skip
-        output_start = layer_row(position, n_layers, layout, block_size)
-        probabilities = workspace.activations[output_start : output_start + n_outputs]
-        gradient = workspace.logit_gradients[output_start : output_start + n_outputs]
-        workspace.losses[position] = weight * cross_entropy_forward(
+        if inputs.is_sparse:
+            ahead = block[min(position + _SAMPLES_AHEAD, last - 1)]
+            prefetch(inputs.indices, inputs.indptr[ahead], inputs.indptr[ahead + 1])
+            prefetch(inputs.values, inputs.indptr[ahead], inputs.indptr[ahead + 1])
+            start, count = inputs.indptr[sample], inputs.indptr[sample + 1] - inputs.indptr[sample]
+            indices, values = inputs.indices[start : start + count], inputs.values[start : start + count]
+            push_entries(indices, values, count, position, first, weight, workspace, t)
+        else:
+            indices, values = workspace.forward.list_indices[position], workspace.forward.list_values[position]
+            count = workspace.forward.list_counts[position]
+            push_entries(indices, values, count, position, first, weight, workspace, t)
+    forward_samples(inputs, block, first, last, parameters, layout, activation, output_activation, workspace.forward)
+    for position in range(first, last):
+        sample = block[position]
+        start = layout.width_starts[n_layers] * workspace.losses.shape[0] + position * width
+        probabilities = workspace.forward.activations[start : start + n_outputs]
+        gradient = workspace.logit_gradients[start : start + n_outputs]
+        workspace.losses[position] = sample_weight[sample] * cross_entropy_forward(
             probabilities, targets[sample], smallest, output_activation == LOGISTIC
         )
         cross_entropy_backward(probabilities, targets[sample], gradient)
-        backward_sample(position, parameters, layout, activation, workspace, block_size)
+        backward_sample(position, layout, activation, workspace, t)
 
 
 @kernel
-def update(solver, start, stop, parameters, gradient, moments, settings):
-    """Apply the optimizer to parameters[start:stop]."""
+def update(solver, start, parameters, gradient, moments, settings):
+    """Apply the optimizer to the parameters from `start` on, as many as there are gradients."""
+    stop = start + gradient.shape[0]
     if solver == updates.SGD:
-        updates.sgd_update(parameters[start:stop], gradient[start:stop], moments[0, start:stop], settings)
+        updates.sgd_update(parameters[start:stop], gradient, moments[0, start:stop], settings)
     elif solver == updates.ADAM:
-        updates.adam_update(
-            parameters[start:stop], gradient[start:stop], moments[0, start:stop], moments[1, start:stop], settings
-        )
+        updates.adam_update(parameters[start:stop], gradient, moments[0, start:stop], moments[1, start:stop], settings)
+
+
+@kernel
+def sum_gradients(block, sample_weight, deltas, out):
+    """Add up weight * gradient by the logits over the samples of a block."""
+    for position in range(block.shape[0]):
+        weight = sample_weight[block[position]]
+        for h in range(out.shape[0]):
+            out[h] += weight * deltas[position, h]
+
+
+@kernel
+def transpose_row(k, layer, layout, parameters, transposed):
+    """Copy row k of the weights of a layer (from 1 on) to the column k of its transpose."""
+    start, width = layout.transposed_starts[layer] + k, layout.widths[layer]
+    row_start = layout.weight_starts[layer] + k * layout.strides[layer]
+    for h in range(layout.units[layer + 1]):
+        transposed[start + h * width] = parameters[row_start + h]
+
+
+@kernel
+def add_row_gradient(k, layer, inputs, block, sample_weight, layout, deltas, workspace, row, t, n_threads):
+    """Add what a block contributes to the gradient of row k of the weights of a layer (from 0 on)."""
+    width, block_size = layout.widths[layer + 1], workspace.losses.shape[0]
+    if layer == 0:
+        count = join_column(k, block.shape[0], workspace, n_threads)
+        add_whole_rows(workspace.column_positions[k], workspace.column_values[k], count, deltas, width, row)
+        return
+    positions, values = workspace.entry_indices[t], workspace.weighted_values[t]
+    start, below = layout.width_starts[layer] * block_size, layout.widths[layer]
+    activations = workspace.forward.activations[start : start + block_size * below].reshape((block_size, below))
+    count = compress(activations[: block.shape[0], k], positions, values)
+    for j in range(count):
+        values[j] *= sample_weight[block[positions[j]]]
+    add_whole_rows(positions, values, count, deltas, width, row)
 
 
 @kernel
 def update_parameters(
-    block, sample_weight, is_first, is_last, weight_sum, alpha, solver, parameters, gradient, moments, layout,
-    workspace, block_size, t, n_threads,
+    inputs, block, sample_weight, is_first, is_last, alpha, solver, parameters, gradient, moments, layout,
+    workspace, t, n_threads,
 ):  # fmt: skip
     """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update."""
-    n_block, first_penalty = block.shape[0], 0
+    first_penalty, block_size = 0, workspace.losses.shape[0]
+    is_whole = is_first and is_last and solver != updates.NO_UPDATE
+    next_background, inverse_sum = 0, workspace.inverse_sums[t]
+    n_background = inputs.background_indices.shape[0]
     for layer in range(layout.units.shape[0] - 1):
-        n_rows, width = layout.units[layer], layout.units[layer + 1]
-        above_start, start = layout.unit_starts[layer + 1] * block_size, layout.unit_starts[layer] * block_size
+        n_rows, width = layout.units[layer], layout.widths[layer + 1]
+        above_start = layout.width_starts[layer + 1] * block_size
         deltas = workspace.logit_gradients[above_start : above_start + block_size * width].reshape((block_size, width))
+        gradient_sum = workspace.gradient_sums[t, :width]
+        if t == n_threads - 1 or (layer == 0 and n_background > 0):
+            for h in range(width):
+                gradient_sum[h] = 0
+            sum_gradients(block, sample_weight, deltas, gradient_sum)
         for k in range(t * n_rows // n_threads, (t + 1) * n_rows // n_threads):
             row_start = layout.weight_starts[layer] + k * width
-            row = gradient[row_start : row_start + width]
+            # A row whose gradient is complete at once never leaves the cache.
+            row = workspace.row_gradients[t, :width] if is_whole else gradient[row_start : row_start + width]
             if is_first:
                 for h in range(width):
                     row[h] = 0
-            if layer == 0:
-                count = join_column(k, n_block, workspace, n_threads)
-                add_rows(workspace.column_positions[k], workspace.column_values[k], count, deltas, row)
-            else:
-                positions, values = workspace.entry_indices[t], workspace.weighted_values[t]
-                activations = workspace.activations[start : start + block_size * n_rows].reshape((block_size, n_rows))
-                count = compress(activations[:n_block, k], positions, values)
-                for j in range(count):
-                    values[j] *= sample_weight[block[positions[j]]]
-                add_rows(positions, values, count, deltas, row)
+            add_row_gradient(k, layer, inputs, block, sample_weight, layout, deltas, workspace, row, t, n_threads)
+            if layer == 0 and n_background > 0:
+                while next_background < n_background and inputs.background_indices[next_background] < k:
+                    next_background += 1
+                if next_background < n_background and inputs.background_indices[next_background] == k:
+                    background = inputs.background_values[next_background]
+                    for h in range(width):
+                        row[h] += background * gradient_sum[h]
             if is_last:
                 weights = parameters[row_start : row_start + width]
                 workspace.penalties[first_penalty + k] = sum_of_squares(weights)
                 for h in range(width):
-                    row[h] = (row[h] + alpha * weights[h]) / weight_sum
-                update(solver, row_start, row_start + width, parameters, gradient, moments, workspace.settings[t])
+                    row[h] = (row[h] + alpha * weights[h]) * inverse_sum
+                update(solver, row_start, parameters, row, moments, workspace.settings[t])
+                if layer > 0 and solver != updates.NO_UPDATE:
+                    transpose_row(k, layer, layout, parameters, workspace.transposed)
         first_penalty += n_rows
         if t == n_threads - 1:
             bias_start = layout.bias_starts[layer]
             row = gradient[bias_start : bias_start + width]
-            add_biases(block, sample_weight, is_first, is_last, weight_sum, deltas, row)
+            for h in range(width):
+                row[h] = gradient_sum[h] if is_first else row[h] + gradient_sum[h]
             if is_last:
-                update(solver, bias_start, bias_start + width, parameters, gradient, moments, workspace.settings[t])
-
-
-@kernel
-def add_biases(block, sample_weight, is_first, is_last, weight_sum, deltas, gradient):
-    """Gradient of the biases of a layer: the sum of its gradients by the logits."""
-    if is_first:
-        for h in range(gradient.shape[0]):
-            gradient[h] = 0
-    for position in range(block.shape[0]):
-        weight = sample_weight[block[position]]
-        for h in range(gradient.shape[0]):
-            gradient[h] += weight * deltas[position, h]
-    if is_last:
-        for h in range(gradient.shape[0]):
-            gradient[h] /= weight_sum
+                for h in range(width):
+                    row[h] *= inverse_sum
+                update(solver, bias_start, parameters, row, moments, workspace.settings[t])
 
 
 @kernel
@@ -282,6 +324,12 @@ def train_epoch(
     t, n_threads : int
     """
     control, settings = workspace.control, workspace.settings[t]
+    for layer in range(1, layout.units.shape[0] - 1):
+        n_rows = layout.units[layer]
+        for k in range(t * n_rows // n_threads, (t + 1) * n_rows // n_threads):
+            transpose_row(k, layer, layout, parameters, workspace.transposed)
+    if not barrier.wait_for_all(control, n_threads):
+        return
     total_loss = 0.0
     for batch_start in range(0, order.shape[0], batch_size):
         batch = order[batch_start : batch_start + batch_size]
@@ -291,6 +339,7 @@ def train_epoch(
         if weight_sum == 0:
             control[barrier.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
             return
+        workspace.inverse_sums[t] = 1 / weight_sum
         step += 1
         settings[updates.RATE] = learning_rate
         if solver == updates.ADAM:
@@ -300,7 +349,7 @@ def train_epoch(
             block = batch[start : start + block_size]
             backpropagate_samples(
                 inputs, targets, sample_weight, block, parameters, layout, activation, output_activation, smallest,
-                workspace, block_size, t, n_threads,
+                workspace, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
                 return
@@ -310,8 +359,8 @@ def train_epoch(
                 # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
                 control[barrier.STOP_AGREED] = barrier.read_flag(control, barrier.STOP_REQUESTED)
             update_parameters(
-                block, sample_weight, start == 0, start + block_size >= batch.shape[0], weight_sum, alpha, solver,
-                parameters, gradient, moments, layout, workspace, block_size, t, n_threads,
+                inputs, block, sample_weight, start == 0, start + block_size >= batch.shape[0], alpha, solver,
+                parameters, gradient, moments, layout, workspace, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
                 return
@@ -327,16 +376,18 @@ def train_epoch(
 
 
 @kernel
-def predict_rows(
-    inputs, start, stop, parameters, layout, activation, output_activation, indices, values, buffer, outputs
-):
-    """Write the outputs of the network for samples start to stop to the rows of the same number of `outputs`.
+def predict_rows(inputs, samples, parameters, layout, activation, output_activation, buffers, outputs):
+    """Write the outputs of the network for some samples to the rows of the same number of `outputs`.
 
-    `indices`, `values` and `buffer` are this thread's own, as in `Workspace` with B = 1; `outputs` is (N, C).
+    `buffers` are this thread's own; `outputs` has shape (N, C).
     """
-    n_outputs = outputs.shape[1]
-    for sample in range(start, stop):
-        count = read_entries(inputs, sample, indices, values)
-        forward_sample(0, count, indices, values, parameters, layout, activation, output_activation, buffer, 1)
-        for c in range(n_outputs):
-            outputs[sample, c] = buffer[buffer.shape[0] - n_outputs + c]
+    n_layers, block_size = layout.units.shape[0] - 1, buffers.list_counts.shape[0]
+    width = layout.widths[n_layers]
+    for start in range(0, samples.shape[0], block_size):
+        block = samples[start : start + block_size]
+        list_samples(inputs, block, 0, block.shape[0], buffers)
+        forward_samples(inputs, block, 0, block.shape[0], parameters, layout, activation, output_activation, buffers)
+        for position in range(block.shape[0]):
+            row_start = layout.width_starts[n_layers] * block_size + position * width
+            for c in range(outputs.shape[1]):
+                outputs[block[position], c] = buffers.activations[row_start + c]

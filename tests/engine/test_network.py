@@ -19,9 +19,23 @@ SPARSITY = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sp
 WEIGHTS = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 
 
-def make_problem(units, activation, out_activation, dtype, *, is_sparse=False, weighted=False, n_samples=N_SAMPLES):
+def make_problem(
+    units,
+    activation,
+    out_activation,
+    dtype,
+    *,
+    is_sparse=False,
+    weighted=False,
+    n_samples=N_SAMPLES,
+    background=0,
+    density=0.6,
+):
     rng = np.random.default_rng(1)
-    X = np.where(rng.random((n_samples, units[0])) < 0.6, rng.normal(size=(n_samples, units[0])), 0).astype(dtype)
+    background = background * np.arange(units[0]) if background else 0
+    X = np.where(
+        rng.random((n_samples, units[0])) < density, rng.normal(size=(n_samples, units[0])), background
+    ).astype(dtype)
     targets = (rng.random((n_samples, units[-1])) < 0.5).astype(np.uint8)
     if out_activation == "softmax":
         targets = np.eye(units[-1], dtype=np.uint8)[rng.integers(units[-1], size=n_samples)]
@@ -32,7 +46,9 @@ def make_problem(units, activation, out_activation, dtype, *, is_sparse=False, w
 
 def make_runner(network, X, targets, weights, **options):
     options = {"alpha": 0.1, "batch_size": X.shape[0], "n_threads": 1, **options}
-    return EpochRunner(network, prepare_inputs(X, network.parameters.dtype), targets, weights, **options)
+    return EpochRunner(
+        network, prepare_inputs(X, network.parameters.dtype, network.index_dtype), targets, weights, **options
+    )
 
 
 def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
@@ -47,7 +63,7 @@ def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
     return loss, np.concatenate([g.ravel() for g in coef_gradients + intercept_gradients])
 
 
-@pytest.mark.parametrize("units", [(6, 5, 3), (6, 5, 4, 2), (3, 1)])
+@pytest.mark.parametrize("units", [(6, 5, 3), (6, 5, 4, 2), (3, 1), (4, 150, 19, 2)])
 @CASES
 @OUTPUTS
 @DTYPES
@@ -88,6 +104,22 @@ def test_gradient_agrees_with_central_differences(activation, out_activation, dt
                 losses.append(runner.loss_and_gradient())
             numeric[i] = (losses[0] - losses[1]) / (2 * step)
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=2e-8 if dtype == np.float64 else 2e-6)
+
+
+@pytest.mark.parametrize("background", [0, 0.5, -3.0])
+@pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
+@DTYPES
+@WEIGHTS
+def test_background_of_the_input_changes_nothing(background, density, dtype, weighted):
+    problem = make_problem(
+        (6, 5, 3), "tanh", "softmax", dtype, weighted=weighted, background=background, density=density
+    )
+    with make_runner(*problem) as runner:
+        loss = runner.loss_and_gradient()
+    expected_loss, expected = twin_loss_and_gradient(*problem, alpha=0.1)
+    tolerance = 2e-5 if dtype == np.float32 else 1e-13
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    np.testing.assert_allclose(runner.gradient, expected, rtol=10 * tolerance, atol=10 * tolerance)
 
 
 @pytest.mark.parametrize("batch_size", [4, 5, 13, 300])
@@ -159,7 +191,7 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_t
 def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype):
     monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
     network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=50)
-    inputs = prepare_inputs(X, X.dtype)
+    inputs = prepare_inputs(X, X.dtype, network.index_dtype)
     np.testing.assert_array_equal(network.forward(inputs, 50, n_threads), network.forward(inputs, 50, 1))
 
 
@@ -169,7 +201,7 @@ def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_th
 @SPARSITY
 def test_forward_agrees_with_twin(activation, out_activation, dtype, is_sparse):
     network, X, *_ = make_problem((6, 5, 4, 3), activation, out_activation, dtype, is_sparse=is_sparse)
-    outputs = network.forward(prepare_inputs(X, X.dtype), N_SAMPLES, 1)
+    outputs = network.forward(prepare_inputs(X, X.dtype, network.index_dtype), N_SAMPLES, 1)
     dense = (X.toarray() if is_sparse else X).astype(np.float64)
     expected = naive.forward(dense, network.coefs, network.intercepts, activation, out_activation)[-1]
     np.testing.assert_allclose(outputs, expected, rtol=2e-5 if dtype == np.float32 else 1e-12)
@@ -177,7 +209,7 @@ def test_forward_agrees_with_twin(activation, out_activation, dtype, is_sparse):
 
 def test_logits_leave_the_output_activation_out():
     network, X, *_ = make_problem((6, 5, 3), "relu", "softmax", np.float64)
-    inputs = prepare_inputs(X, X.dtype)
+    inputs = prepare_inputs(X, X.dtype, network.index_dtype)
     logits = network.forward(inputs, N_SAMPLES, 1, logits=True)
     np.testing.assert_allclose(naive.softmax(logits), network.forward(inputs, N_SAMPLES, 1), rtol=1e-13)
 
@@ -197,6 +229,6 @@ def test_batch_without_weight_is_refused(monkeypatch, n_threads):
 
 def test_sparse_input_with_repeated_entries_is_their_sum():
     repeated = sparse.csr_array((np.array([1.0, 2.0, 4.0]), np.array([1, 1, 0]), np.array([0, 2, 3])), shape=(2, 3))
-    inputs = prepare_inputs(repeated, np.dtype(np.float64))
+    inputs = prepare_inputs(repeated, np.dtype(np.float64), np.dtype(np.uint16))
     assert inputs.values.tolist() == [3.0, 4.0]
     assert repeated.nnz == 3  # the caller's matrix is left as it was
