@@ -463,9 +463,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _fit(self, X, y, sample_weight, *, incremental):
-        hidden_layer_sizes = [int(n) for n in np.atleast_1d(self.hidden_layer_sizes)]
-        if min(hidden_layer_sizes, default=1) <= 0:
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden_layer_sizes}.")
+        hidden_layer_sizes = self._check_hidden_layer_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -496,6 +494,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **data)
         return self
+
+    def _check_hidden_layer_sizes(self):
+        sizes = np.atleast_1d(self.hidden_layer_sizes)
+        if sizes.ndim > 1 or (sizes.size and sizes.dtype.kind not in "iu"):
+            raise ValueError(f"hidden_layer_sizes must be one integer a layer, got {self.hidden_layer_sizes}.")
+        if (sizes <= 0).any():
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
+        return sizes.astype(int).tolist()
 
     def _validate_input(self, X, y, incremental, reset):
         X, y = validate_data(

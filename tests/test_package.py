@@ -1,5 +1,6 @@
 """The package as a whole: its names, its layers, its README."""
 
+import json
 import re
 from pathlib import Path
 
@@ -37,3 +38,16 @@ def test_readme_code_runs(number, monkeypatch, tmp_path):
     namespace = {}
     for block in python_blocks()[: number + 1]:
         exec(compile(block, "README.md", "exec"), namespace)
+
+
+def test_figures_of_the_readme_come_from_the_results():
+    table = re.search(r"<!-- results/fit.md -->\n(.*?)<!-- end -->", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert table.group(1) == (ROOT / "benchmarks" / "results" / "fit.md").read_text()
+
+
+def test_table_of_results_comes_from_the_measurements():
+    measured = json.loads((ROOT / "benchmarks" / "results" / "fit.json").read_text())
+    table = (ROOT / "benchmarks" / "results" / "fit.md").read_text()
+    for row in measured["rows"]:
+        assert f"| {row['work']} |" in table
+        assert f"{row['ratio']['median']} ({row['ratio']['least']} to {row['ratio']['most']})" in table
