@@ -198,7 +198,8 @@ def test_bad_input_is_refused(data, y, message):
 
 @pytest.mark.parametrize("parameters", [
     {"n_jobs": 0}, {"n_jobs": 1.5}, {"dtype": "float16"}, {"dtype": None}, {"hidden_layer_sizes": (5, 0)},
-    {"hidden_layer_sizes": -1}, {"hidden_layer_sizes": (8.5,)}, {"hidden_layer_sizes": [[8], [4]]}, {"activation": "softmax"}, {"alpha": -1}, {"max_iter": 0}, {"batch_size": 0},
+    {"hidden_layer_sizes": -1}, {"hidden_layer_sizes": (8.5,)}, {"hidden_layer_sizes": [[8], [4]]},
+    {"activation": "softmax"}, {"alpha": -1}, {"max_iter": 0}, {"batch_size": 0},
 ])  # fmt: skip
 def test_bad_parameters_are_refused(parameters):
     with pytest.raises(ValueError, match="|".join([*parameters, "hidden_layer_sizes"])):
