@@ -452,7 +452,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         network = self._network()
         X = validate_data(self, X, accept_sparse="csr", dtype=network.parameters.dtype, order="C", reset=False)
         inputs = prepare_inputs(X, network.parameters.dtype, network.index_dtype)
-        return network.forward(inputs, X.shape[0], allowed_threads(self.n_jobs), logits=logits)
+        # Asking how many threads are allowed takes longer than recognising a few digits.
+        n_threads = allowed_threads(self.n_jobs) if network.is_worth_threads(X.shape[0]) else 1
+        return network.forward(inputs, X.shape[0], n_threads, logits=logits)
 
     def _network(self, dtype=None):
         """The network of the learned attributes, which a user may have replaced, in their own type or another."""

@@ -65,6 +65,10 @@ class Network:
         """Type of the indices of features and units."""
         return choose_index_dtype(max(self.units))
 
+    def is_worth_threads(self, n_samples):
+        """Whether a forward pass over so many samples is long enough for more than one thread."""
+        return useful_threads(2, n_samples * self.n_multiplications) > 1
+
     def forward(self, inputs, n_samples, n_threads, *, logits=False):
         """Outputs of the network.
 

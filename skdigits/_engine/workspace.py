@@ -1,5 +1,7 @@
 """Buffers that the kernels write, allocated once a fit."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from skdigits._engine.inputs import as_read_only
@@ -33,12 +35,15 @@ def aligned_zeros(shape, dtype):
     return buffer[start : start + n_bytes].view(dtype).reshape(shape)
 
 
+@lru_cache(maxsize=64)
 def make_layout(units, dtype, *, padded):
     """Where each layer stands in the vector of parameters and in the buffers.
 
+    Kept, because it takes a tenth of the time in which a single digit is recognised.
+
     Parameters
     ----------
-    units : sequence of int
+    units : tuple of int
     dtype : numpy dtype
     padded : bool
         Whether the rows of the weights are padded to whole vectors, as the rows of the buffers always are.

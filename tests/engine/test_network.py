@@ -232,3 +232,10 @@ def test_sparse_input_with_repeated_entries_is_their_sum():
     inputs = prepare_inputs(repeated, np.dtype(np.float64), np.dtype(np.uint16))
     assert inputs.values.tolist() == [3.0, 4.0]
     assert repeated.nnz == 3  # the caller's matrix is left as it was
+
+
+@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (25, False), (26, True), (10_000, True)])
+def test_few_samples_are_not_worth_threads(n_samples, expected):
+    units = (784, 100, 10)
+    network = Network(units, "relu", "softmax", np.zeros(parameters.count_parameters(units)))
+    assert network.is_worth_threads(n_samples) is expected
