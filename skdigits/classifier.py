@@ -15,17 +15,15 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skdigits import _targets
+from skdigits import _samples, _targets
 from skdigits._callbacks import EstimatorHooks
 from skdigits._engine import lbfgs, parameters, trainer
 from skdigits._engine.initializers import draw_parameters
-from skdigits._engine.inputs import prepare_inputs
+from skdigits._engine.inputs import NotFiniteError, compress_inputs
 from skdigits._engine.network import EpochRunner, Network
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._threads import allowed_threads
-
-_INPUT_DTYPES = {"float32": np.float32, "float64": np.float64, "auto": (np.float64, np.float32)}
 
 
 class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -234,7 +232,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dtype": [StrOptions(set(_INPUT_DTYPES))],
+        "dtype": [StrOptions({"float32", "float64", "auto"})],
         "n_jobs": [
             Interval(Integral, 1, None, closed="left"),
             Interval(Integral, None, -1, closed="right"),
@@ -450,11 +448,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _outputs(self, X, *, logits=False):
         network = self._network()
-        X = validate_data(self, X, accept_sparse="csr", dtype=network.parameters.dtype, order="C", reset=False)
-        inputs = prepare_inputs(X, network.parameters.dtype, network.index_dtype)
+        X = _samples.check_samples(self, X, network.parameters.dtype)
         # Asking how many threads are allowed takes longer than recognising a few digits.
         n_threads = allowed_threads(self.n_jobs) if network.is_worth_threads(X.shape[0]) else 1
-        return network.forward(inputs, X.shape[0], n_threads, logits=logits)
+        try:
+            return network.forward(X, n_threads, logits=logits)
+        except NotFiniteError:
+            _samples.refuse_not_finite(self, X, network.parameters.dtype)
+            raise
 
     def _network(self, dtype=None):
         """The network of the learned attributes, which a user may have replaced, in their own type or another."""
@@ -480,9 +481,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         random_state = check_random_state(self.random_state)
+        dtype = self._computing_dtype(X, first_pass)
         if first_pass:
-            self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, X.dtype)
-        network = self._trainable_network(X.dtype)
+            self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, dtype)
+        network = self._trainable_network(dtype)
         hooks = EstimatorHooks(self, context, data, self._snapshot)
         if self.solver == "lbfgs":
             self._fit_lbfgs(network, X, targets, sample_weight, hooks)
@@ -506,9 +508,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return sizes.astype(int).tolist()
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=self._input_dtype(reset), order="C", reset=reset
-        )
+        accepted = _samples.accepted_types(np.float64 if self.dtype == "auto" else self.dtype)
+        X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True, dtype=accepted, order="C", reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -518,10 +519,19 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
         return X, _targets.encode(self._label_binarizer, y)
 
-    def _input_dtype(self, reset):
-        if self.dtype == "auto" and not reset:
+    def _computing_dtype(self, X, first_pass):
+        if self.dtype != "auto":
+            return np.dtype(self.dtype)
+        if not first_pass:
             return np.result_type(*self.coefs_)
-        return _INPUT_DTYPES[self.dtype]
+        return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+
+    def _compress(self, X, dtype, n_threads):
+        try:
+            return compress_inputs(X, dtype, n_threads)
+        except NotFiniteError:
+            _samples.refuse_not_finite(self, X, dtype)
+            raise
 
     def _initialize(self, units, random_state, dtype):
         """Set the learned attributes of a network that has learnt nothing."""
@@ -540,24 +550,23 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """The network of the learned attributes, which become views of its parameters."""
         network = self._network(dtype)
         if not network.parameters.flags.writeable:
-            flat = parameters.writable(network.parameters)
+            flat = parameters.writable(network.parameters, network.units)
             network = Network(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 
     def _fit_stochastic(self, network, X, targets, sample_weight, hooks, random_state, incremental):
-        threads = allowed_threads(self.n_jobs)
+        threads, dtype = allowed_threads(self.n_jobs), network.parameters.dtype
         optimizer = self._optimizer_for(network, incremental)
         record = TrainingRecord.of(self)
         if self.early_stopping:
             (X, targets, sample_weight), (X_val, targets_val, weight_val) = _targets.validation_split(
                 X, targets, sample_weight, validation_fraction=self.validation_fraction, random_state=random_state
             )
-            inputs_val = prepare_inputs(X_val, X.dtype, network.index_dtype)
-            hooks.watch(lambda: network.forward(inputs_val, X_val.shape[0], threads), targets_val, weight_val)
+            hooks.watch(lambda: network.forward(X_val, threads), targets_val, weight_val)
         n_samples = X.shape[0]
         runner = EpochRunner(
-            network, prepare_inputs(X, X.dtype, network.index_dtype), targets, sample_weight, alpha=self.alpha,
+            network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
             batch_size=self._clipped_batch_size(n_samples), n_threads=threads,
         )  # fmt: skip
         try:
@@ -591,9 +600,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         self.n_iter_ = 0
         hooks.epoch_begins()
+        threads, dtype = allowed_threads(self.n_jobs), network.parameters.dtype
         with EpochRunner(
-            network, prepare_inputs(X, X.dtype, network.index_dtype), targets, sample_weight, alpha=self.alpha,
-            batch_size=X.shape[0], n_threads=allowed_threads(self.n_jobs),
+            network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
+            batch_size=X.shape[0], n_threads=threads,
         ) as runner:  # fmt: skip
             result = lbfgs.minimize(
                 runner, network, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,

@@ -38,8 +38,16 @@ def cross_entropy(probabilities, targets, smallest, *, independent):
     return losses.sum(axis=-1)
 
 
-def add_rows(indices, values, matrix, out):
-    return out + values @ matrix[indices]
+def scatter(positions, values, weights, out):
+    """`out` with the products of the values and four rows of weights added to the rows at the positions."""
+    out = out.astype(np.float64)
+    np.add.at(out, positions, values.astype(np.float64) @ weights.astype(np.float64))
+    return out
+
+
+def gather(positions, values, rows, out):
+    """`out` with the outer products of the values and the rows at the positions added."""
+    return out + values.astype(np.float64).T @ rows[positions].astype(np.float64)
 
 
 def sgd_update(parameters, gradient, velocity, *, rate, momentum, nesterov):

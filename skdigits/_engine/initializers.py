@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skdigits._engine.parameters import allocate, count_parameters
+from skdigits._engine.parameters import allocate
 
 
 def draw_parameters(units, activation, random_state, dtype):
@@ -32,5 +32,5 @@ def draw_parameters(units, activation, random_state, dtype):
         bound = np.sqrt(gain / (n_inputs + n_outputs))
         coefs.append(random_state.uniform(-bound, bound, n_inputs * n_outputs))
         intercepts.append(random_state.uniform(-bound, bound, n_outputs))
-    parameters = allocate(count_parameters(units), dtype)
+    parameters = allocate(units, dtype)
     return np.concatenate(coefs + intercepts, out=parameters, casting="same_kind")

@@ -6,10 +6,11 @@ from scipy import sparse
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.barrier import CONTROL_SIZE
-from skdigits._kernels.compression import count_entries, fill_entries
+from skdigits._kernels.lists import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
+from skdigits._kernels.tiles import TILE
 
-# Above this share of entries that differ from the background, lists are larger than the dense samples themselves.
-_LARGEST_DENSITY = 0.5
+# Above this share of tiles that differ from the background, dense samples are read as they are: they need no memory.
+_LARGEST_DENSITY = 0.6
 _N_ROWS_LOOKED_AT = 256
 
 
@@ -29,89 +30,115 @@ def choose_index_dtype(largest):
     return np.dtype(np.uint16 if largest < 2**16 else np.int32)
 
 
-def prepare_inputs(X, dtype, index_dtype):
-    """Bring validated samples into the form that the kernels read, copying only what must change.
+class NotFiniteError(ValueError):
+    """Samples with a value that is infinite or NaN in the type in which the network computes."""
+
+
+def refer_to_inputs(X, dtype, *, convert=False):
+    """Samples in the form that kernels read, which refers to dense ones as they are.
 
     Parameters
     ----------
     X : ndarray or CSR array of shape (n_samples, n_features)
-    dtype, index_dtype : numpy dtype
-        Types in which the network computes and counts.
+        Dense samples are floats or unsigned integers.
+    dtype : numpy dtype
+        Type in which the network computes.
+    convert : bool, default=False
+        Whether dense samples of another type are copied, for kernels that are compiled for one type only.
 
     Returns
     -------
     inputs : Inputs
     """
-    if not sparse.issparse(X):
-        return _make_inputs(dense=np.require(X, dtype, ["C", "A", "E"]), index_dtype=index_dtype)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return _make_inputs(
-        dense=np.empty((0, X.shape[1]), dtype),
-        indptr=X.indptr,
-        indices=X.indices,
-        values=X.data,
-        index_dtype=index_dtype,
-    )
+    if sparse.issparse(X):
+        return _list_csr(X, dtype)
+    dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
+    return _make_inputs(X.shape[1], dtype, dense=dense.reshape(-1))
 
 
-def compress_inputs(inputs, n_threads):
-    """Turn dense samples with a background into lists, once for all epochs; leave any others as they are.
+def compress_inputs(X, dtype, n_threads):
+    """Samples as lists of the tiles that differ from the background, once for all epochs; others as they are.
 
     The background of a feature is the value that more than half of its samples have, else 0. It is looked for in a
     few rows only: whatever it is taken to be, the result is the same up to rounding.
 
     Parameters
     ----------
-    inputs : Inputs
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        Dense samples are floats or unsigned integers, and are read as they are: no dense copy is made.
+    dtype : numpy dtype
     n_threads : int
 
     Returns
     -------
     inputs : Inputs
+
+    Raises
+    ------
+    NotFiniteError
     """
-    dense = inputs.dense
-    if inputs.is_sparse or not len(dense):
-        return inputs
-    rows = dense[np.linspace(0, len(dense) - 1, min(len(dense), _N_ROWS_LOOKED_AT)).astype(np.intp)]
+    if sparse.issparse(X) or not len(X):
+        return refer_to_inputs(X, dtype)
+    rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)].astype(dtype)
     background = _common_values(rows)
-    if np.mean(rows != background) > _LARGEST_DENSITY:
-        return inputs
-    n_samples, n_features = dense.shape
-    n_threads = useful_threads(n_threads, dense.size)
-    indptr = np.zeros(n_samples + 1, np.int64)
+    n_samples, n_features = X.shape
+    X = as_read_only(np.require(X, None, ["C", "A", "E"]))
+    n_threads = useful_threads(n_threads, X.size)
+    starts = np.zeros(n_samples + 1, np.int64)
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
+    all_finite = np.empty(n_threads, bool)
+
+    def count(t):
+        all_finite[t] = count_tiles(X, background, bounds[t], bounds[t + 1], starts)
+
     with ThreadTeam(n_threads, in_caller=True) as team:
-        team.run(lambda t: count_entries(dense, background, bounds[t], bounds[t + 1], indptr), control)
-        np.cumsum(indptr, out=indptr)
-        indices = np.empty(indptr[-1], inputs.indices.dtype)
-        values = np.empty(indptr[-1], dense.dtype)
-
-        def fill(t):
-            scratch = np.empty(n_features, indices.dtype), np.empty(n_features, values.dtype)
-            fill_entries(dense, background, bounds[t], bounds[t + 1], indptr, indices, values, *scratch)
-
-        team.run(fill, control)
+        team.run(count, control)
+        if not all_finite.all():
+            raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
+        np.cumsum(starts, out=starts)
+        if starts[-1] > _LARGEST_DENSITY * n_samples * -(-n_features // TILE):
+            return refer_to_inputs(X, dtype)
+        tiles = np.empty(starts[-1], choose_index_dtype(n_features))
+        values = np.empty(TILE * starts[-1], dtype)
+        team.run(lambda t: fill_tiles(X, background, bounds[t], bounds[t + 1], starts, tiles, values), control)
     return _make_inputs(
-        dense=dense[:0], indptr=indptr, indices=indices, values=values, background=background, index_dtype=indices.dtype
+        n_features, dtype, starts=starts, tiles=tiles, values=values, background=background, is_listed=True
     )
 
 
-def _make_inputs(*, dense, index_dtype, indptr=None, indices=(), values=(), background=()):
+def _list_csr(X, dtype):
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    starts = np.zeros(X.shape[0] + 1, np.int64)
+    indptr, indices = (as_read_only(np.require(a, np.int64, ["C", "A", "E"])) for a in (X.indptr, X.indices))
+    data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
+    count_csr_tiles(indptr, indices, starts)
+    np.cumsum(starts, out=starts)
+    tiles = np.empty(starts[-1], choose_index_dtype(X.shape[1]))
+    values = np.zeros(TILE * starts[-1], dtype)
+    fill_csr_tiles(indptr, indices, data, starts, tiles, values)
+    return _make_inputs(X.shape[1], dtype, starts=starts, tiles=tiles, values=values, is_listed=True)
+
+
+def _make_inputs(n_features, dtype, *, dense=None, starts=None, tiles=None, values=None, background=None,
+                 is_listed=False):  # fmt: skip
     """Inputs of one set of types, whatever was given, so that kernels are compiled once."""
-    dtype = dense.dtype
-    background = np.asarray(background, dtype)
-    lit = np.flatnonzero(background)
+    padded = np.zeros(-(-n_features // TILE) * TILE, dtype)
+    if background is not None:
+        padded[:n_features] = background
+    index_dtype = choose_index_dtype(n_features)
+    lit = np.flatnonzero(padded.reshape(-1, TILE).any(axis=1))
     return Inputs(
-        dense=as_read_only(dense),
-        indptr=np.zeros(1, np.int64) if indptr is None else np.require(indptr, np.int64, ["C", "A", "W", "E"]),
-        indices=np.require(indices, index_dtype, ["C", "A", "W", "E"]),
-        values=np.require(values, dtype, ["C", "A", "W", "E"]),
-        background_indices=lit.astype(index_dtype),
-        background_values=background[lit],
-        is_sparse=indptr is not None,
+        dense=as_read_only(np.empty(0, dtype) if dense is None else dense),
+        starts=np.zeros(1, np.int64) if starts is None else starts,
+        tiles=np.empty(0, index_dtype) if tiles is None else tiles,
+        values=np.empty(0, dtype) if values is None else values,
+        background_tiles=lit.astype(index_dtype),
+        background_values=padded,
+        n_features=int(n_features),
+        is_listed=is_listed,
     )
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from skdigits._engine import parameters as flat
-from skdigits._engine.inputs import as_read_only, choose_index_dtype, compress_inputs
+from skdigits._engine.inputs import NotFiniteError, as_read_only, refer_to_inputs
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.workspace import (
     aligned_zeros,
@@ -20,11 +20,12 @@ from skdigits._engine.workspace import (
 from skdigits._kernels import barrier
 from skdigits._kernels.activations import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.epoch import predict_rows, train_epoch
+from skdigits._kernels.epoch import train_epoch
+from skdigits._kernels.forward import predict_rows
 from skdigits._kernels.updates import NO_UPDATE
 
 # Rows that a thread works on at a time in prediction.
-_PREDICTION_BLOCK = 64
+_PREDICTION_BLOCK = 112
 # Rows that a thread predicts in one kernel call; between two calls a Ctrl-C is noticed.
 _ROWS_A_CALL = 4096
 
@@ -60,22 +61,17 @@ class Network:
         """Multiplications that one sample takes in a forward pass over dense input."""
         return sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(self.units))
 
-    @property
-    def index_dtype(self):
-        """Type of the indices of features and units."""
-        return choose_index_dtype(max(self.units))
-
     def is_worth_threads(self, n_samples):
         """Whether a forward pass over so many samples is long enough for more than one thread."""
         return useful_threads(2, n_samples * self.n_multiplications) > 1
 
-    def forward(self, inputs, n_samples, n_threads, *, logits=False):
+    def forward(self, X, n_threads, *, logits=False):
         """Outputs of the network.
 
         Parameters
         ----------
-        inputs : Inputs
-        n_samples : int
+        X : ndarray or CSR array of shape (n_samples, n_features)
+            Dense samples of another type than the network's are converted some thousand at a time.
         n_threads : int
             At most so many threads are used. Each sample's outputs are the same bits whatever their number.
         logits : bool, default=False
@@ -84,26 +80,33 @@ class Network:
         Returns
         -------
         outputs : ndarray of shape (n_samples, units[-1])
+
+        Raises
+        ------
+        NotFiniteError
+            If a dense sample has a value that is infinite or NaN in the type of the network.
         """
-        dtype = self.parameters.dtype
+        dtype, n_samples = self.parameters.dtype, X.shape[0]
         outputs = np.empty((n_samples, self.units[-1]), dtype)
         n_threads = useful_threads(n_threads, n_samples * self.n_multiplications)
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
-        parameters = flat.writable(self.parameters)
+        parameters = flat.writable(self.parameters, self.units)
         layout = make_layout(self.units, dtype, padded=False)
         activation = HIDDEN_ACTIVATIONS[self.activation]
         out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
-        samples = as_read_only(np.arange(n_samples))
 
         def predict_share(t):
-            block_size = max(1, min(_PREDICTION_BLOCK, n_samples // n_threads))
-            buffers = allocate_buffers(layout, block_size, dtype, self.index_dtype)
+            buffers = allocate_buffers(layout, max(1, min(_PREDICTION_BLOCK, n_samples // n_threads)), 1, dtype)
             stop = (t + 1) * n_samples // n_threads
             for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
                 if control[barrier.STOP_REQUESTED] or control[barrier.ABORT]:
                     return
-                rows = samples[start : min(start + _ROWS_A_CALL, stop)]
-                predict_rows(inputs, rows, parameters, layout, activation, out_activation, buffers, outputs)
+                rows = slice(start, min(start + _ROWS_A_CALL, stop))
+                if not predict_rows(
+                    refer_to_inputs(X[rows], dtype, convert=True), parameters, layout, activation, out_activation,
+                    buffers, outputs[rows],
+                ):  # fmt: skip
+                    raise NotFiniteError(f"samples {start} to {rows.stop} hold NaN or infinity as {dtype}")
 
         control = np.zeros(barrier.CONTROL_SIZE, np.int64)
         with ThreadTeam(n_threads, in_caller=True) as team:
@@ -134,20 +137,19 @@ class EpochRunner:
         n_samples = targets.shape[0]
         # A gradient over all samples is summed in double precision: a weight of two is then a sample given twice to
         # the last bit, and the line search of L-BFGS is not led astray by rounding. Mini-batches are noisier by far.
-        sum_dtype = np.dtype(np.float64) if batch_size >= n_samples else dtype
+        is_full = batch_size >= n_samples
+        sum_dtype = np.dtype(np.float64) if is_full else dtype
         self._network = network
-        self._inputs = compress_inputs(inputs, n_threads)
+        self._inputs = inputs
         self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))
         weights = np.ones(n_samples) if sample_weight is None else sample_weight
         self._sample_weight = as_read_only(np.ascontiguousarray(weights, sum_dtype))
         self._alpha = dtype.type(alpha)
         self._batch_size = int(batch_size)
-        self._block_size = choose_block_size(network.units[0], batch_size)
+        self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
         self._layout = make_layout(network.units, dtype, padded=True)
-        self._workspace = allocate_workspace(
-            self._layout, self._block_size, n_threads, dtype, sum_dtype, network.index_dtype
-        )
+        self._workspace = allocate_workspace(self._layout, self._block_size, n_threads, dtype, sum_dtype)
         n_padded = count_padded(self._layout)
         self._parameters = aligned_zeros(n_padded, dtype)
         self._gradient = aligned_zeros(n_padded, sum_dtype)

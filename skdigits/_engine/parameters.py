@@ -7,20 +7,23 @@ from itertools import pairwise
 
 import numpy as np
 
-# Numbers behind the last parameter that may be read, though not used: rows of weights are read in whole vectors.
-_SLACK = 16
+
+def allocate(units, dtype):
+    """A vector of zeros for the parameters of a network that kernels may read a little beyond its end."""
+    n_parameters = count_parameters(units)
+    return np.zeros(n_parameters + _slack(units), dtype)[:n_parameters]
 
 
-def allocate(n_parameters, dtype):
-    """A vector of zeros that kernels may read a little beyond its end."""
-    return np.zeros(n_parameters + _SLACK, dtype)[:n_parameters]
+def _slack(units):
+    """Numbers behind the last parameter that may be read, though not used: four rows at a time, in whole vectors."""
+    return 3 * max(units[1:]) + 16
 
 
-def writable(parameters):
+def writable(parameters, units):
     """The vector itself, or a copy that kernels may write where it may not be written."""
     if parameters.flags.writeable:
         return parameters
-    copy = allocate(parameters.shape[0], parameters.dtype)
+    copy = allocate(units, parameters.dtype)
     copy[:] = parameters
     return copy
 
@@ -58,16 +61,16 @@ def join(coefs, intercepts, dtype):
         Writing into it changes `coefs` and `intercepts` only where they are views of it.
     """
     arrays = [*coefs, *intercepts]
-    n_parameters = sum(array.size for array in arrays)
+    units = [len(coefs[0]), *(intercept.size for intercept in intercepts)]
     base = getattr(arrays[0], "base", None)
-    if isinstance(base, np.ndarray) and base.dtype == dtype and _tiles(base, arrays):
-        return base[:n_parameters]
-    joined = allocate(n_parameters, dtype)
+    if isinstance(base, np.ndarray) and base.dtype == dtype and _fills(base, arrays, _slack(units)):
+        return base[: count_parameters(units)]
+    joined = allocate(units, dtype)
     np.concatenate([np.asarray(array).ravel() for array in arrays], out=joined, casting="same_kind")
     return joined
 
 
-def _tiles(base, arrays):
+def _fills(base, arrays, slack):
     """Whether the arrays are views that cover a vector made by `allocate` one behind the other."""
     if base.ndim != 1 or not base.flags.c_contiguous:
         return False
@@ -78,4 +81,4 @@ def _tiles(base, arrays):
         if array.__array_interface__["data"][0] != address:
             return False
         address += array.nbytes
-    return address == base.__array_interface__["data"][0] + base.nbytes - _SLACK * base.itemsize
+    return address == base.__array_interface__["data"][0] + base.nbytes - slack * base.itemsize

@@ -8,23 +8,42 @@ from skdigits._engine.inputs import as_read_only
 from skdigits._engine.parameters import split
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.barrier import CONTROL_SIZE
-from skdigits._kernels.simd import VECTOR_BYTES, lanes
+from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
 from skdigits._kernels.updates import N_SETTINGS
 
-# Room for the samples that light each feature, in entries: bounds the memory of very wide inputs.
-_MOST_COLUMN_ENTRIES = 4_000_000
+# Room for the entries of a block, by tile: bounds the memory of very wide inputs.
+_MOST_ENTRIES = 1_000_000
 _LARGEST_BLOCK = 256
+# A gradient over all samples is read and written once a block, in double precision.
+_LARGEST_FULL_BLOCK = 1024
 _SMALLEST_BLOCK = 16
+# The activations of a section, four vectors of each sample, stay in the first-level cache.
+_LARGEST_SECTION = 112
 
 
-def choose_block_size(n_features, batch_size):
+def choose_block_size(n_features, batch_size, *, is_full):
     """How many samples of a mini-batch are worked on at a time.
 
     It changes the order of the sums over a mini-batch, so it depends on the shape of the data alone: not on threads,
     and not on the machine.
     """
-    room = max(_SMALLEST_BLOCK, _MOST_COLUMN_ENTRIES // n_features)
-    return int(min(batch_size, room, _LARGEST_BLOCK))
+    room = max(_SMALLEST_BLOCK, _MOST_ENTRIES // count_tiles(n_features))
+    return int(min(batch_size, room, _LARGEST_FULL_BLOCK if is_full else _LARGEST_BLOCK))
+
+
+def count_tiles(n_units):
+    """How many tiles hold so many features or units."""
+    return -(-n_units // TILE)
+
+
+def count_sections(block_size, n_threads):
+    """How many sections a block is cut into: as many for each thread."""
+    return -(-count_up(block_size, _LARGEST_SECTION) // n_threads) * n_threads
+
+
+def count_up(n, size):
+    """How many pieces of at most a size hold n."""
+    return -(-n // size)
 
 
 def aligned_zeros(shape, dtype):
@@ -50,18 +69,20 @@ def make_layout(units, dtype, *, padded):
     """
     units = np.array(units, np.int64)
     n_lanes = lanes(dtype)
-    widths = -(-units // n_lanes) * n_lanes
-    strides = widths[1:] if padded else units[1:]
-    sizes = units[:-1] * strides
-    transposed = units[1:] * widths[:-1]
+    vectors = -(-units // n_lanes)
+    # Rows a large power of two apart would all fall into the same few places of the first-level cache.
+    strides = (vectors + (vectors % 8 == 0)) * n_lanes
+    weight_strides = strides[1:] if padded else units[1:]
+    row_counts = -(-units // TILE) * TILE if padded else units
+    sizes = row_counts[:-1] * weight_strides
+    transposed = -(-units[1:] // TILE) * TILE * strides[:-1]
     transposed[0] = 0
     arrays = (
         units,
-        widths,
         strides,
+        weight_strides,
         np.cumsum(sizes) - sizes,
-        sizes.sum() + np.cumsum(strides) - strides,
-        np.concatenate([[0], np.cumsum(widths[1:]) - widths[1:]]),
+        sizes.sum() + np.cumsum(weight_strides) - weight_strides,
         np.cumsum(transposed) - transposed,
     )
     return Layout(*map(as_read_only, arrays))
@@ -82,46 +103,49 @@ def unpad(padded, units, layout, out):
 def _pairs(flat, units, layout, padded):
     coefs, intercepts = split(flat, units)
     for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-        start, stride, bias_start = layout.weight_starts[i], layout.strides[i], layout.bias_starts[i]
+        start, stride, bias_start = layout.weight_starts[i], layout.weight_strides[i], layout.bias_starts[i]
         yield coef, padded[start : start + len(coef) * stride].reshape(len(coef), stride)[:, : coef.shape[1]]
         yield intercept, padded[bias_start : bias_start + len(intercept)]
 
 
 def count_padded(layout):
     """Length of the padded vector of parameters."""
-    return int(layout.bias_starts[-1] + layout.strides[-1])
+    return int(layout.bias_starts[-1] + layout.weight_strides[-1])
 
 
-def allocate_buffers(layout, block_size, dtype, index_dtype):
+def allocate_buffers(layout, block_size, n_sections, dtype):
     """Buffers of a forward pass over `block_size` samples."""
-    longest = int(layout.units[:-1].max())
+    n_tiles = count_tiles(int(layout.units[0]))
+    sizes = np.concatenate([[0], block_size * layout.strides[1:]])
+    n_lanes = lanes(dtype)
+    # An odd number of cache lines, so that the ends of lists do not all fall into the same places of a cache.
+    list_stride = (count_up(ENTRY * block_size, n_lanes) | 1) * n_lanes
     return Buffers(
-        activations=aligned_zeros(block_size * int(layout.widths[1:].sum()), dtype),
-        list_indices=np.zeros((block_size, longest), index_dtype),
-        list_values=np.zeros((block_size, longest), dtype),
-        list_counts=np.zeros(block_size, np.int64),
+        starts=as_read_only(np.cumsum(sizes) - sizes),
+        activations=aligned_zeros(int(sizes.sum()), dtype),
+        entries=aligned_zeros(n_tiles * list_stride, dtype),
+        list_stride=list_stride,
+        list_ends=np.zeros((n_sections, n_tiles), np.int64),
+        rest=np.zeros((n_sections, TILE), dtype),
+        every_position=np.arange(block_size, dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
     )
 
 
-def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, index_dtype):
+def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype):
     """Buffers for blocks of `block_size` samples; `sum_dtype` is the type of sums over samples."""
-    units, widths = layout.units, layout.widths
-    n_features, longest = int(units[0]), int(max(units.max(), block_size))
+    units, strides = layout.units, layout.strides
+    forward = allocate_buffers(layout, block_size, count_sections(block_size, n_threads), dtype)
+    n_transposed = int((-(-units[2:] // TILE) * TILE * strides[1:-1]).sum())
+    largest_stride = int(strides[1:].max())
     return Workspace(
-        forward=allocate_buffers(layout, block_size, dtype, index_dtype),
-        logit_gradients=aligned_zeros(block_size * int(widths[1:].sum()), dtype),
-        transposed=aligned_zeros(int((units[2:] * widths[1:-1]).sum()), dtype),
-        column_positions=np.zeros((n_features, block_size), index_dtype),
-        column_values=np.zeros((n_features, block_size), sum_dtype),
-        column_counts=np.zeros((n_threads, n_features), np.int32),
+        forward=forward,
+        logit_gradients=aligned_zeros(forward.activations.shape, sum_dtype),
+        transposed=aligned_zeros(n_transposed, sum_dtype),
         inverse_sums=np.zeros(n_threads, sum_dtype),
-        entry_indices=np.zeros((n_threads, longest), index_dtype),
-        entry_values=np.zeros((n_threads, longest), dtype),
-        weighted_values=np.zeros((n_threads, block_size), sum_dtype),
-        row_gradients=aligned_zeros((n_threads, int(widths[1:].max())), sum_dtype),
-        gradient_sums=aligned_zeros((n_threads, int(widths[1:].max())), sum_dtype),
+        tile_gradients=aligned_zeros(n_threads * TILE * largest_stride, sum_dtype),
+        gradient_sums=aligned_zeros(n_threads * largest_stride, sum_dtype),
         losses=np.zeros(block_size, np.float64),
-        penalties=np.zeros(int(units[:-1].sum()), np.float64),
+        penalties=np.zeros(sum(count_tiles(int(n)) for n in units[:-1]), np.float64),
         settings=np.zeros((n_threads, N_SETTINGS), dtype),
         control=np.zeros(CONTROL_SIZE, np.int64),
         total_loss=np.zeros(1, np.float64),

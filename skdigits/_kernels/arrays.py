@@ -1,11 +1,14 @@
 """The arrays that the kernels of an epoch share, by name.
 
 N samples, K features, L layers of weights, `units` of shape (L + 1,) with K first and C, the number of outputs, last.
-P parameters in one flat vector: the L weight matrices, then the L bias vectors. Rows of weights and of buffers are
-padded with zeros to whole vectors: `width` is the padded number of units. A mini-batch is worked on in blocks of at
-most B samples; `position` counts the samples of a block. T threads.
+A tile is four neighbouring features or units; G tiles of features. P parameters in one flat vector: the L weight
+matrices, then the L bias vectors. A mini-batch is worked on in blocks of at most B samples, a block in S sections
+whose activations stay in the first-level cache; `position` counts the samples of a block. T threads.
 
-The arrays of type S hold the sums over samples. S is the type of the parameters, or double precision where a batch
+Matrices stand in flat arrays. The rows of a layer are `strides` numbers apart and hold whole vectors, behind the last
+unit zeros, or anything where a zero weight meets it.
+
+The arrays of type D hold the sums over samples. D is the type of the parameters, or double precision where a batch
 holds all samples.
 """
 
@@ -15,55 +18,52 @@ import numpy as np
 
 
 class Inputs(NamedTuple):
-    """Samples, dense or as CSR; the other kind's arrays are empty."""
+    """Samples, dense or as lists of tiles; the other kind's arrays are empty."""
 
-    dense: np.ndarray  # (N, K), read-only
-    indptr: np.ndarray  # (N + 1,)
-    indices: np.ndarray  # (number of stored entries,)
-    values: np.ndarray  # (number of stored entries,): differences from the background
-    background_indices: np.ndarray  # features whose background is not zero
-    background_values: np.ndarray  # their background
-    is_sparse: bool
+    dense: np.ndarray  # (N * K,), read-only
+    starts: np.ndarray  # (N + 1,): the tiles of sample i are starts[i] to starts[i + 1]
+    tiles: np.ndarray  # (number of listed tiles,)
+    values: np.ndarray  # (4 * number of listed tiles,): differences from the background
+    background_tiles: np.ndarray  # tiles whose background is not zero
+    background_values: np.ndarray  # (4 * G,): background of each feature
+    n_features: int
+    is_listed: bool
 
 
 class Layout(NamedTuple):
     """Where the layers stand in the flat vector of parameters and in the buffers."""
 
     units: np.ndarray  # (L + 1,)
-    widths: np.ndarray  # (L + 1,): units of the buffers, padded
-    strides: np.ndarray  # (L,): between the rows of the weights; as in `widths`, or not padded (prediction)
+    strides: np.ndarray  # (L + 1,): between the rows of buffers
+    weight_strides: np.ndarray  # (L,): between the rows of weights: padded as the buffers are, or not (prediction)
     weight_starts: np.ndarray  # (L,): in the vector of parameters
     bias_starts: np.ndarray  # (L,): in the vector of parameters
-    width_starts: np.ndarray  # (L + 1,): widths of the layers above the input before this one; 0 for the input itself
     transposed_starts: np.ndarray  # (L,): in the buffer of transposed weights, for layers from 1 on
 
 
 class Buffers(NamedTuple):
     """What a forward pass writes."""
 
-    activations: np.ndarray  # flat; (B, widths[l]) for l = 1 ... L, one behind the other
-    list_indices: np.ndarray  # (B, longest list): features or units of the layer below that are not zero
-    list_values: np.ndarray  # (B, longest list)
-    list_counts: np.ndarray  # (B,)
+    starts: np.ndarray  # (L + 1,): of the rows of each layer from 1 on; the outputs of two layers never overlap
+    activations: np.ndarray  # flat
+    entries: np.ndarray  # flat: a list for each tile, of five numbers a sample: its four values and its position
+    list_stride: int  # between the starts of lists; the entries of a section start at those of its first position
+    list_ends: np.ndarray  # (S, G): behind the last entry of each list of a section
+    rest: np.ndarray  # (S, 4): for the tile that reaches beyond the last feature; zero there
+    every_position: np.ndarray  # (B,): the bits of 0, 1, ...
 
 
 class Workspace(NamedTuple):
     """Everything that an epoch writes besides parameters, gradient and moments."""
 
     forward: Buffers
-    logit_gradients: np.ndarray  # flat, laid out like the activations; zero in the padding
-    transposed: np.ndarray  # flat; transposed weights (units[l + 1], widths[l]) of the layers from 1 on
-    column_positions: np.ndarray  # (K, B): which samples of the block light feature k
-    column_values: np.ndarray  # (K, B) of type S: with what value, times the weight of the sample
-    column_counts: np.ndarray  # (T, K): how many of the samples of thread t light feature k
-    inverse_sums: np.ndarray  # (T,) of type S: 1 / sum of the weights of the mini-batch
-    entry_indices: np.ndarray  # (T, longest list)
-    entry_values: np.ndarray  # (T, longest list)
-    weighted_values: np.ndarray  # (T, B) of type S
-    row_gradients: np.ndarray  # (T, largest width) of type S
-    gradient_sums: np.ndarray  # (T, largest width) of type S: gradient by the biases of the first layer
+    logit_gradients: np.ndarray  # flat, of type D, laid out like the activations; zero in the padding
+    transposed: np.ndarray  # flat, of type D; transposed weights of the layers from 1 on, rows padded to tiles
+    inverse_sums: np.ndarray  # (T,) of type D: 1 / sum of the weights of the mini-batch
+    tile_gradients: np.ndarray  # (T * 4 * largest stride,) of type D
+    gradient_sums: np.ndarray  # (T * largest stride,) of type D: gradient by the biases
     losses: np.ndarray  # (B,)
-    penalties: np.ndarray  # (sum of units[:L],): squared norm of each row of the weights
+    penalties: np.ndarray  # (number of tiles of all layers but the last,): squared norm of four rows of weights
     settings: np.ndarray  # (T, N_SETTINGS)
     control: np.ndarray  # (CONTROL_SIZE,)
     total_loss: np.ndarray  # (1,)

@@ -32,7 +32,7 @@ def _folder_digest(folder):
 _CACHE_SALT = _folder_digest(Path(__file__).parent)
 
 
-def kernel(function):
+def kernel(function, fast_math=FAST_MATH_FLAGS):
     """Compile a function with Numba on its first call.
 
     Kernels take arrays and scalars, write into arrays that they are given, and release the GIL. They are compiled
@@ -43,6 +43,8 @@ def kernel(function):
     ----------
     function : callable
         A plain function in the subset of Python that Numba compiles.
+    fast_math : set of str
+        What LLVM may assume of every floating-point operation in it.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def kernel(function):
     """
     options = {
         "nogil": True,
-        "fastmath": FAST_MATH_FLAGS,
+        "fastmath": fast_math,
         "error_model": "numpy",
         # Without Numba's runtime a kernel cannot allocate (it does not compile), carries no reference counts, and is
         # compiled in half the time.
@@ -67,3 +69,8 @@ def kernel(function):
     except RuntimeError:  # Numba's way to say that no cache folder is writable
         function.__qualname__ = plain_name
         return numba.njit(**options)(function)
+
+
+def exact_kernel(function):
+    """Compile a function whose sums must keep their order, because rounding errors are what it works with."""
+    return kernel(function, {"contract"})

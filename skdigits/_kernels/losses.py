@@ -17,18 +17,17 @@ def cross_entropy_forward(probabilities, targets, smallest, independent):
     """
     loss = 0.0
     for c in range(probabilities.shape[0]):
+        if targets[c] == 0 and not independent:
+            continue
         probability = min(max(np.float64(probabilities[c]), smallest), 1 - smallest)
         if probabilities[c] != probabilities[c]:  # min and max may drop a NaN: a diverging fit must show it
             probability = np.nan
-        if targets[c] != 0:
-            loss -= np.log(probability)
-        elif independent:
-            loss -= np.log(1 - probability)
+        loss -= np.log(probability if targets[c] != 0 else 1 - probability)
     return loss
 
 
 @kernel
-def cross_entropy_backward(probabilities, targets, gradient):
-    """Gradient of the cross-entropy by the logits, for softmax and for logistic outputs alike."""
+def cross_entropy_backward(probabilities, targets, weight, gradient):
+    """Gradient of weight * cross-entropy by the logits, for softmax and for logistic outputs alike."""
     for c in range(probabilities.shape[0]):
-        gradient[c] = probabilities[c] - targets[c]
+        gradient[c] = weight * (probabilities[c] - targets[c])

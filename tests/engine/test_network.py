@@ -7,7 +7,7 @@ from scipy import sparse
 
 from skdigits._engine import parameters, team
 from skdigits._engine.initializers import draw_parameters
-from skdigits._engine.inputs import prepare_inputs
+from skdigits._engine.inputs import compress_inputs, refer_to_inputs
 from skdigits._engine.network import EpochRunner, Network, ZeroWeightError
 from skdigits._engine.optimizers import SGD, Adam
 
@@ -46,9 +46,7 @@ def make_problem(
 
 def make_runner(network, X, targets, weights, **options):
     options = {"alpha": 0.1, "batch_size": X.shape[0], "n_threads": 1, **options}
-    return EpochRunner(
-        network, prepare_inputs(X, network.parameters.dtype, network.index_dtype), targets, weights, **options
-    )
+    return EpochRunner(network, compress_inputs(X, network.parameters.dtype, 1), targets, weights, **options)
 
 
 def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
@@ -126,7 +124,7 @@ def test_background_of_the_input_changes_nothing(background, density, dtype, wei
 @DTYPES
 def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
     problem = make_problem((6, 5, 3), "tanh", "softmax", dtype)
-    monkeypatch.setattr("skdigits._engine.network.choose_block_size", lambda n_features, batch_size: 4)
+    monkeypatch.setattr("skdigits._engine.network.choose_block_size", lambda *_, **__: 4)
     with make_runner(*problem) as runner:
         loss = runner.loss_and_gradient()
     expected_loss, expected = twin_loss_and_gradient(*problem, alpha=0.1)
@@ -191,8 +189,7 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_t
 def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype):
     monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
     network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=50)
-    inputs = prepare_inputs(X, X.dtype, network.index_dtype)
-    np.testing.assert_array_equal(network.forward(inputs, 50, n_threads), network.forward(inputs, 50, 1))
+    np.testing.assert_array_equal(network.forward(X, n_threads), network.forward(X, 1))
 
 
 @CASES
@@ -201,7 +198,7 @@ def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_th
 @SPARSITY
 def test_forward_agrees_with_twin(activation, out_activation, dtype, is_sparse):
     network, X, *_ = make_problem((6, 5, 4, 3), activation, out_activation, dtype, is_sparse=is_sparse)
-    outputs = network.forward(prepare_inputs(X, X.dtype, network.index_dtype), N_SAMPLES, 1)
+    outputs = network.forward(X, 1)
     dense = (X.toarray() if is_sparse else X).astype(np.float64)
     expected = naive.forward(dense, network.coefs, network.intercepts, activation, out_activation)[-1]
     np.testing.assert_allclose(outputs, expected, rtol=2e-5 if dtype == np.float32 else 1e-12)
@@ -209,9 +206,8 @@ def test_forward_agrees_with_twin(activation, out_activation, dtype, is_sparse):
 
 def test_logits_leave_the_output_activation_out():
     network, X, *_ = make_problem((6, 5, 3), "relu", "softmax", np.float64)
-    inputs = prepare_inputs(X, X.dtype, network.index_dtype)
-    logits = network.forward(inputs, N_SAMPLES, 1, logits=True)
-    np.testing.assert_allclose(naive.softmax(logits), network.forward(inputs, N_SAMPLES, 1), rtol=1e-13)
+    logits = network.forward(X, 1, logits=True)
+    np.testing.assert_allclose(naive.softmax(logits), network.forward(X, 1), rtol=1e-13)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -229,8 +225,8 @@ def test_batch_without_weight_is_refused(monkeypatch, n_threads):
 
 def test_sparse_input_with_repeated_entries_is_their_sum():
     repeated = sparse.csr_array((np.array([1.0, 2.0, 4.0]), np.array([1, 1, 0]), np.array([0, 2, 3])), shape=(2, 3))
-    inputs = prepare_inputs(repeated, np.dtype(np.float64), np.dtype(np.uint16))
-    assert inputs.values.tolist() == [3.0, 4.0]
+    inputs = refer_to_inputs(repeated, np.dtype(np.float64))
+    assert inputs.values.tolist() == [0.0, 3.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0]
     assert repeated.nnz == 3  # the caller's matrix is left as it was
 
 

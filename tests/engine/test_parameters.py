@@ -8,7 +8,7 @@ UNITS = (4, 3, 2)
 
 @pytest.fixture
 def flat():
-    flat = parameters.allocate(parameters.count_parameters(UNITS), np.float64)
+    flat = parameters.allocate(UNITS, np.float64)
     flat[:] = np.arange(len(flat))
     return flat
 
@@ -57,8 +57,8 @@ def test_join_converts(flat):
 
 
 def test_writable_vector_is_itself_and_any_other_a_copy(flat):
-    assert parameters.writable(flat) is flat
+    assert parameters.writable(flat, UNITS) is flat
     flat.flags.writeable = False
-    copy = parameters.writable(flat)
+    copy = parameters.writable(flat, UNITS)
     assert copy.flags.writeable
     np.testing.assert_array_equal(copy, flat)

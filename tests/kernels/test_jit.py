@@ -12,8 +12,8 @@ import skdigits
 
 PROGRAM = """
 import numpy as np
-from skdigits._kernels.rows import sum_of_squares
-print(sum_of_squares(np.array([3.0, 4.0])))
+from skdigits._kernels.updates import adam_rate
+print(adam_rate(0.5, 0.0, 0.75, 1))
 """
 
 
@@ -42,21 +42,21 @@ def cache_files(folder):
 
 
 def test_compiled_kernels_are_kept_on_disk(package):
-    assert run(package) == "25.0"
+    assert run(package) == "0.25"
     files = cache_files(package)
     assert len(files) == 1
-    assert files[0].startswith("rows.sum_of_squares")
+    assert files[0].startswith("updates.adam_rate")
 
 
 def test_cache_can_be_switched_off(package):
-    assert run(package, SKDIGITS_KERNEL_CACHE="0") == "25.0"
+    assert run(package, SKDIGITS_KERNEL_CACHE="0") == "0.25"
     assert cache_files(package) == []
 
 
 def test_import_survives_without_a_writable_cache_folder(package):
     # Only a locator that needs an IPython session is left: Numba then finds no folder for its cache.
     environment = {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
-    assert run(package, **environment) == "25.0"
+    assert run(package, **environment) == "0.25"
     assert cache_files(package) == []
 
 

@@ -27,9 +27,10 @@ def test_nan_probability_gives_nan_loss():
     assert np.isnan(cross_entropy_forward(np.array([np.nan, 0.5]), np.array([1, 0], np.uint8), 1e-7, False))
 
 
+@pytest.mark.parametrize("weight", [1, 2.5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gradient_is_probability_minus_target(dtype):
+def test_gradient_is_weighted_probability_minus_target(dtype, weight):
     probabilities = np.array([0.1, 0.7, 0.15, 0.05], dtype)
     gradient = np.empty(4, dtype)
-    cross_entropy_backward(probabilities, TARGETS, gradient)
-    np.testing.assert_array_equal(gradient, probabilities - TARGETS.astype(dtype))
+    cross_entropy_backward(probabilities, TARGETS, dtype(weight), gradient)
+    np.testing.assert_array_equal(gradient, dtype(weight) * (probabilities - TARGETS.astype(dtype)))

@@ -1,0 +1,222 @@
+"""Gradients and updates: down the layers for samples, then across the samples for each four rows of weights.
+
+The letters of sizes, and all arrays that kernels share, are in arrays.py.
+"""
+
+from skdigits._kernels import updates
+from skdigits._kernels.activations import LOGISTIC, activation_backward
+from skdigits._kernels.forward import prefetch_sample
+from skdigits._kernels.jit import kernel
+from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward
+from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather, scatter
+
+
+@kernel
+def backward_section(first, last, block, targets, sample_weight, layout, activation, output_activation, smallest,
+                     workspace):  # fmt: skip
+    """Losses of the samples of a section, and their weighted gradients by the logits of each layer.
+
+    Parameters
+    ----------
+    first, last : int
+        Positions of the section.
+    block : int64 array of shape (n_block,)
+        Which samples.
+    targets : uint8 array of shape (N, C)
+    sample_weight : array of shape (N,) and type D
+    layout : Layout
+    activation, output_activation : int
+    smallest : float
+        Probabilities are clipped to [smallest, 1 - smallest] in the loss.
+    workspace : Workspace
+    """
+    n_layers = layout.units.shape[0] - 1
+    starts, gradients = workspace.forward.starts, workspace.logit_gradients
+    n_lanes = VECTOR_BYTES // gradients.itemsize
+    for position in range(first, last):
+        sample = block[position]
+        row = starts[n_layers] + position * layout.strides[n_layers]
+        probabilities = workspace.forward.activations[row : row + layout.units[n_layers]]
+        gradient = gradients[row : row + layout.units[n_layers]]
+        workspace.losses[position] = sample_weight[sample] * cross_entropy_forward(
+            probabilities, targets[sample], smallest, output_activation == LOGISTIC
+        )
+        cross_entropy_backward(probabilities, targets[sample], sample_weight[sample], gradient)
+    for layer in range(n_layers - 1, 0, -1):
+        stride, stride_above = layout.strides[layer], layout.strides[layer + 1]
+        rows = gradients[starts[layer] + first * stride : starts[layer] + last * stride]
+        for i in range(rows.shape[0]):
+            rows[i] = 0
+        n_vectors = -(-layout.units[layer] // n_lanes)
+        for vector in range(0, n_vectors, PANEL):
+            column = vector * n_lanes
+            for tile in range(-(-layout.units[layer + 1] // TILE)):
+                scatter(
+                    min(PANEL, n_vectors - vector), workspace.forward.every_position, first, 1, last - first,
+                    gradients, starts[layer + 1] + first * stride_above + TILE * tile, stride_above,
+                    workspace.transposed, layout.transposed_starts[layer] + TILE * tile * stride + column, stride,
+                    gradients, starts[layer] + column, stride,
+                )  # fmt: skip
+        outputs = workspace.forward.activations[starts[layer] + first * stride : starts[layer] + last * stride]
+        activation_backward(activation, outputs, rows)
+
+
+@kernel
+def transpose_tile(tile, layer, layout, parameters, transposed):
+    """Copy four rows of the weights of a layer (from 1 on) to columns of its transpose."""
+    stride, weight_stride = layout.strides[layer], layout.weight_strides[layer]
+    start, column = layout.weight_starts[layer] + TILE * tile * weight_stride, layout.transposed_starts[layer]
+    weights = parameters[start : start + TILE * weight_stride]
+    columns = transposed[column + TILE * tile : column + layout.units[layer + 1] * stride]
+    for h in range(layout.units[layer + 1]):
+        for r in range(TILE):
+            columns[h * stride + r] = weights[r * weight_stride + h]
+
+
+@kernel
+def sum_gradients(layer, n_block, layout, workspace, out_start):
+    """Add up the weighted gradients by the logits of a layer over the samples of a block."""
+    start, stride = workspace.forward.starts[layer], layout.strides[layer]
+    out = workspace.gradient_sums[out_start : out_start + stride]
+    for h in range(stride):
+        out[h] = 0
+    for position in range(n_block):
+        row = workspace.logit_gradients[start + position * stride : start + (position + 1) * stride]
+        for h in range(stride):
+            out[h] += row[h]
+
+
+@kernel
+def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start):
+    """Add what a block contributes to the gradient of four rows of the weights of a layer (from 0 on)."""
+    forward, stride = workspace.forward, layout.strides[layer + 1]
+    n_lanes = VECTOR_BYTES // workspace.logit_gradients.itemsize
+    n_vectors, n_sections = -(-layout.units[layer + 1] // n_lanes), forward.list_ends.shape[0]
+    for vector in range(0, n_vectors, PANEL):
+        n_now, column = min(PANEL, n_vectors - vector), vector * n_lanes
+        above = forward.starts[layer + 1] + column
+        if layer > 0:
+            gather(
+                n_now, forward.every_position, 0, 1, n_block, forward.activations,
+                forward.starts[layer] + TILE * tile, layout.strides[layer], rows, row_start + column, stride,
+                workspace.logit_gradients, above, stride,
+            )  # fmt: skip
+            continue
+        for section in range(n_sections):
+            start = tile * forward.list_stride + ENTRY * (section * n_block // n_sections)
+            count = (forward.list_ends[section, tile] - start) // ENTRY
+            if count > 0:
+                gather(
+                    n_now, forward.entries, start + TILE, ENTRY, count, forward.entries, start, ENTRY, rows,
+                    row_start + column, stride, workspace.logit_gradients, above, stride,
+                )  # fmt: skip
+        if inputs.background_tiles.shape[0] > 0:
+            gather(
+                n_now, forward.every_position, 0, 1, 1, inputs.background_values, TILE * tile, TILE, rows,
+                row_start + column, stride, workspace.gradient_sums, sum_start + column, stride,
+            )  # fmt: skip
+
+
+@kernel
+def update(solver, start, parameters, gradient, moments, settings):
+    """Apply the optimizer to the parameters from `start` on, as many as there are gradients."""
+    stop = start + gradient.shape[0]
+    if solver == updates.SGD:
+        updates.sgd_update(parameters[start:stop], gradient, moments[0, start:stop], settings)
+    elif solver == updates.ADAM:
+        updates.adam_update(parameters[start:stop], gradient, moments[0, start:stop], moments[1, start:stop], settings)
+
+
+@kernel
+def finish_tile(gradient, alpha, inverse_sum, parameters):
+    """Turn summed gradients into those of the objective; return the sum of the squared parameters."""
+    penalty = parameters[0] - parameters[0]
+    for i in range(gradient.shape[0]):
+        penalty += parameters[i] * parameters[i]
+        gradient[i] = (gradient[i] + alpha * parameters[i]) * inverse_sum
+    return penalty
+
+
+@kernel
+def update_parameters(
+    inputs,
+    n_block,
+    upcoming,
+    is_first,
+    is_last,
+    alpha,
+    solver,
+    parameters,
+    gradient,
+    moments,
+    layout,
+    workspace,
+    t,
+    n_threads,
+):
+    """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        Only its background is read.
+    n_block : int
+        Samples in the block.
+    upcoming : int64 array
+        The samples of the next block, which are asked for here: shuffled, they lie anywhere in memory, and here is
+        enough arithmetic to cover the way from there.
+    is_first, is_last : bool
+        Whether the block is the first, or the last, of its mini-batch.
+    alpha : float
+    solver : int
+    parameters : array of shape (P,)
+    gradient : array of shape (P,) and type D
+        Written where a mini-batch has several blocks, or where there is nothing to update.
+    moments : array of shape (2, P), (1, P) or (0, P)
+    layout : Layout
+    workspace : Workspace
+    t, n_threads : int
+    """
+    first_penalty, inverse_sum = 0, workspace.inverse_sums[t]
+    is_whole = is_first and is_last and solver != updates.NO_UPDATE
+    largest_stride = workspace.gradient_sums.shape[0] // n_threads
+    sum_start = t * largest_stride
+    for layer in range(layout.units.shape[0] - 1):
+        n_rows, stride = layout.units[layer], layout.strides[layer + 1]
+        n_tiles = -(-n_rows // TILE)
+        if t == n_threads - 1 or (layer == 0 and inputs.background_tiles.shape[0] > 0):
+            sum_gradients(layer + 1, n_block, layout, workspace, sum_start)
+        for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
+            if layer == 0:
+                n_upcoming = upcoming.shape[0]
+                for position in range(tile * n_upcoming // n_tiles, (tile + 1) * n_upcoming // n_tiles):
+                    prefetch_sample(upcoming[position], inputs)
+            start = layout.weight_starts[layer] + TILE * tile * stride
+            # Rows whose gradient is complete at once never leave the cache.
+            rows = workspace.tile_gradients if is_whole else gradient
+            row_start = TILE * sum_start if is_whole else start
+            if is_first:
+                row = rows[row_start : row_start + TILE * stride]
+                for i in range(TILE * stride):
+                    row[i] = 0
+            add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start)
+            if is_last:
+                size = min(TILE, n_rows - TILE * tile) * stride
+                row = rows[row_start : row_start + size]
+                workspace.penalties[first_penalty + tile] = finish_tile(
+                    row, alpha, inverse_sum, parameters[start : start + size]
+                )
+                update(solver, start, parameters, row, moments, workspace.settings[t])
+                if layer > 0 and solver != updates.NO_UPDATE:
+                    transpose_tile(tile, layer, layout, parameters, workspace.transposed)
+        first_penalty += n_tiles
+        if t == n_threads - 1:
+            start = layout.bias_starts[layer]
+            row = gradient[start : start + stride]
+            for h in range(stride):
+                total = workspace.gradient_sums[sum_start + h]
+                row[h] = total if is_first else row[h] + total
+            if is_last:
+                for h in range(stride):
+                    row[h] *= inverse_sum
+                update(solver, start, parameters, row, moments, workspace.settings[t])

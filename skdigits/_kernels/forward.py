@@ -1,0 +1,196 @@
+"""From samples to outputs: the entries of a section by tile, and the layers above them.
+
+The letters of sizes, and all arrays that kernels share, are in arrays.py.
+"""
+
+import numpy as np
+
+from skdigits._kernels.activations import SOFTMAX, activation_forward, softmax_forward
+from skdigits._kernels.jit import kernel
+from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, prefetch, scatter, write_entry
+
+
+@kernel
+def clear_lists(section, first, buffers):
+    """Start the lists of a section, whose first position is given, anew."""
+    ends = buffers.list_ends[section]
+    for tile in range(ends.shape[0]):
+        ends[tile] = tile * buffers.list_stride + ENTRY * first
+
+
+@kernel
+def push_sample(sample, position, section, inputs, buffers):
+    """Append what a sample has in each tile to the list of the tile.
+
+    Parameters
+    ----------
+    sample, position : int
+        Where it stands in the inputs, and in the block.
+    section : int
+    inputs : Inputs
+    buffers : Buffers
+    """
+    ends, entries = buffers.list_ends[section], buffers.entries
+    if inputs.is_listed:
+        start, stop = inputs.starts[sample], inputs.starts[sample + 1]
+        tiles, values = inputs.tiles[start:stop], inputs.values[TILE * start : TILE * stop]
+        for j in range(tiles.shape[0]):
+            end = ends[tiles[j]]
+            write_entry(values, TILE * j, position, entries, end)
+            ends[tiles[j]] = end + ENTRY
+        return
+    values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
+    n_whole = inputs.n_features // TILE
+    for tile in range(n_whole):
+        # Without a branch, which would be mispredicted at every edge of a stroke.
+        ends[tile] += ENTRY * write_entry(values, TILE * tile, position, entries, ends[tile])
+    if TILE * n_whole < inputs.n_features:
+        rest = buffers.rest[section]
+        for r in range(inputs.n_features - TILE * n_whole):
+            rest[r] = values[TILE * n_whole + r]
+        ends[n_whole] += ENTRY * write_entry(rest, 0, position, entries, ends[n_whole])
+
+
+@kernel
+def prefetch_sample(sample, inputs):
+    """Ask for a sample before it is read: shuffled samples lie anywhere in memory."""
+    if inputs.is_listed:
+        start, stop = inputs.starts[sample], inputs.starts[sample + 1]
+        prefetch(inputs.tiles, start, stop)
+        prefetch(inputs.values, TILE * start, TILE * stop)
+    else:
+        prefetch(inputs.dense, sample * inputs.n_features, (sample + 1) * inputs.n_features)
+
+
+@kernel
+def start_rows(layer, first, last, inputs, parameters, layout, buffers):
+    """Fill the rows of a layer (from 1 on) with its biases, plus b W where the input has a background b."""
+    stride, n_lanes = layout.strides[layer], VECTOR_BYTES // parameters.itemsize
+    n_vectors = -(-layout.units[layer] // n_lanes)
+    start, bias_start = buffers.starts[layer] + first * stride, layout.bias_starts[layer - 1]
+    row, biases = buffers.activations[start : start + n_vectors * n_lanes], parameters[bias_start:]
+    for h in range(row.shape[0]):
+        row[h] = biases[h] if h < layout.units[layer] else 0
+    if layer == 1:
+        for i in range(inputs.background_tiles.shape[0]):
+            k = TILE * inputs.background_tiles[i]
+            for vector in range(0, n_vectors, PANEL):
+                scatter(
+                    min(PANEL, n_vectors - vector), buffers.every_position, 0, 1, 1, inputs.background_values, k,
+                    TILE, parameters, layout.weight_starts[0] + k * layout.weight_strides[0] + vector * n_lanes,
+                    layout.weight_strides[0], row, vector * n_lanes, stride,
+                )  # fmt: skip
+    for position in range(1, last - first):
+        other = buffers.activations[start + position * stride : start + position * stride + n_vectors * n_lanes]
+        for h in range(row.shape[0]):
+            other[h] = row[h]
+
+
+@kernel
+def finish_rows(layer, first, last, layout, activation, output_activation, buffers):
+    """Replace the logits of a section by activations, and what stands behind the last unit by zeros."""
+    start, stride, n_units = buffers.starts[layer], layout.strides[layer], layout.units[layer]
+    code = activation if layer < layout.units.shape[0] - 1 else output_activation
+    n_lanes = VECTOR_BYTES // buffers.activations.itemsize
+    width = -(-n_units // n_lanes) * n_lanes
+    if code != SOFTMAX:
+        activation_forward(code, buffers.activations[start + first * stride : start + last * stride])
+    for position in range(first, last):
+        row = buffers.activations[start + position * stride : start + position * stride + width]
+        if code == SOFTMAX:
+            softmax_forward(row, n_units)
+        else:
+            for h in range(n_units, width):
+                row[h] = 0
+
+
+@kernel
+def forward_section(section, first, last, inputs, parameters, layout, activation, output_activation, buffers):
+    """Activations of all layers for the samples of a section, whose entries have been pushed.
+
+    A few vectors of the outputs are worked on at a time for all tiles, so that what is added to stays in the
+    first-level cache.
+
+    Parameters
+    ----------
+    section : int
+    first, last : int
+        Its positions.
+    inputs : Inputs
+        Only its background is read.
+    parameters : array of shape (P,)
+    layout : Layout
+    activation, output_activation : int
+    buffers : Buffers
+    """
+    n_lanes = VECTOR_BYTES // parameters.itemsize
+    for layer in range(1, layout.units.shape[0]):
+        start_rows(layer, first, last, inputs, parameters, layout, buffers)
+        n_tiles = -(-layout.units[layer - 1] // TILE)
+        weight_stride, stride, stride_below = (
+            layout.weight_strides[layer - 1],
+            layout.strides[layer],
+            layout.strides[layer - 1],
+        )
+        below = buffers.starts[layer - 1] + first * stride_below
+        n_all = -(-layout.units[layer] // n_lanes)
+        for vector in range(0, n_all, PANEL):
+            n_vectors, column = min(PANEL, n_all - vector), vector * n_lanes
+            for tile in range(n_tiles):
+                weights = layout.weight_starts[layer - 1] + TILE * tile * weight_stride + column
+                if layer == 1:
+                    start = tile * buffers.list_stride + ENTRY * first
+                    count = (buffers.list_ends[section, tile] - start) // ENTRY
+                    scatter(
+                        n_vectors, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY,
+                        parameters, weights, weight_stride, buffers.activations, buffers.starts[layer] + column,
+                        stride,
+                    )  # fmt: skip
+                else:
+                    scatter(
+                        n_vectors, buffers.every_position, first, 1, last - first, buffers.activations,
+                        below + TILE * tile, stride_below, parameters, weights, weight_stride, buffers.activations,
+                        buffers.starts[layer] + column, stride,
+                    )  # fmt: skip
+        finish_rows(layer, first, last, layout, activation, output_activation, buffers)
+
+
+@kernel
+def predict_rows(inputs, parameters, layout, activation, output_activation, buffers, outputs):
+    """Write the outputs of the network for all samples.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    parameters : array of shape (P,)
+    layout : Layout
+    activation, output_activation : int
+    buffers : Buffers
+        This thread's own, with one section.
+    outputs : array of shape (N, C)
+
+    Returns
+    -------
+    all_finite : bool
+        False where a dense sample, in the type of the parameters, has a value that is infinite or not a number.
+    """
+    n_layers, block_size = layout.units.shape[0] - 1, buffers.every_position.shape[0]
+    infinity, all_finite = parameters.dtype.type(np.inf), True
+    for start in range(0, outputs.shape[0], block_size):
+        n_block = min(block_size, outputs.shape[0] - start)
+        clear_lists(0, 0, buffers)
+        for position in range(n_block):
+            sample = start + position
+            if not inputs.is_listed:
+                values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
+                n_finite = 0
+                for k in range(values.shape[0]):
+                    n_finite += abs(parameters.dtype.type(values[k])) < infinity
+                all_finite &= n_finite == values.shape[0]
+            push_sample(sample, position, 0, inputs, buffers)
+        forward_section(0, 0, n_block, inputs, parameters, layout, activation, output_activation, buffers)
+        for position in range(n_block):
+            row = buffers.starts[n_layers] + position * layout.strides[n_layers]
+            for c in range(outputs.shape[1]):
+                outputs[start + position, c] = buffers.activations[row + c]
+    return all_finite

@@ -1,0 +1,58 @@
+"""Samples as scikit-learn checks them, but read in the type that they have: no dense copy in another one."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
+
+# What kernels read as it is. Anything else is converted to the type in which the network computes.
+_READ_AS_THEY_ARE = (np.float32, np.float64, np.uint8)
+
+
+def accepted_types(dtype):
+    """Types of samples that need no conversion for a network that computes in `dtype`, which comes first."""
+    return [np.dtype(dtype).type, *(other for other in _READ_AS_THEY_ARE if other != dtype)]
+
+
+def check_samples(estimator, X, dtype):
+    """Samples to predict, validated as scikit-learn does except that dense ones may hold infinity or NaN.
+
+    The kernels look for these, while they have the samples at hand.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    dtype : numpy dtype
+        Type in which the network computes.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    """
+    if _is_checked(estimator, X):
+        return X
+    return validate_data(
+        estimator, X, accept_sparse="csr", dtype=accepted_types(dtype), order="C",
+        ensure_all_finite=sparse.issparse(X), reset=False,
+    )  # fmt: skip
+
+
+def _is_checked(estimator, X):
+    """Whether scikit-learn's checks would find nothing: they take longer than recognising a few digits."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype.type in _READ_AS_THEY_ARE
+        and X.ndim == 2
+        and X.shape[0] > 0
+        and X.shape[1] == estimator.n_features_in_
+        and X.flags.c_contiguous
+        and not hasattr(estimator, "feature_names_in_")
+    )
+
+
+def refuse_not_finite(estimator, X, dtype):
+    """Raise scikit-learn's error for samples that are infinite or NaN in the type in which the network computes."""
+    with np.errstate(over="ignore"):
+        converted = np.asarray(X, dtype)
+    assert_all_finite(converted, estimator_name=type(estimator).__name__, input_name="X")

@@ -1,0 +1,108 @@
+import naive
+import numpy as np
+import pytest
+
+from skdigits._kernels.tiles import ENTRY, PANEL, TILE, gather, lanes, scatter, write_entry
+
+N_ROWS = 50
+
+VECTORS = pytest.mark.parametrize("n_vectors", range(1, PANEL + 1))
+# Type of the values, and of everything else: sums over all samples are in double precision.
+TYPES = pytest.mark.parametrize(("value_dtype", "dtype"), [("f4", "f4"), ("f8", "f8"), ("f4", "f8")])
+COUNTS = pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def tolerance(dtype):
+    return {"rtol": 0, "atol": 3e-5 if dtype == "f4" else 1e-13}
+
+
+def make_entries(positions, values):
+    """A list of entries, as one flat array."""
+    entries = np.zeros((len(positions), ENTRY), values.dtype)
+    entries[:, :TILE] = values
+    entries[:, TILE].view(f"i{values.itemsize}")[:] = positions
+    return entries.ravel()
+
+
+@VECTORS
+@TYPES
+@COUNTS
+def test_scatter_agrees_with_twin(rng, n_vectors, value_dtype, dtype, count):
+    width = (n_vectors + 1) * lanes(dtype)
+    positions = np.sort(rng.permutation(N_ROWS)[:count])
+    values = rng.normal(size=(count, TILE)).astype(value_dtype)
+    weights, out = rng.normal(size=(8, width)).astype(dtype), rng.normal(size=(N_ROWS, width)).astype(dtype)
+    columns = slice(lanes(dtype), None)
+    expected = out.copy()
+    expected[:, columns] = naive.scatter(positions, values, weights[3 : 3 + TILE, columns], out[:, columns])
+    entries, start = make_entries(positions, values), lanes(dtype)
+    scatter(
+        n_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, weights.ravel(), 3 * width + start, width,
+        out.reshape(-1), start, width,
+    )  # fmt: skip
+    np.testing.assert_allclose(out, expected, **tolerance(dtype))
+
+
+@VECTORS
+@TYPES
+@COUNTS
+def test_gather_agrees_with_twin(rng, n_vectors, value_dtype, dtype, count):
+    width = (n_vectors + 1) * lanes(dtype)
+    positions = np.sort(rng.permutation(N_ROWS)[:count])
+    values = rng.normal(size=(count, TILE)).astype(value_dtype)
+    rows, out = rng.normal(size=(N_ROWS, width)).astype(dtype), rng.normal(size=(8, width)).astype(dtype)
+    columns = slice(lanes(dtype), None)
+    expected = out.copy()
+    expected[3 : 3 + TILE, columns] = naive.gather(positions, values, rows[:, columns], out[3 : 3 + TILE, columns])
+    entries, start = make_entries(positions, values), lanes(dtype)
+    gather(
+        n_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, out.reshape(-1), 3 * width + start, width,
+        rows.ravel(), start, width,
+    )  # fmt: skip
+    np.testing.assert_allclose(out, expected, **tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_gather_in_pieces_gives_the_same_bits(rng, dtype):
+    width = lanes(dtype)
+    values, rows = rng.normal(size=(40, TILE)).astype(dtype), rng.normal(size=40 * width).astype(dtype)
+    entries, results = make_entries(np.arange(40), values), []
+    for pieces in ([40], [13, 27], [1, 0, 30, 9]):
+        out, first = np.zeros(TILE * width, dtype), 0
+        for count in pieces:
+            start = ENTRY * first
+            gather(1, entries, start + TILE, ENTRY, count, entries, start, ENTRY, out, 0, width, rows, 0, width)
+            first += count
+        results.append(out.tobytes())
+    assert results[0] == results[1] == results[2]
+
+
+def test_nan_and_infinity_pass_through():
+    width = lanes("f8")
+    weights, out = np.zeros(TILE * width), np.zeros(width)
+    weights[0], weights[width + 1] = np.nan, np.inf
+    entries = make_entries(np.array([0]), np.ones((1, TILE)))
+    scatter(1, entries, TILE, ENTRY, 1, entries, 0, ENTRY, weights, 0, width, out, 0, width)
+    assert np.isnan(out[0])
+    assert np.isinf(out[1])
+
+
+@pytest.mark.parametrize("source_dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_entry_holds_values_and_position(source_dtype, dtype):
+    source, entries = np.array([9, 9, 1, 0, 255, 3, 9], source_dtype), np.zeros(3 * ENTRY, dtype)
+    assert write_entry(source, 2, 70_000, entries, ENTRY) == 1
+    assert entries[ENTRY : ENTRY + TILE].tolist() == [1, 0, 255, 3]
+    assert entries[ENTRY + TILE :][:1].view(f"i{entries.itemsize}")[0] == 70_000
+    assert not entries[:ENTRY].any()
+    assert not entries[2 * ENTRY :].any()
+
+
+@pytest.mark.parametrize(("values", "is_lit"), [([0, 0, 0, 0], 0), ([0, 0, 0, -1], 1), ([0, np.nan, 0, 0], 1)])
+def test_entry_of_a_dark_tile_is_known(values, is_lit):
+    assert write_entry(np.array(values, "f4"), 0, 0, np.zeros(ENTRY, "f4"), 0) == is_lit
