@@ -1,5 +1,7 @@
 """Samples as the kernels read them."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import sparse
 
@@ -53,7 +55,7 @@ def refer_to_inputs(X, dtype, *, convert=False):
     if sparse.issparse(X):
         return _list_csr(X, dtype)
     dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
-    return _make_inputs(X.shape[1], dtype, dense=dense.reshape(-1))
+    return _make_inputs(X.shape[1], dtype, dense=as_read_only(dense.reshape(-1)))
 
 
 def compress_inputs(X, dtype, n_threads):
@@ -83,7 +85,8 @@ def compress_inputs(X, dtype, n_threads):
     background = _common_values(rows)
     n_samples, n_features = X.shape
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
-    n_threads = useful_threads(n_threads, X.size)
+    # Reading a number takes about as long as ten multiplications.
+    n_threads = useful_threads(n_threads, 10 * X.size, are_new=True)
     starts = np.zeros(n_samples + 1, np.int64)
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
@@ -99,7 +102,7 @@ def compress_inputs(X, dtype, n_threads):
         np.cumsum(starts, out=starts)
         if starts[-1] > _LARGEST_DENSITY * n_samples * -(-n_features // TILE):
             return refer_to_inputs(X, dtype)
-        tiles = np.empty(starts[-1], choose_index_dtype(n_features))
+        tiles = np.empty(starts[-1], choose_index_dtype(-(-n_features // TILE)))
         values = np.empty(TILE * starts[-1], dtype)
         team.run(lambda t: fill_tiles(X, background, bounds[t], bounds[t + 1], starts, tiles, values), control)
     return _make_inputs(
@@ -116,29 +119,37 @@ def _list_csr(X, dtype):
     data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
     count_csr_tiles(indptr, indices, starts)
     np.cumsum(starts, out=starts)
-    tiles = np.empty(starts[-1], choose_index_dtype(X.shape[1]))
+    tiles = np.empty(starts[-1], choose_index_dtype(-(-X.shape[1] // TILE)))
     values = np.zeros(TILE * starts[-1], dtype)
     fill_csr_tiles(indptr, indices, data, starts, tiles, values)
     return _make_inputs(X.shape[1], dtype, starts=starts, tiles=tiles, values=values, is_listed=True)
 
 
-def _make_inputs(n_features, dtype, *, dense=None, starts=None, tiles=None, values=None, background=None,
-                 is_listed=False):  # fmt: skip
+def _make_inputs(n_features, dtype, *, background=None, **arrays):
     """Inputs of one set of types, whatever was given, so that kernels are compiled once."""
-    padded = np.zeros(-(-n_features // TILE) * TILE, dtype)
+    inputs = _no_samples(int(n_features), np.dtype(dtype))
     if background is not None:
+        padded = inputs.background_values.copy()
         padded[:n_features] = background
-    index_dtype = choose_index_dtype(n_features)
-    lit = np.flatnonzero(padded.reshape(-1, TILE).any(axis=1))
+        lit = np.flatnonzero(padded.reshape(-1, TILE).any(axis=1)).astype(inputs.tiles.dtype)
+        arrays |= {"background_tiles": lit, "background_values": padded}
+    return inputs._replace(**arrays)
+
+
+@lru_cache(maxsize=16)
+def _no_samples(n_features, dtype):
+    """Inputs without samples or background. Kept, because making the arrays takes longer than recognising a digit."""
+    n_tiles = -(-n_features // TILE)
+    index_dtype = choose_index_dtype(n_tiles)
     return Inputs(
-        dense=as_read_only(np.empty(0, dtype) if dense is None else dense),
-        starts=np.zeros(1, np.int64) if starts is None else starts,
-        tiles=np.empty(0, index_dtype) if tiles is None else tiles,
-        values=np.empty(0, dtype) if values is None else values,
-        background_tiles=lit.astype(index_dtype),
-        background_values=padded,
-        n_features=int(n_features),
-        is_listed=is_listed,
+        dense=as_read_only(np.empty(0, dtype)),
+        starts=np.zeros(1, np.int64),
+        tiles=np.empty(0, index_dtype),
+        values=np.empty(0, dtype),
+        background_tiles=np.empty(0, index_dtype),
+        background_values=np.zeros(n_tiles * TILE, dtype),
+        n_features=n_features,
+        is_listed=False,
     )
 
 

@@ -9,8 +9,8 @@ from skdigits._engine.inputs import NotFiniteError, as_read_only, refer_to_input
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.workspace import (
     aligned_zeros,
-    allocate_buffers,
     allocate_workspace,
+    borrow_buffers,
     choose_block_size,
     count_padded,
     make_layout,
@@ -54,7 +54,16 @@ class Network:
         self.activation = activation
         self.out_activation = out_activation
         self.parameters = parameters
-        self.coefs, self.intercepts = flat.split(parameters, self.units)
+
+    @property
+    def coefs(self):
+        """Weight matrices: views of the parameters."""
+        return flat.split(self.parameters, self.units)[0]
+
+    @property
+    def intercepts(self):
+        """Bias vectors: views of the parameters."""
+        return flat.split(self.parameters, self.units)[1]
 
     @property
     def n_multiplications(self):
@@ -63,7 +72,7 @@ class Network:
 
     def is_worth_threads(self, n_samples):
         """Whether a forward pass over so many samples is long enough for more than one thread."""
-        return useful_threads(2, n_samples * self.n_multiplications) > 1
+        return useful_threads(2, n_samples * self.n_multiplications, are_new=True) > 1
 
     def forward(self, X, n_threads, *, logits=False):
         """Outputs of the network.
@@ -88,7 +97,7 @@ class Network:
         """
         dtype, n_samples = self.parameters.dtype, X.shape[0]
         outputs = np.empty((n_samples, self.units[-1]), dtype)
-        n_threads = useful_threads(n_threads, n_samples * self.n_multiplications)
+        n_threads = useful_threads(n_threads, n_samples * self.n_multiplications, are_new=True)
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
         parameters = flat.writable(self.parameters, self.units)
         layout = make_layout(self.units, dtype, padded=False)
@@ -96,17 +105,15 @@ class Network:
         out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
 
         def predict_share(t):
-            buffers = allocate_buffers(layout, max(1, min(_PREDICTION_BLOCK, n_samples // n_threads)), 1, dtype)
             stop = (t + 1) * n_samples // n_threads
-            for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
-                if control[barrier.STOP_REQUESTED] or control[barrier.ABORT]:
-                    return
-                rows = slice(start, min(start + _ROWS_A_CALL, stop))
-                if not predict_rows(
-                    refer_to_inputs(X[rows], dtype, convert=True), parameters, layout, activation, out_activation,
-                    buffers, outputs[rows],
-                ):  # fmt: skip
-                    raise NotFiniteError(f"samples {start} to {rows.stop} hold NaN or infinity as {dtype}")
+            with borrow_buffers(self.units, min(_PREDICTION_BLOCK, n_samples // n_threads), dtype) as buffers:
+                for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
+                    if control[barrier.STOP_REQUESTED] or control[barrier.ABORT]:
+                        return
+                    rows = slice(start, min(start + _ROWS_A_CALL, stop))
+                    inputs = refer_to_inputs(X[rows], dtype, convert=True)
+                    if not predict_rows(inputs, parameters, layout, activation, out_activation, buffers, outputs[rows]):
+                        raise NotFiniteError(f"samples {start} to {rows.stop} hold NaN or infinity as {dtype}")
 
         control = np.zeros(barrier.CONTROL_SIZE, np.int64)
         with ThreadTeam(n_threads, in_caller=True) as team:
@@ -155,7 +162,9 @@ class EpochRunner:
         self._gradient = aligned_zeros(n_padded, sum_dtype)
         self._optimizer, self._moments = None, aligned_zeros((0, n_padded), dtype)
         self.n_threads = n_threads
-        self._team = ThreadTeam(n_threads, in_caller=n_samples * network.n_multiplications < 50_000_000)
+        self._team = ThreadTeam(
+            n_threads, in_caller=n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
+        )
         self.gradient = np.zeros(network.parameters.shape, sum_dtype)
 
     def __enter__(self):

@@ -5,13 +5,15 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from skdigits._kernels.barrier import ABORT, STOP_REQUESTED
 
-# Below this many multiplications a call is over before a second thread has started.
+# Below this many multiplications a waiting thread would not be needed, and a new one would come too late.
 WORTH_A_THREAD = 1_000_000
+WORTH_A_NEW_THREAD = 20_000_000
 
 
-def useful_threads(n_threads, n_multiplications):
-    """How many of the allowed threads a piece of work is worth."""
-    return max(1, min(n_threads, n_multiplications // WORTH_A_THREAD))
+def useful_threads(n_threads, n_multiplications, *, are_new=False):
+    """How many of the allowed threads a piece of work is worth, if they wait for it or if they are new."""
+    least = WORTH_A_NEW_THREAD if are_new else WORTH_A_THREAD
+    return max(1, min(n_threads, n_multiplications // least))
 
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -30,13 +32,13 @@ class ThreadTeam:
     n_threads : int
         How many threads work at a time.
     in_caller : bool
-        Whether a single thread's work is done in the calling thread. Short work is; long work is not, because a
+        Whether the calling thread takes part. It does in short work without barriers; not in long work, because a
         Ctrl-C is only noticed in the main thread between two calls of compiled code.
     """
 
     def __init__(self, n_threads, *, in_caller):
         self.n_threads = n_threads
-        self._in_caller = in_caller and n_threads == 1
+        self._in_caller = in_caller
         self._pool = None
 
     def __enter__(self):
@@ -57,11 +59,11 @@ class ThreadTeam:
             KeyboardInterrupt all finish their mini-batch, and then it is raised.
         """
         control[:] = 0
-        if self._in_caller:
+        if self._in_caller and self.n_threads == 1:
             function(0)
             return
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="skdigits")
+            self._pool = ThreadPoolExecutor(self.n_threads - self._in_caller, thread_name_prefix="skdigits")
         # Nobody starts before all are there: a thread that was never submitted would be waited for at every barrier.
         start = threading.Event()
         cancelled = []
@@ -72,8 +74,10 @@ class ThreadTeam:
                 function(t)
 
         try:
-            futures = [self._pool.submit(work, t) for t in range(self.n_threads)]
+            futures = [self._pool.submit(work, t) for t in range(int(self._in_caller), self.n_threads)]
             start.set()
+            if self._in_caller:
+                function(0)
             # With a time-out, because a signal need not wake a thread that waits for a lock.
             while not _has_ended(wait(futures, _SECONDS_BETWEEN_LOOKS, return_when=FIRST_EXCEPTION)):
                 pass

@@ -1,10 +1,12 @@
 """Buffers that the kernels write, allocated once a fit."""
 
+from collections import deque
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
 
-from skdigits._engine.inputs import as_read_only
+from skdigits._engine.inputs import as_read_only, choose_index_dtype
 from skdigits._engine.parameters import split
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.barrier import CONTROL_SIZE
@@ -126,9 +128,51 @@ def allocate_buffers(layout, block_size, n_sections, dtype):
         entries=aligned_zeros(n_tiles * list_stride, dtype),
         list_stride=list_stride,
         list_ends=np.zeros((n_sections, n_tiles), np.int64),
-        rest=np.zeros((n_sections, TILE), dtype),
+        scratch_tiles=np.zeros((n_sections, n_tiles + 1), choose_index_dtype(n_tiles)),
+        scratch_values=np.zeros((n_sections, TILE * (n_tiles + 1)), dtype),
         every_position=np.arange(block_size, dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
     )
+
+
+# Buffers that no thread uses at the moment, each with what they were allocated for.
+_spare_buffers = deque(maxlen=8)
+_LARGEST_SPARE_BYTES = 4_000_000
+
+
+@contextmanager
+def borrow_buffers(units, block_size, dtype):
+    """Buffers of a forward pass for one thread, which may hold anything, and are kept for the next that asks.
+
+    Getting memory that a process has not touched before takes longer than recognising a hundred digits. Only single
+    appends and pops, which are atomic, are used: threads never share a set, and a fork finds no lock held.
+
+    Parameters
+    ----------
+    units : tuple of int
+    block_size : int
+    dtype : numpy dtype
+
+    Yields
+    ------
+    buffers : Buffers
+    """
+    key, buffers, others = (units, block_size, np.dtype(dtype)), None, []
+    while buffers is None:
+        try:
+            spare = _spare_buffers.pop()
+        except IndexError:
+            buffers = allocate_buffers(make_layout(units, dtype, padded=False), block_size, 1, dtype)
+        else:
+            if spare[0] == key:
+                buffers = spare[1]
+            else:
+                others.append(spare)
+    _spare_buffers.extendleft(others)
+    try:
+        yield buffers
+    finally:
+        if buffers.entries.nbytes + buffers.activations.nbytes <= _LARGEST_SPARE_BYTES:
+            _spare_buffers.append((key, buffers))
 
 
 def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype):

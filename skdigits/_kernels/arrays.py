@@ -49,7 +49,8 @@ class Buffers(NamedTuple):
     entries: np.ndarray  # flat: a list for each tile, of five numbers a sample: its four values and its position
     list_stride: int  # between the starts of lists; the entries of a section start at those of its first position
     list_ends: np.ndarray  # (S, G): behind the last entry of each list of a section
-    rest: np.ndarray  # (S, 4): for the tile that reaches beyond the last feature; zero there
+    scratch_tiles: np.ndarray  # (S, G + 1): a dense sample as a list
+    scratch_values: np.ndarray  # (S, 4 * G + 4)
     every_position: np.ndarray  # (B,): the bits of 0, 1, ...
 
 

@@ -3,11 +3,19 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
-import numpy as np
-
 from skdigits._kernels.activations import SOFTMAX, activation_forward, softmax_forward
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, prefetch, scatter, write_entry
+from skdigits._kernels.tiles import (
+    ENTRY,
+    PANEL,
+    TILE,
+    VECTOR_BYTES,
+    copy_tile,
+    is_not_finite,
+    prefetch,
+    scatter,
+    write_entry,
+)
 
 
 @kernel
@@ -16,6 +24,26 @@ def clear_lists(section, first, buffers):
     ends = buffers.list_ends[section]
     for tile in range(ends.shape[0]):
         ends[tile] = tile * buffers.list_stride + ENTRY * first
+
+
+@kernel
+def list_tiles(sample, section, inputs, buffers):
+    """Write the tiles of a dense sample that are not zero to the scratch list of a section; return their number."""
+    values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
+    tiles, out = buffers.scratch_tiles[section], buffers.scratch_values[section]
+    n_whole, count = inputs.n_features // TILE, 0
+    for tile in range(n_whole):
+        # Without a branch, which would be mispredicted at every edge of a stroke.
+        tiles[count] = tile
+        count += copy_tile(values, TILE * tile, out, TILE * count)
+    if TILE * n_whole < inputs.n_features:
+        tiles[count] = n_whole
+        rest = out[TILE * count : TILE * (count + 1)]
+        for r in range(TILE):
+            k = TILE * n_whole + r
+            rest[r] = values[k] if k < inputs.n_features else 0
+        count += 1
+    return count
 
 
 @kernel
@@ -29,26 +57,27 @@ def push_sample(sample, position, section, inputs, buffers):
     section : int
     inputs : Inputs
     buffers : Buffers
+
+    Returns
+    -------
+    is_finite : bool
+        False where the sample has a number that is infinite or NaN in the type of the network.
     """
     ends, entries = buffers.list_ends[section], buffers.entries
     if inputs.is_listed:
         start, stop = inputs.starts[sample], inputs.starts[sample + 1]
         tiles, values = inputs.tiles[start:stop], inputs.values[TILE * start : TILE * stop]
-        for j in range(tiles.shape[0]):
-            end = ends[tiles[j]]
-            write_entry(values, TILE * j, position, entries, end)
-            ends[tiles[j]] = end + ENTRY
-        return
-    values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
-    n_whole = inputs.n_features // TILE
-    for tile in range(n_whole):
-        # Without a branch, which would be mispredicted at every edge of a stroke.
-        ends[tile] += ENTRY * write_entry(values, TILE * tile, position, entries, ends[tile])
-    if TILE * n_whole < inputs.n_features:
-        rest = buffers.rest[section]
-        for r in range(inputs.n_features - TILE * n_whole):
-            rest[r] = values[TILE * n_whole + r]
-        ends[n_whole] += ENTRY * write_entry(rest, 0, position, entries, ends[n_whole])
+        count = stop - start
+    else:
+        count = list_tiles(sample, section, inputs, buffers)
+        tiles, values = buffers.scratch_tiles[section], buffers.scratch_values[section]
+    n_not_finite = 0
+    for j in range(count):
+        n_not_finite += is_not_finite(values, TILE * j)
+        end = ends[tiles[j]]
+        write_entry(values, TILE * j, position, entries, end)
+        ends[tiles[j]] = end + ENTRY
+    return n_not_finite == 0
 
 
 @kernel
@@ -175,19 +204,12 @@ def predict_rows(inputs, parameters, layout, activation, output_activation, buff
         False where a dense sample, in the type of the parameters, has a value that is infinite or not a number.
     """
     n_layers, block_size = layout.units.shape[0] - 1, buffers.every_position.shape[0]
-    infinity, all_finite = parameters.dtype.type(np.inf), True
+    all_finite = True
     for start in range(0, outputs.shape[0], block_size):
         n_block = min(block_size, outputs.shape[0] - start)
         clear_lists(0, 0, buffers)
         for position in range(n_block):
-            sample = start + position
-            if not inputs.is_listed:
-                values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
-                n_finite = 0
-                for k in range(values.shape[0]):
-                    n_finite += abs(parameters.dtype.type(values[k])) < infinity
-                all_finite &= n_finite == values.shape[0]
-            push_sample(sample, position, 0, inputs, buffers)
+            all_finite &= push_sample(start + position, position, 0, inputs, buffers)
         forward_section(0, 0, n_block, inputs, parameters, layout, activation, output_activation, buffers)
         for position in range(n_block):
             row = buffers.starts[n_layers] + position * layout.strides[n_layers]

@@ -200,20 +200,45 @@ def is_any_set(builder, bits):
 
 
 @intrinsic
-def _write_entry(typing_context, source, start, position, entries, entry):
-    """Write an entry; return whether any of its values is not zero."""
+def _copy_tile(typing_context, source, start, out, out_start):
+    """Copy four numbers; return whether any of them is not zero."""
+
+    def generate(context, builder, signature, arguments):
+        source_array, start, out_array, out_start = arguments
+        values, vector = read_tile(context, builder, signature.args[0], source_array, start, out.dtype)
+        target = builder.gep(context.make_array(signature.args[2])(context, builder, out_array).data, [out_start])
+        builder.store(values, builder.bitcast(target, vector.as_pointer()), align=out.dtype.bitwidth // 8)
+        return is_any_set(builder, builder.fcmp_unordered("!=", values, ir.Constant(vector, None)))
+
+    return types.int64(source, types.intp, out, types.intp), generate
+
+
+@intrinsic
+def _is_not_finite(typing_context, values, start):
+    """Whether any of four numbers is infinite or NaN."""
+
+    def generate(context, builder, signature, arguments):
+        tile, vector = read_tile(context, builder, signature.args[0], *arguments, values.dtype)
+        return is_any_set(builder, builder.fcmp_unordered("uno", builder.fsub(tile, tile), ir.Constant(vector, None)))
+
+    return types.int64(values, types.intp), generate
+
+
+@intrinsic
+def _write_entry(typing_context, values, start, position, entries, entry):
+    """Write an entry."""
 
     def generate(context, builder, signature, arguments):
         source_array, start, position, entry_array, entry = arguments
-        values, vector = read_tile(context, builder, signature.args[0], source_array, start, entries.dtype)
+        tile, vector = read_tile(context, builder, signature.args[0], source_array, start, entries.dtype)
         bits = ir.IntType(entries.dtype.bitwidth)
         target = builder.gep(context.make_array(signature.args[3])(context, builder, entry_array).data, [entry])
-        builder.store(values, builder.bitcast(target, vector.as_pointer()), align=bits.width // 8)
+        builder.store(tile, builder.bitcast(target, vector.as_pointer()), align=bits.width // 8)
         place = builder.bitcast(builder.gep(target, [context.get_constant(types.intp, TILE)]), bits.as_pointer())
         builder.store(position if bits.width == 64 else builder.trunc(position, bits), place)
-        return is_any_set(builder, builder.fcmp_unordered("!=", values, ir.Constant(vector, None)))
+        return context.get_dummy_value()
 
-    return types.int64(source, types.intp, types.intp, entries, types.intp), generate
+    return types.void(values, types.intp, types.intp, entries, types.intp), generate
 
 
 @intrinsic
@@ -260,11 +285,17 @@ if numba.config.DISABLE_JIT:
 
         return products
 
-    def _write_entry(source, start, position, entries, entry):
-        values = source[start : start + TILE]
-        entries[entry : entry + TILE] = values
+    def _copy_tile(source, start, out, out_start):
+        with np.errstate(over="ignore"):
+            out[out_start : out_start + TILE] = source[start : start + TILE]
+        return int(np.any(out[out_start : out_start + TILE] != 0))
+
+    def _is_not_finite(values, start):
+        return int(not np.isfinite(values[start : start + TILE]).all())
+
+    def _write_entry(values, start, position, entries, entry):
+        entries[entry : entry + TILE] = values[start : start + TILE]
         entries[entry + TILE :][:1].view(f"i{entries.itemsize}")[0] = position
-        return int(np.any(values != 0))
 
     def _prefetch(array, index):
         """Do nothing."""
@@ -320,15 +351,21 @@ def gather(n_vectors, positions, position_start, position_stride, count, values,
 
 
 @kernel
-def write_entry(source, start, position, entries, entry):
-    """Write the four numbers from source[start] on, and a position, as an entry to entries[entry].
+def copy_tile(source, start, out, out_start):
+    """Copy four numbers, converted to the type of `out`; return 1 if any of them is not zero there, else 0."""
+    return _copy_tile(source, start, out, out_start)
 
-    Returns
-    -------
-    is_lit : int
-        1 if any of the numbers is not zero, else 0.
-    """
-    return _write_entry(source, start, position, entries, entry)
+
+@kernel
+def is_not_finite(values, start):
+    """Return 1 if any of the four numbers from values[start] on is infinite or NaN, else 0."""
+    return _is_not_finite(values, start)
+
+
+@kernel
+def write_entry(values, start, position, entries, entry):
+    """Write the four values from values[start] on, and a position, as an entry to entries[entry]."""
+    _write_entry(values, start, position, entries, entry)
 
 
 @kernel

@@ -173,6 +173,7 @@ def test_epoch_agrees_with_twin(optimizer_name, weighted):
 @SPARSITY
 def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, is_sparse):
     monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
     results = []
     for threads in (1, n_threads):
         problem = make_problem((9, 7, 5, 3), "relu", "softmax", dtype, is_sparse=is_sparse, n_samples=61)
@@ -188,6 +189,7 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_t
 @DTYPES
 def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype):
     monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
     network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=50)
     np.testing.assert_array_equal(network.forward(X, n_threads), network.forward(X, 1))
 
@@ -213,6 +215,7 @@ def test_logits_leave_the_output_activation_out():
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_batch_without_weight_is_refused(monkeypatch, n_threads):
     monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
     network, X, targets, _ = make_problem((6, 5, 3), "relu", "softmax", np.float64)
     weights = np.ones(N_SAMPLES)
     weights[4:8] = 0
@@ -230,7 +233,7 @@ def test_sparse_input_with_repeated_entries_is_their_sum():
     assert repeated.nnz == 3  # the caller's matrix is left as it was
 
 
-@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (25, False), (26, True), (10_000, True)])
+@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (503, False), (504, True), (10_000, True)])
 def test_few_samples_are_not_worth_threads(n_samples, expected):
     units = (784, 100, 10)
     network = Network(units, "relu", "softmax", np.zeros(parameters.count_parameters(units)))

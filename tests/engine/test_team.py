@@ -38,6 +38,26 @@ def test_short_single_work_stays_in_the_calling_thread(control):
     assert threads == [threading.main_thread()]
 
 
+def test_calling_thread_takes_part_in_short_work(control):
+    threads = [None] * 3
+    with ThreadTeam(3, in_caller=True) as team:
+        team.run(lambda t: threads.__setitem__(t, threading.current_thread()), control)
+    assert threads[0] is threading.main_thread()
+    assert None not in threads
+    assert threading.main_thread() not in threads[1:]
+
+
+def test_error_in_the_calling_thread_asks_the_others_to_stop(control):
+    def work(t):
+        if t == 0:
+            raise OverflowError("too much")
+        while not control[barrier.STOP_REQUESTED]:
+            time.sleep(0.001)
+
+    with ThreadTeam(2, in_caller=True) as team, pytest.raises(OverflowError, match="too much"):
+        team.run(work, control)
+
+
 def test_error_in_one_thread_ends_all(control):
     def work(t):
         if t == 1:

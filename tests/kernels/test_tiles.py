@@ -2,7 +2,7 @@ import naive
 import numpy as np
 import pytest
 
-from skdigits._kernels.tiles import ENTRY, PANEL, TILE, gather, lanes, scatter, write_entry
+from skdigits._kernels.tiles import ENTRY, PANEL, TILE, copy_tile, gather, is_not_finite, lanes, scatter, write_entry
 
 N_ROWS = 50
 
@@ -92,17 +92,36 @@ def test_nan_and_infinity_pass_through():
     assert np.isinf(out[1])
 
 
-@pytest.mark.parametrize("source_dtype", ["f4", "f8", "u1"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_entry_holds_values_and_position(source_dtype, dtype):
-    source, entries = np.array([9, 9, 1, 0, 255, 3, 9], source_dtype), np.zeros(3 * ENTRY, dtype)
-    assert write_entry(source, 2, 70_000, entries, ENTRY) == 1
+def test_entry_holds_values_and_position(dtype):
+    values, entries = np.array([9, 9, 1, 0, 255, 3, 9], dtype), np.zeros(3 * ENTRY, dtype)
+    write_entry(values, 2, 70_000, entries, ENTRY)
     assert entries[ENTRY : ENTRY + TILE].tolist() == [1, 0, 255, 3]
     assert entries[ENTRY + TILE :][:1].view(f"i{entries.itemsize}")[0] == 70_000
     assert not entries[:ENTRY].any()
     assert not entries[2 * ENTRY :].any()
 
 
-@pytest.mark.parametrize(("values", "is_lit"), [([0, 0, 0, 0], 0), ([0, 0, 0, -1], 1), ([0, np.nan, 0, 0], 1)])
-def test_entry_of_a_dark_tile_is_known(values, is_lit):
-    assert write_entry(np.array(values, "f4"), 0, 0, np.zeros(ENTRY, "f4"), 0) == is_lit
+@pytest.mark.parametrize("source_dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_tile_is_copied_in_another_type(source_dtype, dtype):
+    source, out = np.array([9, 9, 1, 0, 255, 3, 9], source_dtype), np.zeros(8, dtype)
+    assert copy_tile(source, 2, out, 3) == 1
+    assert out.tolist() == [0, 0, 0, 1, 0, 255, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_lit", "is_finite"),
+    [
+        ([0, 0, 0, 0], False, True),
+        ([0, 0, 0, -1], True, True),
+        ([0, np.nan, 0, 0], True, False),
+        ([-np.inf, 0, 0, 0], True, False),
+        ([0, 1, 1e300, 0], True, False),
+        ([1e-300, 0, 0, 0], False, True),
+    ],
+)
+def test_what_a_tile_is_in_the_type_of_the_copy(values, is_lit, is_finite):
+    out = np.zeros(4, "f4")
+    assert copy_tile(np.array(values), 0, out, 0) == is_lit
+    assert is_not_finite(out, 0) != is_finite
