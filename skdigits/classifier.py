@@ -18,12 +18,18 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skdigits import _samples, _targets
 from skdigits._callbacks import EstimatorHooks
 from skdigits._engine import lbfgs, parameters, trainer
+from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.initializers import draw_parameters
-from skdigits._engine.inputs import NotFiniteError, compress_inputs
-from skdigits._engine.network import EpochRunner, Network
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._threads import allowed_threads
+
+
+def _compiled_engine():
+    """The modules behind which Numba stands: it takes as long to import as scikit-learn, so first when it is needed."""
+    from skdigits._engine import inputs, network
+
+    return inputs, network
 
 
 class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -462,7 +468,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """The network of the learned attributes, which a user may have replaced, in their own type or another."""
         units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
         dtype = np.result_type(*self.coefs_) if dtype is None else dtype
-        return Network(
+        _, network = _compiled_engine()
+        return network.Network(
             units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
         )
 
@@ -529,7 +536,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _compress(self, X, dtype, n_threads):
         try:
-            return compress_inputs(X, dtype, n_threads)
+            inputs, _ = _compiled_engine()
+            return inputs.compress_inputs(X, dtype, n_threads)
         except NotFiniteError:
             _samples.refuse_not_finite(self, X, dtype)
             raise
@@ -552,7 +560,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         network = self._network(dtype)
         if not network.parameters.flags.writeable:
             flat = parameters.writable(network.parameters, network.units)
-            network = Network(network.units, network.activation, network.out_activation, flat)
+            network = type(network)(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 
@@ -566,7 +574,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
             hooks.watch(lambda: network.forward(X_val, threads), targets_val, weight_val)
         n_samples = X.shape[0]
-        runner = EpochRunner(
+        _, engine = _compiled_engine()
+        runner = engine.EpochRunner(
             network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
             batch_size=self._clipped_batch_size(n_samples), n_threads=threads,
         )  # fmt: skip
@@ -602,7 +611,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = 0
         hooks.epoch_begins()
         threads, dtype = allowed_threads(self.n_jobs), network.parameters.dtype
-        with EpochRunner(
+        _, engine = _compiled_engine()
+        with engine.EpochRunner(
             network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
             batch_size=X.shape[0], n_threads=threads,
         ) as runner:  # fmt: skip

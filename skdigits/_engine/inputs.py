@@ -5,9 +5,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import sparse
 
+from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._kernels.arrays import Inputs
-from skdigits._kernels.barrier import CONTROL_SIZE
+from skdigits._kernels.codes import CONTROL_SIZE
 from skdigits._kernels.lists import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
 from skdigits._kernels.tiles import TILE
 
@@ -30,10 +31,6 @@ def as_read_only(array):
 def choose_index_dtype(largest):
     """Type of indices up to `largest`: two bytes wherever they do, which is for every digit image."""
     return np.dtype(np.uint16 if largest < 2**16 else np.int32)
-
-
-class NotFiniteError(ValueError):
-    """Samples with a value that is infinite or NaN in the type in which the network computes."""
 
 
 def refer_to_inputs(X, dtype, *, convert=False):

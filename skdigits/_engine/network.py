@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from skdigits._engine import parameters as flat
-from skdigits._engine.inputs import NotFiniteError, as_read_only, refer_to_inputs
+from skdigits._engine.exceptions import NotFiniteError, ZeroWeightError
+from skdigits._engine.inputs import as_read_only, refer_to_inputs
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.workspace import (
     aligned_zeros,
@@ -17,21 +18,15 @@ from skdigits._engine.workspace import (
     pad,
     unpad,
 )
-from skdigits._kernels import barrier
-from skdigits._kernels.activations import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS
+from skdigits._kernels import codes
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.epoch import train_epoch
 from skdigits._kernels.forward import predict_rows
-from skdigits._kernels.updates import NO_UPDATE
 
 # Rows that a thread works on at a time in prediction.
 _PREDICTION_BLOCK = 112
 # Rows that a thread predicts in one kernel call; between two calls a Ctrl-C is noticed.
 _ROWS_A_CALL = 4096
-
-
-class ZeroWeightError(ZeroDivisionError):
-    """A mini-batch whose sample weights sum to zero has no mean loss."""
 
 
 class Network:
@@ -101,21 +96,21 @@ class Network:
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
         parameters = flat.writable(self.parameters, self.units)
         layout = make_layout(self.units, dtype, padded=False)
-        activation = HIDDEN_ACTIVATIONS[self.activation]
-        out_activation = OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
+        activation = codes.HIDDEN_ACTIVATIONS[self.activation]
+        out_activation = codes.OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
 
         def predict_share(t):
             stop = (t + 1) * n_samples // n_threads
             with borrow_buffers(self.units, min(_PREDICTION_BLOCK, n_samples // n_threads), dtype) as buffers:
                 for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
-                    if control[barrier.STOP_REQUESTED] or control[barrier.ABORT]:
+                    if control[codes.STOP_REQUESTED] or control[codes.ABORT]:
                         return
                     rows = slice(start, min(start + _ROWS_A_CALL, stop))
                     inputs = refer_to_inputs(X[rows], dtype, convert=True)
                     if not predict_rows(inputs, parameters, layout, activation, out_activation, buffers, outputs[rows]):
                         raise NotFiniteError(f"samples {start} to {rows.stop} hold NaN or infinity as {dtype}")
 
-        control = np.zeros(barrier.CONTROL_SIZE, np.int64)
+        control = np.zeros(codes.CONTROL_SIZE, np.int64)
         with ThreadTeam(n_threads, in_caller=True) as team:
             team.run(predict_share, control)
         return outputs
@@ -203,11 +198,11 @@ class EpochRunner:
             )  # fmt: skip
         finally:
             unpad(self._parameters, self._network.units, self._layout, self._network.parameters)
-            optimizer.count_steps(int(self._workspace.control[barrier.STEPS_DONE]))
+            optimizer.count_steps(int(self._workspace.control[codes.STEPS_DONE]))
 
     def loss_and_gradient(self):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
-        loss = self._run(np.arange(self._targets.shape[0]), NO_UPDATE, 0.0, 0.0, 0.0, 0)
+        loss = self._run(np.arange(self._targets.shape[0]), codes.NO_UPDATE, 0.0, 0.0, 0.0, 0)
         unpad(self._gradient, self._network.units, self._layout, self.gradient)
         return loss
 
@@ -217,7 +212,7 @@ class EpochRunner:
         arguments = (
             self._inputs, self._targets, self._sample_weight, as_read_only(order), self._batch_size, self._block_size,
             self._parameters, self._gradient, self._moments, self._layout,
-            HIDDEN_ACTIVATIONS[network.activation], OUTPUT_ACTIVATIONS[network.out_activation],
+            codes.HIDDEN_ACTIVATIONS[network.activation], codes.OUTPUT_ACTIVATIONS[network.out_activation],
             float(np.finfo(network.parameters.dtype).eps), self._alpha, solver, float(learning_rate), float(beta_1),
             float(beta_2), int(step), workspace,
         )  # fmt: skip
@@ -231,7 +226,7 @@ class EpochRunner:
                 restore_denormals(mode)
 
         self._team.run(work, workspace.control)
-        if workspace.control[barrier.ZERO_WEIGHT]:
+        if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: all samples of a mini-batch of "
                 f"{self._batch_size} have sample_weight 0. Drop such samples or set a larger batch_size."

@@ -4,11 +4,12 @@ An optimizer is a dataclass of numbers, strings and one array, so that ``vars(op
 ``OPTIMIZERS[name](**state)`` continues it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from skdigits._kernels import updates
+from skdigits._kernels import codes
 
 
 @dataclass
@@ -38,7 +39,7 @@ class SGD:
     learning_rate: float | None = None
 
     name = "sgd"
-    code = updates.SGD
+    code = codes.SGD
     n_moments = 1
     beta_1 = beta_2 = 0.0
     t = 0
@@ -53,8 +54,8 @@ class SGD:
 
     def write_settings(self, settings):
         """Write the numbers of a step to an array of shape (n_threads, N_SETTINGS)."""
-        settings[:, updates.MOMENTUM] = self.momentum
-        settings[:, updates.NESTEROV] = self.nesterov
+        settings[:, codes.MOMENTUM] = self.momentum
+        settings[:, codes.NESTEROV] = self.nesterov
 
     def count_steps(self, n_steps):
         """Take note of steps that the kernel has made."""
@@ -109,7 +110,7 @@ class Adam:
     learning_rate: float | None = None
 
     name = "adam"
-    code = updates.ADAM
+    code = codes.ADAM
     n_moments = 2
 
     def __post_init__(self):
@@ -122,19 +123,18 @@ class Adam:
 
     def write_settings(self, settings):
         """Write the numbers of a step to an array of shape (n_threads, N_SETTINGS)."""
-        settings[:, updates.BETA_1] = self.beta_1
-        settings[:, updates.COMPLEMENT_1] = 1 - self.beta_1
-        settings[:, updates.BETA_2] = self.beta_2
-        settings[:, updates.COMPLEMENT_2] = 1 - self.beta_2
-        settings[:, updates.EPSILON] = self.epsilon
+        settings[:, codes.BETA_1] = self.beta_1
+        settings[:, codes.COMPLEMENT_1] = 1 - self.beta_1
+        settings[:, codes.BETA_2] = self.beta_2
+        settings[:, codes.COMPLEMENT_2] = 1 - self.beta_2
+        settings[:, codes.EPSILON] = self.epsilon
 
     def count_steps(self, n_steps):
         """Take note of steps that the kernel has made."""
         self.t += n_steps
         if self.t:
-            self.learning_rate = float(
-                updates.adam_rate(float(self.learning_rate_init), float(self.beta_1), float(self.beta_2), self.t)
-            )
+            correction = math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+            self.learning_rate = float(self.learning_rate_init) * correction
 
     def end_epoch(self, n_samples_seen):
         """Adam keeps its learning rate."""

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-from skdigits._kernels.barrier import ABORT, STOP_REQUESTED
+from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
 # Below this many multiplications a waiting thread would not be needed, and a new one would come too late.
 WORTH_A_THREAD = 1_000_000

@@ -9,9 +9,8 @@ import numpy as np
 from skdigits._engine.inputs import as_read_only, choose_index_dtype
 from skdigits._engine.parameters import split
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
-from skdigits._kernels.barrier import CONTROL_SIZE
+from skdigits._kernels.codes import CONTROL_SIZE, N_SETTINGS
 from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
-from skdigits._kernels.updates import N_SETTINGS
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
 _MOST_ENTRIES = 1_000_000

@@ -7,10 +7,9 @@ that the logits need not be kept.
 
 import numpy as np
 
+from skdigits._kernels.codes import LOGISTIC, RELU, TANH
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.vectors import exp_vectors, logistic_vectors, tanh_vectors
-
-IDENTITY, LOGISTIC, TANH, RELU, SOFTMAX = range(5)
 
 
 @kernel
@@ -58,7 +57,3 @@ def activation_backward(activation, outputs, gradient):
     elif activation == TANH:
         for i in range(outputs.shape[0]):
             gradient[i] *= 1 - outputs[i] * outputs[i]
-
-
-HIDDEN_ACTIVATIONS = {"identity": IDENTITY, "logistic": LOGISTIC, "tanh": TANH, "relu": RELU}
-OUTPUT_ACTIVATIONS = {"identity": IDENTITY, "logistic": LOGISTIC, "softmax": SOFTMAX}

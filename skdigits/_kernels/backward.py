@@ -3,8 +3,8 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
-from skdigits._kernels import updates
-from skdigits._kernels.activations import LOGISTIC, activation_backward
+from skdigits._kernels import codes, updates
+from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.forward import prefetch_sample
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward
@@ -39,7 +39,7 @@ def backward_section(first, last, block, targets, sample_weight, layout, activat
         probabilities = workspace.forward.activations[row : row + layout.units[n_layers]]
         gradient = gradients[row : row + layout.units[n_layers]]
         workspace.losses[position] = sample_weight[sample] * cross_entropy_forward(
-            probabilities, targets[sample], smallest, output_activation == LOGISTIC
+            probabilities, targets[sample], smallest, output_activation == codes.LOGISTIC
         )
         cross_entropy_backward(probabilities, targets[sample], sample_weight[sample], gradient)
     for layer in range(n_layers - 1, 0, -1):
@@ -121,9 +121,9 @@ def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start
 def update(solver, start, parameters, gradient, moments, settings):
     """Apply the optimizer to the parameters from `start` on, as many as there are gradients."""
     stop = start + gradient.shape[0]
-    if solver == updates.SGD:
+    if solver == codes.SGD:
         updates.sgd_update(parameters[start:stop], gradient, moments[0, start:stop], settings)
-    elif solver == updates.ADAM:
+    elif solver == codes.ADAM:
         updates.adam_update(parameters[start:stop], gradient, moments[0, start:stop], moments[1, start:stop], settings)
 
 
@@ -178,7 +178,7 @@ def update_parameters(
     t, n_threads : int
     """
     first_penalty, inverse_sum = 0, workspace.inverse_sums[t]
-    is_whole = is_first and is_last and solver != updates.NO_UPDATE
+    is_whole = is_first and is_last and solver != codes.NO_UPDATE
     largest_stride = workspace.gradient_sums.shape[0] // n_threads
     sum_start = t * largest_stride
     for layer in range(layout.units.shape[0] - 1):
@@ -207,7 +207,7 @@ def update_parameters(
                     row, alpha, inverse_sum, parameters[start : start + size]
                 )
                 update(solver, start, parameters, row, moments, workspace.settings[t])
-                if layer > 0 and solver != updates.NO_UPDATE:
+                if layer > 0 and solver != codes.NO_UPDATE:
                     transpose_tile(tile, layer, layout, parameters, workspace.transposed)
         first_penalty += n_tiles
         if t == n_threads - 1:

@@ -14,11 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from skdigits._kernels.codes import ABORT, ARRIVED, GENERATION
 from skdigits._kernels.jit import kernel
-
-# Places in the control array.
-ARRIVED, GENERATION, ABORT, STOP_REQUESTED, STOP_AGREED, STEPS_DONE, ZERO_WEIGHT = range(7)
-CONTROL_SIZE = 16
 
 _SPINS_BEFORE_YIELD = 2000
 

@@ -12,7 +12,7 @@ Input whose background is not zero is held as the difference from a background v
 starts from its biases + b W, and its gradient has the outer product of b and the sum of the gradients by its logits.
 """
 
-from skdigits._kernels import barrier, updates
+from skdigits._kernels import barrier, codes, updates
 from skdigits._kernels.backward import backward_section, transpose_tile, update_parameters
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
@@ -92,13 +92,13 @@ def train_epoch(
         for i in range(batch.shape[0]):
             weight_sum += sample_weight[batch[i]]
         if weight_sum == 0:
-            control[barrier.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
+            control[codes.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
             return
         workspace.inverse_sums[t] = 1 / weight_sum
         step += 1
-        settings[updates.RATE] = learning_rate
-        if solver == updates.ADAM:
-            settings[updates.RATE] = updates.adam_rate(learning_rate, beta_1, beta_2, step)
+        settings[codes.RATE] = learning_rate
+        if solver == codes.ADAM:
+            settings[codes.RATE] = updates.adam_rate(learning_rate, beta_1, beta_2, step)
         batch_loss = 0.0
         for start in range(0, batch.shape[0], block_size):
             block = batch[start : start + block_size]
@@ -112,7 +112,7 @@ def train_epoch(
                 for position in range(block.shape[0]):
                     batch_loss += workspace.losses[position]
                 # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
-                control[barrier.STOP_AGREED] = barrier.read_flag(control, barrier.STOP_REQUESTED)
+                control[codes.STOP_AGREED] = barrier.read_flag(control, codes.STOP_REQUESTED)
             following = batch_start + start + block.shape[0]
             upcoming = order[following : following + block_size]
             is_last = start + block_size >= batch.shape[0]
@@ -128,6 +128,6 @@ def train_epoch(
                 penalty += workspace.penalties[k]
             total_loss += (batch_loss + 0.5 * alpha * penalty) / weight_sum * batch.shape[0]
             workspace.total_loss[0] = total_loss
-            control[barrier.STEPS_DONE] += 1
-        if control[barrier.STOP_AGREED] != 0:
+            control[codes.STEPS_DONE] += 1
+        if control[codes.STOP_AGREED] != 0:
             return

@@ -3,7 +3,8 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
-from skdigits._kernels.activations import SOFTMAX, activation_forward, softmax_forward
+from skdigits._kernels.activations import activation_forward, softmax_forward
+from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.tiles import (
     ENTRY,

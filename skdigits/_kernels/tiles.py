@@ -89,6 +89,26 @@ class _Emitter:
 
 
 def _emit_scatter(emitter):
+    """Add the product of a tile of each listed sample with four rows of weights to the sample's row of `out`.
+
+    For every entry j of a list, with its position p::
+
+        out[p] += sum over r < 4 of values[j, r] * weights[r]
+
+    Parameters
+    ----------
+    n_vectors : int
+        Vectors of each row that are worked on, from 1 to PANEL.
+    positions : float array, flat
+        The bits of integers. No sample stands in a list twice.
+    position_start, position_stride, count : int
+        Where the list starts, how far apart its positions are, and its length.
+    values, weights, out : float arrays, flat
+        With rows as described at the top of this file. `weights` and `out` have the same type; `values` may have
+        a narrower one. Whole vectors of rows are read
+        and written, behind their last column, too.
+    value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
+    """
     rows = [[emitter.load(pointer) for pointer in row] for row in emitter.held_vectors()]
 
     def add_to_moved(vectors, factors):
@@ -102,6 +122,18 @@ def _emit_scatter(emitter):
 
 
 def _emit_gather(emitter):
+    """Add the outer products of a tile of each listed sample and the sample's row to four rows of `out`.
+
+    For every entry j of a list, with its position p, and every r < 4::
+
+        out[r] += values[j, r] * rows[p]
+
+    one entry after the other: the bits do not depend on how a list is cut into pieces.
+
+    Parameters
+    ----------
+    As those of `scatter`; `rows` takes the place of the rows that the positions tell.
+    """
     builder, pointers = emitter.builder, emitter.held_vectors()
     totals = [[cgutils.alloca_once(builder, emitter.vector) for _ in row] for row in pointers]
     for r, row in enumerate(pointers):
@@ -200,8 +232,8 @@ def is_any_set(builder, bits):
 
 
 @intrinsic
-def _copy_tile(typing_context, source, start, out, out_start):
-    """Copy four numbers; return whether any of them is not zero."""
+def copy_tile(typing_context, source, start, out, out_start):
+    """Copy four numbers, converted to the type of `out`; return 1 if any of them is not zero there, else 0."""
 
     def generate(context, builder, signature, arguments):
         source_array, start, out_array, out_start = arguments
@@ -214,8 +246,8 @@ def _copy_tile(typing_context, source, start, out, out_start):
 
 
 @intrinsic
-def _is_not_finite(typing_context, values, start):
-    """Whether any of four numbers is infinite or NaN."""
+def is_not_finite(typing_context, values, start):
+    """Return 1 if any of the four numbers from values[start] on is infinite or NaN, else 0."""
 
     def generate(context, builder, signature, arguments):
         tile, vector = read_tile(context, builder, signature.args[0], *arguments, values.dtype)
@@ -225,8 +257,8 @@ def _is_not_finite(typing_context, values, start):
 
 
 @intrinsic
-def _write_entry(typing_context, values, start, position, entries, entry):
-    """Write an entry."""
+def write_entry(typing_context, values, start, position, entries, entry):
+    """Write the four values from values[start] on, and a position, as an entry to entries[entry]."""
 
     def generate(context, builder, signature, arguments):
         source_array, start, position, entry_array, entry = arguments
@@ -285,15 +317,15 @@ if numba.config.DISABLE_JIT:
 
         return products
 
-    def _copy_tile(source, start, out, out_start):
+    def copy_tile(source, start, out, out_start):
         with np.errstate(over="ignore"):
             out[out_start : out_start + TILE] = source[start : start + TILE]
         return int(np.any(out[out_start : out_start + TILE] != 0))
 
-    def _is_not_finite(values, start):
+    def is_not_finite(values, start):
         return int(not np.isfinite(values[start : start + TILE]).all())
 
-    def _write_entry(values, start, position, entries, entry):
+    def write_entry(values, start, position, entries, entry):
         entries[entry : entry + TILE] = values[start : start + TILE]
         entries[entry + TILE :][:1].view(f"i{entries.itemsize}")[0] = position
 
@@ -301,71 +333,7 @@ if numba.config.DISABLE_JIT:
         """Do nothing."""
 
 
-_scatter, _gather = _make(_emit_scatter), _make(_emit_gather)
-
-
-@kernel
-def scatter(n_vectors, positions, position_start, position_stride, count, values, value_start, value_stride, weights,
-            weight_start, weight_stride, out, out_start, out_stride):  # fmt: skip
-    """Add the product of a tile of each listed sample with four rows of weights to the sample's row of `out`.
-
-    For every entry j of a list, with its position p::
-
-        out[p] += sum over r < 4 of values[j, r] * weights[r]
-
-    Parameters
-    ----------
-    n_vectors : int
-        Vectors of each row that are worked on, from 1 to PANEL.
-    positions : float array, flat
-        The bits of integers. No sample stands in a list twice.
-    position_start, position_stride, count : int
-        Where the list starts, how far apart its positions are, and its length.
-    values, weights, out : float arrays, flat
-        With rows as described at the top of this file. `weights` and `out` have the same type; `values` may have
-        a narrower one. Whole vectors of rows are read and written, behind their last
-        column, too.
-    value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
-    """
-    _scatter(n_vectors, positions, position_start, position_stride, count, values, value_start, value_stride, weights,
-             weight_start, weight_stride, out, out_start, out_stride)  # fmt: skip
-
-
-@kernel
-def gather(n_vectors, positions, position_start, position_stride, count, values, value_start, value_stride, out,
-           out_start, out_stride, rows, row_start, row_stride):  # fmt: skip
-    """Add the outer products of a tile of each listed sample and the sample's row to four rows of `out`.
-
-    For every entry j of a list, with its position p, and every r < 4::
-
-        out[r] += values[j, r] * rows[p]
-
-    one entry after the other: the bits do not depend on how a list is cut into pieces.
-
-    Parameters
-    ----------
-    As those of `scatter`; `rows` takes the place of the rows that the positions tell.
-    """
-    _gather(n_vectors, positions, position_start, position_stride, count, values, value_start, value_stride, out,
-            out_start, out_stride, rows, row_start, row_stride)  # fmt: skip
-
-
-@kernel
-def copy_tile(source, start, out, out_start):
-    """Copy four numbers, converted to the type of `out`; return 1 if any of them is not zero there, else 0."""
-    return _copy_tile(source, start, out, out_start)
-
-
-@kernel
-def is_not_finite(values, start):
-    """Return 1 if any of the four numbers from values[start] on is infinite or NaN, else 0."""
-    return _is_not_finite(values, start)
-
-
-@kernel
-def write_entry(values, start, position, entries, entry):
-    """Write the four values from values[start] on, and a position, as an entry to entries[entry]."""
-    _write_entry(values, start, position, entries, entry)
+scatter, gather = _make(_emit_scatter), _make(_emit_gather)
 
 
 @kernel

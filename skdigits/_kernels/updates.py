@@ -6,13 +6,8 @@ type of the parameters, so that arithmetic in single precision stays in single p
 
 import numpy as np
 
+from skdigits._kernels.codes import BETA_1, BETA_2, COMPLEMENT_1, COMPLEMENT_2, EPSILON, MOMENTUM, NESTEROV, RATE
 from skdigits._kernels.jit import kernel
-
-# Places in the settings array. SGD reads the first three, Adam the rate and the last five.
-RATE, MOMENTUM, NESTEROV, BETA_1, COMPLEMENT_1, BETA_2, COMPLEMENT_2, EPSILON = range(8)
-N_SETTINGS = 8
-
-NO_UPDATE, SGD, ADAM = range(3)
 
 
 @kernel

@@ -6,9 +6,10 @@ import pytest
 from scipy import sparse
 
 from skdigits._engine import parameters, team
+from skdigits._engine.exceptions import ZeroWeightError
 from skdigits._engine.initializers import draw_parameters
 from skdigits._engine.inputs import compress_inputs, refer_to_inputs
-from skdigits._engine.network import EpochRunner, Network, ZeroWeightError
+from skdigits._engine.network import EpochRunner, Network
 from skdigits._engine.optimizers import SGD, Adam
 
 N_SAMPLES = 13

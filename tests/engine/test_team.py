@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from skdigits._engine.team import ThreadTeam, useful_threads
-from skdigits._kernels import barrier
+from skdigits._kernels import barrier, codes
 
 
 @pytest.fixture
 def control():
-    return np.full(barrier.CONTROL_SIZE, 7, np.int64)
+    return np.full(codes.CONTROL_SIZE, 7, np.int64)
 
 
 @pytest.mark.parametrize("in_caller", [False, True])
@@ -51,7 +51,7 @@ def test_error_in_the_calling_thread_asks_the_others_to_stop(control):
     def work(t):
         if t == 0:
             raise OverflowError("too much")
-        while not control[barrier.STOP_REQUESTED]:
+        while not control[codes.STOP_REQUESTED]:
             time.sleep(0.001)
 
     with ThreadTeam(2, in_caller=True) as team, pytest.raises(OverflowError, match="too much"):
@@ -79,14 +79,14 @@ def test_interrupt_asks_all_to_stop_and_waits_for_them(control, n_threads):
         if t == 0:
             timer.start()
         deadline = time.monotonic() + 30
-        while not control[barrier.STOP_REQUESTED] and time.monotonic() < deadline:
+        while not control[codes.STOP_REQUESTED] and time.monotonic() < deadline:
             time.sleep(0.001)
         finished.append(t)
 
     with ThreadTeam(n_threads, in_caller=False) as team, pytest.raises(KeyboardInterrupt):
         team.run(work, control)
     assert sorted(finished) == list(range(n_threads))
-    assert control[barrier.STOP_REQUESTED] == 1
+    assert control[codes.STOP_REQUESTED] == 1
 
 
 def test_thread_that_cannot_be_started_lets_nobody_start(control, monkeypatch):

@@ -2,25 +2,25 @@ import naive
 import numpy as np
 import pytest
 
-from skdigits._kernels import activations
+from skdigits._kernels import activations, codes
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", list(activations.HIDDEN_ACTIVATIONS))
+@pytest.mark.parametrize("name", list(codes.HIDDEN_ACTIVATIONS))
 def test_forward_agrees_with_twin(name, dtype):
     logits = np.linspace(-6, 6, 48).astype(dtype)
     row = logits.copy()
-    activations.activation_forward(activations.HIDDEN_ACTIVATIONS[name], row)
+    activations.activation_forward(codes.HIDDEN_ACTIVATIONS[name], row)
     np.testing.assert_allclose(row, naive.ACTIVATIONS[name](logits.astype(np.float64)), rtol=3 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", list(activations.HIDDEN_ACTIVATIONS))
+@pytest.mark.parametrize("name", list(codes.HIDDEN_ACTIVATIONS))
 def test_backward_agrees_with_twin(name, dtype):
     outputs = naive.ACTIVATIONS[name](np.linspace(-3, 3, 31)).astype(dtype)
     gradient = np.linspace(1, 2, 31).astype(dtype)
     expected = gradient * naive.DERIVATIVES[name](outputs)
-    activations.activation_backward(activations.HIDDEN_ACTIVATIONS[name], outputs, gradient)
+    activations.activation_backward(codes.HIDDEN_ACTIVATIONS[name], outputs, gradient)
     np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-7)
 
 
@@ -42,7 +42,7 @@ def test_softmax_of_huge_logits_does_not_overflow():
 @pytest.mark.parametrize("name", ["logistic", "tanh", "relu"])
 def test_nan_passes_through(name):
     row = np.full(16, np.nan)
-    activations.activation_forward(activations.HIDDEN_ACTIVATIONS[name], row)
+    activations.activation_forward(codes.HIDDEN_ACTIVATIONS[name], row)
     assert np.isnan(row).all()
 
 

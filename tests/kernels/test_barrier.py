@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from skdigits._kernels import barrier
+from skdigits._kernels import barrier, codes
 
 
 def run_in_threads(function, n_threads):
@@ -17,7 +17,7 @@ def run_in_threads(function, n_threads):
 
 @pytest.mark.parametrize("n_threads", [2, 3, 8])
 def test_nobody_passes_before_all_have_come(n_threads):
-    control = np.zeros(barrier.CONTROL_SIZE, np.int64)
+    control = np.zeros(codes.CONTROL_SIZE, np.int64)
     rounds = [0] * n_threads
     slowest_seen = []
 
@@ -33,21 +33,21 @@ def test_nobody_passes_before_all_have_come(n_threads):
 
 
 def test_one_thread_never_waits():
-    assert barrier.wait_for_all(np.zeros(barrier.CONTROL_SIZE, np.int64), 1)
+    assert barrier.wait_for_all(np.zeros(codes.CONTROL_SIZE, np.int64), 1)
 
 
 def test_abort_releases_who_waits():
-    control = np.zeros(barrier.CONTROL_SIZE, np.int64)
+    control = np.zeros(codes.CONTROL_SIZE, np.int64)
     answers = []
     waiting = threading.Thread(target=lambda: answers.append(barrier.wait_for_all(control, 2)))
     waiting.start()
-    control[barrier.ABORT] = 1
+    control[codes.ABORT] = 1
     waiting.join(timeout=60)
     assert answers == [False]
 
 
 def test_flag_is_read():
-    control = np.zeros(barrier.CONTROL_SIZE, np.int64)
-    control[barrier.STOP_REQUESTED] = 1
-    assert barrier.read_flag(control, barrier.STOP_REQUESTED) == 1
-    assert barrier.read_flag(control, barrier.STOP_AGREED) == 0
+    control = np.zeros(codes.CONTROL_SIZE, np.int64)
+    control[codes.STOP_REQUESTED] = 1
+    assert barrier.read_flag(control, codes.STOP_REQUESTED) == 1
+    assert barrier.read_flag(control, codes.STOP_AGREED) == 0

@@ -2,7 +2,7 @@ import naive
 import numpy as np
 import pytest
 
-from skdigits._kernels import updates
+from skdigits._kernels import codes, updates
 
 
 @pytest.fixture(params=[np.float32, np.float64])
@@ -19,8 +19,8 @@ def tolerance(array):
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_sgd_agrees_with_twin(vectors, nesterov):
     parameters, gradient, velocity, _ = vectors
-    settings = np.zeros(updates.N_SETTINGS, parameters.dtype)
-    settings[[updates.RATE, updates.MOMENTUM, updates.NESTEROV]] = 0.125, 0.75, nesterov
+    settings = np.zeros(codes.N_SETTINGS, parameters.dtype)
+    settings[[codes.RATE, codes.MOMENTUM, codes.NESTEROV]] = 0.125, 0.75, nesterov
     expected = naive.sgd_update(parameters, gradient, velocity, rate=0.125, momentum=0.75, nesterov=nesterov)
     updates.sgd_update(parameters, gradient, velocity, settings)
     for array, twin in zip((parameters, velocity), expected, strict=True):
@@ -29,10 +29,10 @@ def test_sgd_agrees_with_twin(vectors, nesterov):
 
 def test_adam_agrees_with_twin(vectors):
     parameters, gradient, first, second = vectors
-    settings = np.zeros(updates.N_SETTINGS, parameters.dtype)
-    settings[updates.RATE], settings[updates.EPSILON] = 0.01, 1e-8
-    settings[updates.BETA_1], settings[updates.COMPLEMENT_1] = 0.9, 0.1
-    settings[updates.BETA_2], settings[updates.COMPLEMENT_2] = 0.99, 0.01
+    settings = np.zeros(codes.N_SETTINGS, parameters.dtype)
+    settings[codes.RATE], settings[codes.EPSILON] = 0.01, 1e-8
+    settings[codes.BETA_1], settings[codes.COMPLEMENT_1] = 0.9, 0.1
+    settings[codes.BETA_2], settings[codes.COMPLEMENT_2] = 0.99, 0.01
     expected = naive.adam_update(parameters, gradient, first, second, rate=0.01, beta_1=0.9, beta_2=0.99, epsilon=1e-8)
     updates.adam_update(parameters, gradient, first, second, settings)
     for array, twin in zip((parameters, first, second), expected, strict=True):

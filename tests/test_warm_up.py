@@ -1,0 +1,41 @@
+"""In processes of their own: what is compiled is decided once in a process."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import warnings
+import numpy as np
+import skdigits
+from numba.core import event
+from scipy import sparse
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, e): compiled.append(e.data["dispatcher"].py_func.__name__)
+    def on_end(self, e): pass
+with event.install_listener("numba:compile", Listener()):
+    skdigits.warm_up(solvers=["sgd"])
+    assert "train_epoch" in compiled, compiled
+    compiled.clear()
+    X = np.random.default_rng(0).random((40, 64)).astype("f4")
+    X[X < 0.95] = 0
+    for samples in (X, X.astype("f8"), (200 * X).astype("u1"), sparse.csr_array(X)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = skdigits.MLPDigitClassifier((7, 3), batch_size=10, max_iter=2).fit(samples, np.arange(40) % 3)
+        model.predict_proba(samples)
+print(compiled)
+"""
+
+
+@pytest.mark.skipif("os.environ.get('NUMBA_DISABLE_JIT') == '1'", reason="nothing is compiled")
+def test_nothing_is_left_to_compile():
+    environment = {**os.environ, "SKDIGITS_KERNEL_CACHE": "0"}
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM], env=environment, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == "[]"
