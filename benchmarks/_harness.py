@@ -1,69 +1,237 @@
-"""Measures several sides in one run: warmed up, interleaved, medians and spread, accuracy beside seconds."""
+"""Measures several sides in one run: warmed up, interleaved, medians and spread, accuracy beside seconds.
 
+A *row* is one piece of work and a *side* is one way to do it; the last side of a row is ours. Every program parses its
+arguments with `parse`, measures rows with `measure` and hands them to `report`, which prints the table and writes
+JSON, table and chart.
+"""
+
+import argparse
 import json
+import math
+import os
 import platform
 import statistics
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import _rivals
 import joblib
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 RESULTS = Path(__file__).parent / "results"
+OURS = "skdigits"
+# Threads of a rival may spin for some time after their work; the next side starts when they sleep.
+_PAUSE = 0.05
 
 
-def measure(sides, repeats):
+def parse(description, *, repeats, quick_repeats=1, add_arguments=None):
+    """Arguments that all programs share.
+
+    Parameters
+    ----------
+    description : str
+    repeats, quick_repeats : int
+        Rounds that count, and with ``--quick``.
+    add_arguments : callable or None
+        Gets the parser, for arguments of one program.
+
+    Returns
+    -------
+    arguments : argparse.Namespace
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="a small part of the work, to see that the program runs")
+    parser.add_argument("--rivals", nargs="*", choices=_rivals.NAMES, default=list(_rivals.NAMES), help="default: all")
+    parser.add_argument("--repeats", type=int, help=f"rounds that count (default: {repeats}, quick: {quick_repeats})")
+    parser.add_argument("--threads", type=int, default=2, help="threads of every side (default: 2)")
+    parser.add_argument("--only", nargs="*", help="only rows whose name contains one of these; others are kept")
+    parser.add_argument("--output", type=Path, help="folder of the results (default: results; quick: results/quick)")
+    if add_arguments is not None:
+        add_arguments(parser)
+    arguments = parser.parse_args()
+    arguments.repeats = arguments.repeats or (quick_repeats if arguments.quick else repeats)
+    arguments.output = arguments.output or (RESULTS / "quick" if arguments.quick else RESULTS)
+    arguments.rivals = _rivals.installed(arguments.rivals)
+    return arguments
+
+
+def is_wanted(name, arguments):
+    """Whether a row is asked for."""
+    return not arguments.only or any(part in name for part in arguments.only)
+
+
+def measure(name, sides, repeats, *, goals=None, calls=1):
     """Time each side in turn, round after round.
 
     Parameters
     ----------
+    name : str
+        Of the row.
     sides : dict of str to callable
-        Each does the whole work and returns what is to stand beside its seconds (accuracy, loss), as a dict.
+        Each does the whole work.
     repeats : int
-        Rounds that count; one more goes before to compile, to load and to fill caches.
+        Rounds that count; one more goes before, to compile, to load and to fill caches.
+    goals : dict of str to float or None
+        How many times faster than a rival we want to be.
+    calls : int
+        Calls of a side in a round, for work of less than a millisecond.
 
     Returns
     -------
-    results : dict of str to dict
-        ``seconds`` (all of them), ``median``, ``least``, ``most``, and what the side returned last.
+    row : dict
+        ``work``; ``sides`` with ``seconds`` of each call, ``median``, ``least`` and ``most``; ``ratios`` by rival: the
+        median, the least and the most of the ratios of each round; ``goals``.
     """
-    seconds, notes = {name: [] for name in sides}, {}
-    for round_number in range(repeats + 1):
-        for name, work in sides.items():
-            start = time.perf_counter()
-            notes[name] = work()
-            if round_number:
-                seconds[name].append(time.perf_counter() - start)
-    return {
-        name: {
-            "seconds": [round(value, 4) for value in values],
-            "median": round(statistics.median(values), 4),
-            "least": round(min(values), 4),
-            "most": round(max(values), 4),
-            **notes[name],
-        }
-        for name, values in seconds.items()
+    seconds = {side: [] for side in sides}
+    with _progress() as progress:
+        task = progress.add_task(name, total=(repeats + 1) * len(sides))
+        for round_number in range(repeats + 1):
+            for side, work in sides.items():
+                time.sleep(_PAUSE)
+                start = time.perf_counter()
+                for _ in range(calls):
+                    work()
+                if round_number:
+                    seconds[side].append((time.perf_counter() - start) / calls)
+                progress.advance(task)
+    return make_row(name, seconds, goals=goals)
+
+
+def make_row(name, seconds, *, goals=None):
+    """A row from the seconds of each side."""
+    *rivals, ours = seconds
+    ratios = {
+        rival: _summary([a / b for a, b in zip(seconds[rival], seconds[ours], strict=True)], digits=2)
+        for rival in rivals
     }
+    sides = {side: {"seconds": [_round(v) for v in values], **_summary(values)} for side, values in seconds.items()}
+    return {"work": name, "sides": sides, "ratios": ratios, "goals": goals or {}}
 
 
-def ratio(results, rival, ours):
-    """How many times faster we are: the median of the ratios of each round, and the least and the most of them."""
-    ratios = [a / b for a, b in zip(results[rival]["seconds"], results[ours]["seconds"], strict=True)]
-    return {
-        "median": round(statistics.median(ratios), 2),
-        "least": round(min(ratios), 2),
-        "most": round(max(ratios), 2),
+def _summary(values, digits=None):
+    summary = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {key: _round(value) if digits is None else round(value, digits) for key, value in summary.items()}
+
+
+def _round(value):
+    return float(f"{value:.4g}")
+
+
+def _progress():
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def report(name, arguments, rows, *, title):
+    """Print the table, and write JSON, table and chart to the folder of the results.
+
+    Rows measured before, which this run was not asked for, are kept.
+    """
+    path = arguments.output / f"{name}.json"
+    if arguments.only and path.exists():
+        before = {row["work"]: row for row in json.loads(path.read_text())["rows"]}
+        rows = list((before | {row["work"]: row for row in rows}).values())
+    content = {
+        "title": title,
+        "machine": describe_machine(),
+        "settings": {"threads": arguments.threads, "repeats": arguments.repeats},
+        "rows": rows,
     }
+    table = render(content)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.with_suffix(".md").write_text(table)
+    draw(content, path.with_suffix(".png"))
+    Console().print(Markdown(table))
 
 
-def describe_machine(*packages):
+def render(content):
+    """The table of results, as Markdown."""
+    sides = list(dict.fromkeys(side for row in content["rows"] for side in row["sides"]))
+    rivals = [side for side in sides if any(side in row["ratios"] for row in content["rows"])]
+    head = [content["title"], *sides, *(f"faster than {rival} (goal)" for rival in rivals)]
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for row in content["rows"]:
+        cells = [row["work"]]
+        cells += [_side_cell(row["sides"].get(side)) for side in sides]
+        cells += [_ratio_cell(row["ratios"].get(rival), row["goals"].get(rival)) for rival in rivals]
+        lines.append(f"| {' | '.join(cells)} |")
+    machine, settings = content["machine"], content["settings"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items() if number)
+    lines += [
+        "",
+        f"Medians of {settings['repeats']} interleaved rounds after a warm-up, {settings['threads']} threads unless "
+        f"a row says otherwise; behind the seconds the accuracy on the 10,000 test images where there is one; ratios "
+        f"are medians of the ratios of each round, with the least and the most of them. {machine['processor']}, "
+        f"{machine['cores']} cores, Python {machine['python']}, {packages}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _side_cell(side):
+    if side is None:
+        return ""
+    note = f", {side['accuracy']:.4f}" if "accuracy" in side else ""
+    note += f", {side['note']}" if "note" in side else ""
+    return _duration(side["median"]) + note
+
+
+def _duration(seconds):
+    for unit, scale in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale or unit == "µs":
+            number = seconds / scale
+            return f"{number:.{max(0, 2 - int(math.log10(max(number, 1))))}f} {unit}"
+
+
+def _ratio_cell(ratio, goal):
+    if ratio is None:
+        return ""
+    return f"{ratio['median']} ({ratio['least']} to {ratio['most']})" + (f", goal {goal}" if goal else "")
+
+
+def draw(content, path):
+    """A chart of the seconds of every side and row, on a logarithmic scale."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
+        return
+    rows = content["rows"]
+    sides = list(dict.fromkeys(side for row in rows for side in row["sides"]))
+    figure = Figure(figsize=(9, 1.2 + 0.22 * len(rows) * (len(sides) + 1)), layout="constrained")
+    axes = figure.subplots()
+    for s, side in enumerate(sides):
+        there = [(i + (s - (len(sides) - 1) / 2) * 0.8 / len(sides), row["sides"][side])
+                 for i, row in enumerate(rows) if side in row["sides"]]  # fmt: skip
+        medians = [values["median"] for _, values in there]
+        spread = [[v["median"] - v["least"] for _, v in there], [v["most"] - v["median"] for _, v in there]]
+        axes.barh([place for place, _ in there], medians, 0.75 / len(sides), xerr=spread, label=side, ecolor="grey")
+    axes.set(xscale="log", xlabel="seconds, median with least and most (logarithmic)", title=content["title"])
+    axes.set_yticks(range(len(rows)), [row["work"] for row in rows])
+    axes.invert_yaxis()
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def describe_machine():
     """What a figure depends on besides the code."""
+    packages = ("skdigits", "scikit-learn", "numba", "numpy", "scipy", "torch")
     return {
         "processor": _processor(),
         "cores": joblib.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
-        **{package: _version(package) for package in packages},
+        "packages": {package: _version(package) for package in packages},
+        "environment": {name: os.environ[name] for name in sorted(os.environ) if name.endswith("_NUM_THREADS")},
     }
 
 
@@ -82,11 +250,3 @@ def _version(package):
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def save(name, content, table):
-    """Write results as JSON, and as a table for people."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    (RESULTS / f"{name}.md").write_text(table)
-    print(table)

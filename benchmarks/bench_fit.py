@@ -1,77 +1,110 @@
-"""Whole fits on MNIST beside scikit-learn's MLPClassifier: same data, same parameters, same seed, same epochs."""
+"""Whole fits on MNIST beside scikit-learn's MLPClassifier and PyTorch: same data, network, seed, epochs and threads."""
 
-import argparse
 import warnings
 
 import _harness
+import _rivals
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from skdigits import MLPDigitClassifier
 from skdigits.datasets import fetch_mnist
 
-WORK = {
-    "784-100-10, batch 200": {"hidden_layer_sizes": (100,)},
-    "784-100-10, batch 32": {"hidden_layer_sizes": (100,), "batch_size": 32},
-    "784-64-32-10, tanh": {"hidden_layer_sizes": (64, 32), "activation": "tanh"},
-}
+# Name, form of the samples, parameters, and how many times faster than each rival we want to be.
+WORK = [
+    ("784-100-10", "plain", {}, {"sklearn": 10, "torch": 6}),
+    ("784-100-10, Pipeline with MinMaxScaler on uint8", "uint8", {}, {"sklearn": 12}),
+    ("784-100-10, batch 32", "plain", {"batch_size": 32}, {"sklearn": 12, "torch": 8}),
+    ("784-800-10", "plain", {"hidden_layer_sizes": (800,)}, {"sklearn": 8, "torch": 4}),
+    ("784-512-256-10", "plain", {"hidden_layer_sizes": (512, 256)}, {"sklearn": 6, "torch": 3}),
+    ("784-100-10, logistic", "plain", {"activation": "logistic"}, {"sklearn": 8, "torch": 5}),
+    ("784-100-10, tanh", "plain", {"activation": "tanh"}, {"sklearn": 8, "torch": 5}),
+    ("784-100-10, StandardScaler before", "standard", {}, {"sklearn": 8, "torch": 5}),
+    ("784-100-10, MinMaxScaler((-1, 1)) before", "minmax", {}, {"sklearn": 8, "torch": 5}),
+    ("784-100-10, Gaussian samples", "gaussian", {}, {"sklearn": 2.5, "torch": 1.5}),
+    ("784-100-10, CSR", "csr", {}, {"sklearn": 10}),
+    ("784-100-10, one thread", "plain", {"n_jobs": 1}, {"sklearn": 6, "torch": 4}),
+    ("784-100-10, SGD", "plain", {"solver": "sgd"}, {"sklearn": 8}),
+    ("784-100-10, L-BFGS", "plain", {"solver": "lbfgs"}, {"sklearn": 4}),
+]
+QUICK_SAMPLES = 2000
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="rounds that count (default: 5)")
-    parser.add_argument("--epochs", type=int, default=10, help="epochs of each fit (default: 10)")
-    parser.add_argument("--threads", type=int, default=2, help="n_jobs of ours; rivals use the machine (default: 2)")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)
+class Samples:
+    """MNIST in all the forms that rows ask for."""
 
-    X_train, y_train = fetch_mnist(subset="train", return_X_y=True)
-    X_test, y_test = fetch_mnist(subset="test", return_X_y=True)
-    X_train, X_test = X_train / np.float32(255), X_test / np.float32(255)
+    def __init__(self, n_samples):
+        (pixels, self.y), (self._test_pixels, self.y_test) = (
+            fetch_mnist(subset=subset, return_X_y=True) for subset in ("train", "test")
+        )
+        self._pixels, self.y = pixels[:n_samples], self.y[:n_samples]
 
-    def side(make, parameters):
+    def get(self, form):
+        """Training and test samples."""
+        if form == "uint8":
+            return self._pixels, self._test_pixels
+        if form == "gaussian":
+            random_state = np.random.RandomState(0)
+            return (random_state.normal(size=p.shape).astype(np.float32) for p in (self._pixels, self._test_pixels))
+        train, test = (p / np.float32(255) for p in (self._pixels, self._test_pixels))
+        if form == "csr":
+            return sparse.csr_array(train), sparse.csr_array(test)
+        if form in ("standard", "minmax"):
+            scaler = (StandardScaler() if form == "standard" else MinMaxScaler((-1, 1))).fit(train)
+            return scaler.transform(train), scaler.transform(test)
+        return train, test
+
+
+def make_sides(form, X, y, parameters, rivals):
+    """A callable for each side; its result is kept, to be scored."""
+    models = {}
+
+    def side(name, make, X, y, is_pipeline=False):
         def work():
-            model = make(**parameters, max_iter=arguments.epochs, random_state=0).fit(X_train, y_train)
-            work.model = model
-            return {}
+            model = make(**parameters)
+            model = make_pipeline(MinMaxScaler(), model) if is_pipeline else model
+            with threadpool_limits(parameters["n_jobs"]):
+                models[name] = model.fit(X, y)
 
         return work
 
-    rows = []
-    for name, parameters in WORK.items():
-        sides = {
-            "MLPClassifier": side(MLPClassifier, parameters),
-            "MLPDigitClassifier": side(MLPDigitClassifier, {**parameters, "n_jobs": arguments.threads}),
-        }
-        results = _harness.measure(sides, arguments.repeats)
-        for label, work in sides.items():
-            results[label]["test_accuracy"] = float(work.model.score(X_test, y_test))
-        rows.append({"work": name, "results": results, "ratio": _harness.ratio(results, *sides)})
-    machine = _harness.describe_machine("skdigits", "scikit-learn", "numba", "numpy", "scipy")
-    settings = {"epochs": arguments.epochs, "repeats": arguments.repeats, "threads": arguments.threads}
-    _harness.save("fit", {"machine": machine, "settings": settings, "rows": rows}, render(machine, settings, rows))
+    sides = {}
+    if "sklearn" in rivals:
+        sides["sklearn"] = side("sklearn", _rivals.make_sklearn, X, y, form == "uint8")
+    if "torch" in rivals and form not in ("uint8", "csr") and parameters.get("solver") != "lbfgs":
+        sides["torch"] = side("torch", _rivals.TorchMLP, *_rivals.to_torch(X, y))
+    sides[_harness.OURS] = side(_harness.OURS, MLPDigitClassifier, X, y, form == "uint8")
+    return sides, models
 
 
-def render(machine, settings, rows):
-    lines = [
-        "| MNIST, float32 | MLPClassifier | MLPDigitClassifier | times faster |",
-        "| --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        cells = [f"{side['median']:.2f} s, {side['test_accuracy']:.4f}" for side in row["results"].values()]
-        ratio = row["ratio"]
-        lines.append(
-            f"| {row['work']} | {' | '.join(cells)} | {ratio['median']} ({ratio['least']} to {ratio['most']}) |"
-        )
-    lines.append("")
-    lines.append(
-        f"Whole `fit` calls of {settings['epochs']} epochs with Adam, medians of {settings['repeats']} interleaved "
-        f"rounds after a warm-up, {settings['threads']} threads, and accuracy on the 10,000 test images; in brackets "
-        f"the least and the most of the ratios of each round. {machine['processor']}, {machine['cores']} cores, "
-        f"scikit-learn {machine['scikit-learn']}, numba {machine['numba']}."
+def main():
+    arguments = _harness.parse(
+        __doc__,
+        repeats=5,
+        add_arguments=lambda parser: parser.add_argument("--epochs", type=int, help="default: 10, quick: 1"),
     )
-    return "\n".join(lines) + "\n"
+    epochs = arguments.epochs or (1 if arguments.quick else 10)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    samples = Samples(QUICK_SAMPLES if arguments.quick else 60_000)
+    rows = []
+    for name, form, parameters, goals in WORK:
+        if not _harness.is_wanted(name, arguments):
+            continue
+        X, X_test = samples.get(form)
+        parameters = {"n_jobs": arguments.threads, **parameters, "max_iter": epochs, "random_state": 0}
+        sides, models = make_sides(form, X, samples.y, parameters, arguments.rivals)
+        row = _harness.measure(name, sides, arguments.repeats, goals=goals)
+        row["epochs"] = epochs
+        for side, model in models.items():
+            test = _rivals.to_torch(X_test, samples.y_test) if side == "torch" else (X_test, samples.y_test)
+            if form != "gaussian":
+                row["sides"][side]["accuracy"] = float(model.score(*test))
+        rows.append(row)
+    _harness.report("fit", arguments, rows, title=f"Whole fits on MNIST, {epochs} epochs")
 
 
 if __name__ == "__main__":

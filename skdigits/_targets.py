@@ -57,24 +57,22 @@ def decode(binarizer, probabilities):
     return binarizer.inverse_transform(probabilities)
 
 
-def validation_split(X, targets, sample_weight, *, validation_fraction, random_state):
+def validation_split(targets, *, validation_fraction, random_state):
     """Set samples aside for early stopping, drawn as scikit-learn draws them.
 
     The split is stratified for a single output, that is for binary labels.
 
     Returns
     -------
-    train, validation : tuple of (X, targets, sample_weight)
-        The weights are None where none are given.
+    train, validation : int arrays
+        Which samples.
     """
-    arrays = [X, targets] if sample_weight is None else [X, targets, sample_weight]
-    parts = train_test_split(
-        *arrays,
+    train, validation = train_test_split(
+        np.arange(len(targets)),
         random_state=random_state,
         test_size=validation_fraction,
         stratify=targets if targets.shape[1] == 1 else None,
     )
-    train, validation = parts[::2], parts[1::2]
-    if validation[0].shape[0] < 2:
+    if len(validation) < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-    return (*train, None)[:3], (*validation, None)[:3]
+    return train, validation

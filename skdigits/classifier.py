@@ -568,16 +568,19 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         threads, dtype = allowed_threads(self.n_jobs), network.parameters.dtype
         optimizer = self._optimizer_for(network, incremental)
         record = TrainingRecord.of(self)
+        samples = None
         if self.early_stopping:
-            (X, targets, sample_weight), (X_val, targets_val, weight_val) = _targets.validation_split(
-                X, targets, sample_weight, validation_fraction=self.validation_fraction, random_state=random_state
+            samples, held_out = _targets.validation_split(
+                targets, validation_fraction=self.validation_fraction, random_state=random_state
             )
-            hooks.watch(lambda: network.forward(X_val, threads), targets_val, weight_val)
-        n_samples = X.shape[0]
+            X_val = X[held_out]
+            weight_val = None if sample_weight is None else sample_weight[held_out]
+            hooks.watch(lambda: network.forward(X_val, threads), targets[held_out], weight_val)
+        n_samples = X.shape[0] if samples is None else len(samples)
         _, engine = _compiled_engine()
         runner = engine.EpochRunner(
             network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
-            batch_size=self._clipped_batch_size(n_samples), n_threads=threads,
+            batch_size=self._clipped_batch_size(n_samples), n_threads=threads, samples=samples,
         )  # fmt: skip
         try:
             with runner:

@@ -28,9 +28,11 @@ def as_read_only(array):
     return view
 
 
-def choose_index_dtype(largest):
-    """Type of indices up to `largest`: two bytes wherever they do, which is for every digit image."""
-    return np.dtype(np.uint16 if largest < 2**16 else np.int32)
+def choose_index_dtype(n_tiles):
+    """Type of the indices of tiles: one byte wherever it does, which is for every image of up to 32 x 32 pixels."""
+    if n_tiles <= 2**8:
+        return np.dtype(np.uint8)
+    return np.dtype(np.uint16 if n_tiles <= 2**16 else np.int32)
 
 
 def refer_to_inputs(X, dtype, *, convert=False):
@@ -112,7 +114,8 @@ def _list_csr(X, dtype):
         X = X.copy()
         X.sum_duplicates()
     starts = np.zeros(X.shape[0] + 1, np.int64)
-    indptr, indices = (as_read_only(np.require(a, np.int64, ["C", "A", "E"])) for a in (X.indptr, X.indices))
+    index_dtype = np.promote_types(np.int32, np.result_type(X.indptr, X.indices))
+    indptr, indices = (as_read_only(np.require(a, index_dtype, ["C", "A", "E"])) for a in (X.indptr, X.indices))
     data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
     count_csr_tiles(indptr, indices, starts)
     np.cumsum(starts, out=starts)

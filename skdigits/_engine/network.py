@@ -26,7 +26,7 @@ from skdigits._kernels.forward import predict_rows
 # Rows that a thread works on at a time in prediction.
 _PREDICTION_BLOCK = 112
 # Rows that a thread predicts in one kernel call; between two calls a Ctrl-C is noticed.
-_ROWS_A_CALL = 4096
+_ROWS_A_CALL = 1024
 
 
 class Network:
@@ -132,11 +132,14 @@ class EpochRunner:
     batch_size : int
     n_threads : int
         At most so many threads are used; the result is the same bits whatever their number.
+    samples : int array or None, default=None
+        The samples to train on, where others are set aside for validation; None for all.
     """
 
-    def __init__(self, network, inputs, targets, sample_weight, *, alpha, batch_size, n_threads):
+    def __init__(self, network, inputs, targets, sample_weight, *, alpha, batch_size, n_threads, samples=None):
         dtype = network.parameters.dtype
-        n_samples = targets.shape[0]
+        self._samples = samples
+        n_samples = len(targets) if samples is None else len(samples)
         # A gradient over all samples is summed in double precision: a weight of two is then a sample given twice to
         # the last bit, and the line search of L-BFGS is not led astray by rounding. Mini-batches are noisier by far.
         is_full = batch_size >= n_samples
@@ -144,7 +147,7 @@ class EpochRunner:
         self._network = network
         self._inputs = inputs
         self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))
-        weights = np.ones(n_samples) if sample_weight is None else sample_weight
+        weights = np.ones(len(targets)) if sample_weight is None else sample_weight
         self._sample_weight = as_read_only(np.ascontiguousarray(weights, sum_dtype))
         self._alpha = dtype.type(alpha)
         self._batch_size = int(batch_size)
@@ -171,7 +174,7 @@ class EpochRunner:
             unpad(padded, self._network.units, self._layout, moments)
 
     def train(self, optimizer, order):
-        """One epoch of mini-batches in the given order of the samples.
+        """One epoch of mini-batches in the given order of the samples to train on.
 
         The moments of the optimizer are worked on in a padded copy, and written back when the ``with`` block ends.
 
@@ -193,7 +196,7 @@ class EpochRunner:
                 pad(moments, self._network.units, self._layout, padded)
         try:
             return self._run(
-                order, optimizer.code, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2,
+                order if self._samples is None else self._samples[order], optimizer.code, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2,
                 optimizer.t,
             )  # fmt: skip
         finally:
@@ -202,7 +205,7 @@ class EpochRunner:
 
     def loss_and_gradient(self):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
-        loss = self._run(np.arange(self._targets.shape[0]), codes.NO_UPDATE, 0.0, 0.0, 0.0, 0)
+        loss = self._run(np.arange(len(self._targets)), codes.NO_UPDATE, 0.0, 0.0, 0.0, 0)
         unpad(self._gradient, self._network.units, self._layout, self.gradient)
         return loss
 
