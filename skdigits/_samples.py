@@ -53,6 +53,5 @@ def _is_checked(estimator, X):
 
 def refuse_not_finite(estimator, X, dtype):
     """Raise scikit-learn's error for samples that are infinite or NaN in the type in which the network computes."""
-    with np.errstate(over="ignore"):
-        converted = np.asarray(X, dtype)
-    assert_all_finite(converted, estimator_name=type(estimator).__name__, input_name="X")
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert_all_finite(np.asarray(X, dtype), estimator_name=type(estimator).__name__, input_name="X")

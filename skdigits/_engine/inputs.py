@@ -53,7 +53,8 @@ def refer_to_inputs(X, dtype, *, convert=False):
     """
     if sparse.issparse(X):
         return _list_csr(X, dtype)
-    dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
+    with np.errstate(over="ignore"):  # kernels find what has become infinite
+        dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
     return _make_inputs(X.shape[1], dtype, dense=as_read_only(dense.reshape(-1)))
 
 
@@ -80,8 +81,9 @@ def compress_inputs(X, dtype, n_threads):
     """
     if sparse.issparse(X) or not len(X):
         return refer_to_inputs(X, dtype)
-    rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)].astype(dtype)
-    background = _common_values(rows)
+    rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)]
+    with np.errstate(over="ignore"):  # found and refused below
+        background = _common_values(rows.astype(dtype))
     n_samples, n_features = X.shape
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
     # Reading a number takes about as long as ten multiplications.

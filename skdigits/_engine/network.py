@@ -194,11 +194,11 @@ class EpochRunner:
             self._moments = aligned_zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
             for moments, padded in zip(optimizer.moments, self._moments, strict=True):
                 pad(moments, self._network.units, self._layout, padded)
+        samples = order if self._samples is None else self._samples[order]
         try:
             return self._run(
-                order if self._samples is None else self._samples[order], optimizer.code, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2,
-                optimizer.t,
-            )  # fmt: skip
+                samples, optimizer.code, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2, optimizer.t
+            )
         finally:
             unpad(self._parameters, self._network.units, self._layout, self._network.parameters)
             optimizer.count_steps(int(self._workspace.control[codes.STEPS_DONE]))

@@ -1,0 +1,144 @@
+"""Shapes and values at the edge of what is allowed: the same as scikit-learn, or a clear error."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.neural_network import MLPClassifier
+
+from skdigits import MLPDigitClassifier
+
+RNG = np.random.default_rng(0)
+Y = np.arange(30) % 3
+X = np.where(RNG.random((30, 11)) < 0.3, RNG.normal(size=(30, 11)), 0)
+
+SAMPLES = {
+    "one feature": X[:, :1],
+    "two features": X[:, :2],
+    "zeros": np.zeros((30, 4)),
+    "constant": np.full((30, 5), 0.7),
+    "constant features": np.tile(RNG.normal(size=9), (30, 1)),
+    "denormal": X * 1e-310,
+    "large": X * 1e8,
+    "integers": RNG.integers(-5, 200, (30, 6)),
+    "booleans": X != 0,
+    "bytes": RNG.integers(0, 255, (30, 6)).astype(np.uint8),
+    "half precision": X.astype(np.float16),
+    "big-endian": X.astype(">f8"),
+    "column order": np.asfortranarray(X),
+    "every second row and column": np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)[::2, ::2],
+    "lists": X.tolist(),
+}
+
+
+def fit_both(X, y, **parameters):
+    parameters = {"hidden_layer_sizes": (6,), "max_iter": 4, "random_state": 1, **parameters}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = MLPDigitClassifier(dtype="float64", **parameters).fit(X, y)
+        return ours, MLPClassifier(**parameters).fit(X, y)
+
+
+def assert_equal_learning(ours, theirs, X):
+    # scikit-learn computes in half precision where the samples are.
+    rtol = 1e-2 if getattr(X, "dtype", None) == np.float16 else 1e-7
+    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_of_any_kind_are_learnt_as_scikit_learn_does(name):
+    assert_equal_learning(*fit_both(SAMPLES[name], Y), SAMPLES[name])
+
+
+@pytest.mark.parametrize("hidden", [(1,), (1, 1, 1), (5000,), (3, 700, 2), (), (2,) * 9])
+def test_networks_of_any_shape_are_learnt_as_scikit_learn_does(hidden):
+    assert_equal_learning(*fit_both(X, Y, hidden_layer_sizes=hidden, max_iter=2), X)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 29, 30])
+@pytest.mark.parametrize("n_samples", [2, 30])
+def test_batches_of_any_size(batch_size, n_samples):
+    ours, theirs = fit_both(X[:n_samples], Y[:n_samples], batch_size=min(batch_size, n_samples))
+    assert_equal_learning(ours, theirs, X)
+
+
+def test_batch_larger_than_the_data_is_clipped_with_a_warning():
+    with pytest.warns(UserWarning, match="clipped"):
+        model = MLPDigitClassifier((4,), batch_size=31, max_iter=1, tol=1e9, n_iter_no_change=1).partial_fit(
+            X, Y, classes=[0, 1, 2]
+        )
+    assert model.t_ == 30
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_one_sample(solver):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MLPDigitClassifier((4,), solver=solver, max_iter=3).fit(X[:1], ["seven"])
+    assert model.predict(X).tolist() == ["seven"] * 30
+
+
+def shuffled_entries(X):
+    """The same matrix with the entries of each row in another order."""
+    indices, data = X.indices.copy(), X.data.copy()
+    for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+        indices[start:stop], data[start:stop] = indices[start:stop][::-1].copy(), data[start:stop][::-1].copy()
+    return sparse.csr_array((data, indices, X.indptr), shape=X.shape)
+
+
+def halved_entries(X):
+    """The same matrix with every entry given twice, as half of it."""
+    return sparse.csr_array((np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape)
+
+
+def wide_indices(X):
+    return sparse.csr_array((X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape)
+
+
+def stored_zeros(X):
+    X = X.copy()
+    X.data[::3] = 0
+    return X
+
+
+@pytest.mark.parametrize("change", [shuffled_entries, halved_entries, wide_indices, stored_zeros, sparse.csc_array])
+def test_sparse_samples_of_any_form(change):
+    samples = change(sparse.csr_array(X))
+    ours, _ = fit_both(samples.tocsr(), Y)
+    dense, _ = fit_both(samples.toarray(), Y)
+    np.testing.assert_allclose(ours.loss_curve_, dense.loss_curve_, rtol=1e-12)
+    np.testing.assert_allclose(ours.predict_proba(samples), dense.predict_proba(samples.toarray()), rtol=1e-10)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
+def test_values_that_are_not_finite_are_refused_in_fit_and_predict(value, make):
+    bad = X.copy()
+    bad[17, 4] = value
+    model, _ = fit_both(X, Y)
+    for call in (lambda: model.predict(make(bad)), lambda: model.fit(make(bad), Y)):
+        with pytest.raises(ValueError, match="Input X contains"):
+            call()
+
+
+@pytest.mark.parametrize("call", ["predict", "fit"])
+def test_values_too_large_for_single_precision_are_refused(call):
+    model = MLPDigitClassifier((3,), max_iter=1, tol=1e9, n_iter_no_change=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match="too large for dtype\\('float32'\\)"):
+        model.predict(X * 1e300) if call == "predict" else model.fit(X * 1e300, Y)
+
+
+def test_samples_are_never_written():
+    samples = X.astype(np.float32)
+    samples.flags.writeable = False
+    before = samples.copy()
+    model = MLPDigitClassifier((3,), max_iter=1, tol=1e9, n_iter_no_change=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(samples, Y).predict(samples)
+    np.testing.assert_array_equal(samples, before)
