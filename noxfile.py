@@ -1,5 +1,7 @@
 """The steps of continuous integration, one by one: ``nox -s tests``, ``nox -s lint``."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "tests", "tests_without_jit"]
@@ -32,6 +34,7 @@ def lint(session):
 
 @nox.session
 def benchmarks(session):
-    """Benchmark programs; results go to benchmarks/results."""
-    session.install(".")
-    session.run("python", "benchmarks/bench_fit.py", *session.posargs)
+    """All benchmark programs; results go to benchmarks/results."""
+    session.install(".[bench]")
+    for program in sorted(Path("benchmarks").glob("bench_*.py")):
+        session.run("python", str(program), *session.posargs)

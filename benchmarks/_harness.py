@@ -18,7 +18,6 @@ from pathlib import Path
 import _rivals
 import joblib
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 RESULTS = Path(__file__).parent / "results"
@@ -47,7 +46,9 @@ def parse(description, *, repeats, quick_repeats=1, add_arguments=None):
     parser.add_argument("--rivals", nargs="*", choices=_rivals.NAMES, default=list(_rivals.NAMES), help="default: all")
     parser.add_argument("--repeats", type=int, help=f"rounds that count (default: {repeats}, quick: {quick_repeats})")
     parser.add_argument("--threads", type=int, default=2, help="threads of every side (default: 2)")
-    parser.add_argument("--only", nargs="*", help="only rows whose name contains one of these; others are kept")
+    parser.add_argument(
+        "--only", nargs="*", help="only rows whose name contains one of these, or is one behind =; others are kept"
+    )
     parser.add_argument("--output", type=Path, help="folder of the results (default: results; quick: results/quick)")
     if add_arguments is not None:
         add_arguments(parser)
@@ -59,8 +60,9 @@ def parse(description, *, repeats, quick_repeats=1, add_arguments=None):
 
 
 def is_wanted(name, arguments):
-    """Whether a row is asked for."""
-    return not arguments.only or any(part in name for part in arguments.only)
+    """Whether a row is asked for, by a part of its name or by all of it with ``=`` in front."""
+    parts = arguments.only or [""]
+    return any(name == part[1:] if part.startswith("=") else part in name for part in parts)
 
 
 def measure(name, sides, repeats, *, goals=None, calls=1):
@@ -151,7 +153,7 @@ def report(name, arguments, rows, *, title):
     path.write_text(json.dumps(content, indent=1) + "\n")
     path.with_suffix(".md").write_text(table)
     draw(content, path.with_suffix(".png"))
-    Console().print(Markdown(table))
+    print(table)
 
 
 def render(content):

@@ -97,14 +97,13 @@ def main():
         X, X_test = samples.get(form)
         parameters = {"n_jobs": arguments.threads, **parameters, "max_iter": epochs, "random_state": 0}
         sides, models = make_sides(form, X, samples.y, parameters, arguments.rivals)
-        row = _harness.measure(name, sides, arguments.repeats, goals=goals)
-        row["epochs"] = epochs
+        row = _harness.measure(f"{name}, {epochs} epochs", sides, arguments.repeats, goals=goals)
         for side, model in models.items():
             test = _rivals.to_torch(X_test, samples.y_test) if side == "torch" else (X_test, samples.y_test)
             if form != "gaussian":
                 row["sides"][side]["accuracy"] = float(model.score(*test))
         rows.append(row)
-    _harness.report("fit", arguments, rows, title=f"Whole fits on MNIST, {epochs} epochs")
+    _harness.report("fit", arguments, rows, title="Whole fits on MNIST")
 
 
 if __name__ == "__main__":

@@ -105,21 +105,25 @@ def main():
     out = np.empty_like(left)
     dense_share = n_samples * OPERATIONS_A_SAMPLE / (2 * size**3)
 
+    # As many products as make up the arithmetic of a dense epoch: the side is its floor.
+    def dense():
+        for _ in range(max(1, round(dense_share))):
+            np.dot(left, left, out=out)
+
     rows = []
     for n_threads in sorted({1, arguments.threads}):
+        epoch = Epoch(inputs, targets, n_threads)
         name = f"epoch, {n_threads} thread{'s' if n_threads > 1 else ''}"
-        with threadpool_limits(n_threads):
-            # As many products as make up the arithmetic of a dense epoch: the side is its floor.
-            def dense():
-                for _ in range(max(1, round(dense_share))):
-                    np.dot(left, left, out=out)
-
-            epoch = Epoch(inputs, targets, n_threads)
-            with epoch.runner:
-                row = _harness.measure(name, {"dense floor": dense, _harness.OURS: epoch.whole}, arguments.repeats)
+        with threadpool_limits(n_threads), epoch.runner:
+            row = _harness.measure(name, {"dense floor": dense, _harness.OURS: epoch.whole}, arguments.repeats)
         floor = row["sides"]["dense floor"]["median"]
         row["sides"]["dense floor"]["note"] = f"{n_samples * OPERATIONS_A_SAMPLE / floor / 1e9:.0f} GFLOP/s"
         rows.append(row)
+    few, many = Epoch(inputs, targets, arguments.threads), Epoch(inputs, targets, 4 * arguments.threads)
+    with few.runner, many.runner:
+        name = f"epoch, {4 * arguments.threads} threads instead of {arguments.threads}"
+        sides = {f"{arguments.threads} threads": few.whole, _harness.OURS: many.whole}
+        rows.append(_harness.measure(name, sides, arguments.repeats))
     epoch = Epoch(inputs, targets, 1)
     with epoch.runner:
         epoch.whole()

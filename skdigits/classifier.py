@@ -37,7 +37,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     A drop-in for :class:`sklearn.neural_network.MLPClassifier`: for the same parameters and the same `random_state`
     it draws the same first weights, forms the same mini-batches and makes the same updates. The work is done by
-    compiled kernels that leave out the zeros of the input and of hidden layers, in single precision by default.
+    compiled kernels that leave out the background of the input, in single precision by default.
 
     It minimises, over the weights :math:`W` and biases of all layers, the mean cross-entropy of each mini-batch
 

@@ -45,9 +45,18 @@ def test_figures_of_the_readme_come_from_the_results():
     assert table.group(1) == (ROOT / "benchmarks" / "results" / "fit.md").read_text()
 
 
-def test_table_of_results_comes_from_the_measurements():
-    measured = json.loads((ROOT / "benchmarks" / "results" / "fit.json").read_text())
-    table = (ROOT / "benchmarks" / "results" / "fit.md").read_text()
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+
+
+def test_every_benchmark_has_results():
+    programs = {path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py")}
+    assert {path.stem for path in RESULTS} == programs
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_table_of_results_comes_from_the_measurements(path):
+    measured, table = json.loads(path.read_text()), path.with_suffix(".md").read_text()
     for row in measured["rows"]:
         assert f"| {row['work']} |" in table
-        assert f"{row['ratio']['median']} ({row['ratio']['least']} to {row['ratio']['most']})" in table
+        for ratio in row["ratios"].values():
+            assert f"{ratio['median']} ({ratio['least']} to {ratio['most']})" in table

@@ -101,7 +101,9 @@ class Network:
 
         def predict_share(t):
             stop = (t + 1) * n_samples // n_threads
-            with borrow_buffers(self.units, min(_PREDICTION_BLOCK, n_samples // n_threads), dtype) as buffers:
+            n_rows = min(_PREDICTION_BLOCK, n_samples // n_threads)
+            block_size = choose_block_size(self.units[0], n_rows, is_full=False)
+            with borrow_buffers(self.units, block_size, dtype) as buffers:
                 for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
                     if control[codes.STOP_REQUESTED] or control[codes.ABORT]:
                         return
