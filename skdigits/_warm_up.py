@@ -22,7 +22,7 @@ def warm_up(*, dtype="float32", solvers=("adam",)):
     dtype : {'float32', 'float64'}, default='float32'
         Type in which the networks compute; that of `MLPDigitClassifier`.
     solvers : sequence of {'adam', 'sgd', 'lbfgs'}, default=('adam',)
-        'adam' and 'sgd' share their kernels; 'lbfgs' needs more, and so do mini-batches of all samples.
+        'adam' and 'sgd' share their kernels; 'lbfgs' on up to 1,024 samples needs more, as do mini-batches of them all.
 
     Raises
     ------

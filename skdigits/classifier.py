@@ -4,6 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
@@ -489,15 +490,16 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         random_state = check_random_state(self.random_state)
-        dtype = self._computing_dtype(X, first_pass)
+        dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
+        inputs = self._compress(X, dtype, threads)
         if first_pass:
             self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, dtype)
         network = self._trainable_network(dtype)
         hooks = EstimatorHooks(self, context, data, self._snapshot)
         if self.solver == "lbfgs":
-            self._fit_lbfgs(network, X, targets, sample_weight, hooks)
+            self._fit_lbfgs(network, inputs, targets, sample_weight, hooks, threads)
         else:
-            self._fit_stochastic(network, X, targets, sample_weight, hooks, random_state, incremental)
+            self._fit_stochastic(network, X, inputs, targets, sample_weight, hooks, random_state, incremental, threads)
         if not np.isfinite(network.parameters).all():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
@@ -517,7 +519,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _validate_input(self, X, y, incremental, reset):
         accepted = _samples.accepted_types(np.float64 if self.dtype == "auto" else self.dtype)
-        X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True, dtype=accepted, order="C", reset=reset)
+        # Infinity and NaN in dense samples are looked for where these are brought into lists.
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", multi_output=True, dtype=accepted, order="C",
+            ensure_all_finite=sparse.issparse(X), reset=reset,
+        )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -564,8 +570,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 
-    def _fit_stochastic(self, network, X, targets, sample_weight, hooks, random_state, incremental):
-        threads, dtype = allowed_threads(self.n_jobs), network.parameters.dtype
+    def _fit_stochastic(self, network, X, inputs, targets, sample_weight, hooks, random_state, incremental, threads):
         optimizer = self._optimizer_for(network, incremental)
         record = TrainingRecord.of(self)
         samples = None
@@ -576,10 +581,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X_val = X[held_out]
             weight_val = None if sample_weight is None else sample_weight[held_out]
             hooks.watch(lambda: network.forward(X_val, threads), targets[held_out], weight_val)
-        n_samples = X.shape[0] if samples is None else len(samples)
+        n_samples = len(targets) if samples is None else len(samples)
         _, engine = _compiled_engine()
         runner = engine.EpochRunner(
-            network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
+            network, inputs, targets, sample_weight, alpha=self.alpha,
             batch_size=self._clipped_batch_size(n_samples), n_threads=threads, samples=samples,
         )  # fmt: skip
         try:
@@ -601,7 +606,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 ConvergenceWarning,
             )
 
-    def _fit_lbfgs(self, network, X, targets, sample_weight, hooks):
+    def _fit_lbfgs(self, network, inputs, targets, sample_weight, hooks, threads):
         record = FullBatchRecord()
 
         def iteration_ends(n_iterations, loss):
@@ -613,11 +618,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         self.n_iter_ = 0
         hooks.epoch_begins()
-        threads, dtype = allowed_threads(self.n_jobs), network.parameters.dtype
         _, engine = _compiled_engine()
         with engine.EpochRunner(
-            network, self._compress(X, dtype, threads), targets, sample_weight, alpha=self.alpha,
-            batch_size=X.shape[0], n_threads=threads,
+            network, inputs, targets, sample_weight, alpha=self.alpha,
+            batch_size=len(targets), n_threads=threads,
         ) as runner:  # fmt: skip
             result = lbfgs.minimize(
                 runner, network, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,

@@ -9,6 +9,7 @@ from skdigits._engine.exceptions import NotFiniteError, ZeroWeightError
 from skdigits._engine.inputs import as_read_only, refer_to_inputs
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.workspace import (
+    LARGEST_FULL_BLOCK,
     aligned_zeros,
     allocate_workspace,
     borrow_buffers,
@@ -142,10 +143,10 @@ class EpochRunner:
         dtype = network.parameters.dtype
         self._samples = samples
         n_samples = len(targets) if samples is None else len(samples)
-        # A gradient over all samples is summed in double precision: a weight of two is then a sample given twice to
-        # the last bit, and the line search of L-BFGS is not led astray by rounding. Mini-batches are noisier by far.
+        # A gradient over a few samples is summed in double precision: a weight of two is then a sample given twice to
+        # the last bit. Of more samples, and of mini-batches, sums are as exact as scikit-learn's in the same type.
         is_full = batch_size >= n_samples
-        sum_dtype = np.dtype(np.float64) if is_full else dtype
+        sum_dtype = np.dtype(np.float64) if is_full and n_samples <= LARGEST_FULL_BLOCK else dtype
         self._network = network
         self._inputs = inputs
         self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))

@@ -15,8 +15,8 @@ from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
 _MOST_ENTRIES = 1_000_000
 _LARGEST_BLOCK = 256
-# A gradient over all samples is read and written once a block, in double precision.
-_LARGEST_FULL_BLOCK = 1024
+# A gradient over all samples is read and written once a block.
+LARGEST_FULL_BLOCK = 1024
 _SMALLEST_BLOCK = 16
 # The activations of a section, four vectors of each sample, stay in the first-level cache.
 _LARGEST_SECTION = 112
@@ -29,7 +29,7 @@ def choose_block_size(n_features, batch_size, *, is_full):
     and not on the machine.
     """
     room = max(_SMALLEST_BLOCK, _MOST_ENTRIES // count_tiles(n_features))
-    return int(min(batch_size, room, _LARGEST_FULL_BLOCK if is_full else _LARGEST_BLOCK))
+    return int(min(batch_size, room, LARGEST_FULL_BLOCK if is_full else _LARGEST_BLOCK))
 
 
 def count_tiles(n_units):

@@ -9,7 +9,7 @@ Matrices stand in flat arrays. The rows of a layer are `strides` numbers apart a
 unit zeros, or anything where a zero weight meets it.
 
 The arrays of type D hold the sums over samples. D is the type of the parameters, or double precision where a batch
-holds all samples.
+holds all samples and these are few.
 """
 
 from typing import NamedTuple

@@ -3,7 +3,7 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
-from skdigits._kernels.activations import activation_forward, softmax_forward
+from skdigits._kernels.activations import activation_forward
 from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.tiles import (
@@ -17,6 +17,7 @@ from skdigits._kernels.tiles import (
     scatter,
     write_entry,
 )
+from skdigits._kernels.vectors import softmax_vectors
 
 
 @kernel
@@ -128,7 +129,7 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
     for position in range(first, last):
         row = buffers.activations[start + position * stride : start + position * stride + width]
         if code == SOFTMAX:
-            softmax_forward(row, n_units)
+            softmax_vectors(row, n_units)
         else:
             for h in range(n_units, width):
                 row[h] = 0

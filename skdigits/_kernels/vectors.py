@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import exact_kernel
@@ -137,9 +138,61 @@ def _make(name, plain):
     return apply
 
 
+def _reduce(name, is_sum):
+    """Intrinsic for the largest, or the sum, of the vector from array[start] on."""
+
+    @intrinsic
+    def reduce(typing_context, array, start):
+        def generate(context, builder, signature, arguments):
+            emitter = _Emitter(builder, _Float32 if array.dtype == types.float32 else _Float64)
+            numbers = emitter.numbers
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), emitter.vector.as_pointer())
+            vector = builder.load(pointer, align=numbers.integer.width // 8)
+            operands = [ir.Constant(numbers.scalar, -0.0), vector] if is_sum else [vector]
+            function = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(numbers.scalar, [operand.type for operand in operands]),
+                f"llvm.vector.reduce.{name}.v{emitter.n_lanes}f{numbers.integer.width}",
+            )
+            return builder.call(function, operands, fastmath=("reassoc",) if is_sum else ())
+
+        return array.dtype(array, types.intp), generate
+
+    return reduce
+
+
 _exp = _make("exp", np.exp)
+_largest, _sum = _reduce("fmax", is_sum=False), _reduce("fadd", is_sum=True)
 _logistic = _make("logistic", lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
 _tanh = _make("tanh", np.tanh)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _largest(array, start):
+        return array[start : start + VECTOR_BYTES // array.itemsize].max()
+
+    def _sum(array, start):
+        return array[start : start + VECTOR_BYTES // array.itemsize].sum()
+
+
+@exact_kernel
+def softmax_vectors(row, n_units):
+    """Replace n_units logits by exp(logit) / sum(exp(logits)), shifted by the largest logit; the rest by 0."""
+    for h in range(n_units, row.shape[0]):
+        row[h] = -np.inf
+    largest, n_lanes = row[0], VECTOR_BYTES // row.itemsize
+    for i in range(0, row.shape[0], n_lanes):
+        largest = max(largest, _largest(row, i))
+    for h in range(row.shape[0]):
+        row[h] -= largest
+    total = row.dtype.type(0)
+    for i in range(0, row.shape[0], n_lanes):
+        _exp(row, i)
+        total += _sum(row, i)
+    for h in range(row.shape[0]):
+        row[h] /= total
 
 
 @exact_kernel

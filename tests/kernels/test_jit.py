@@ -61,7 +61,7 @@ def test_import_survives_without_a_writable_cache_folder(package):
 
 
 def test_editing_another_file_of_the_folder_brings_no_stale_code(package):
-    program = PROGRAM + "from skdigits._kernels.activations import softmax_forward\n"
+    program = PROGRAM + "from skdigits._kernels.activations import activation_forward\n"
     run(package, program)
     path = package / "skdigits" / "_kernels" / "activations.py"
     path.write_text(path.read_text() + "\n# A change elsewhere.\n")
