@@ -1,8 +1,7 @@
-"""From the hooks of the engine to scikit-learn's callbacks, verbose lines and validation score."""
+"""From the hooks of the engine to scikit-learn's callbacks, verbose lines, validation and augmentation."""
 
-from sklearn.metrics import accuracy_score
+import numpy as np
 
-from skdigits import _targets
 from skdigits._engine.trainer import TrainingHooks
 
 
@@ -26,7 +25,8 @@ class EstimatorHooks(TrainingHooks):
         self._data = data
         self._snapshot = snapshot
         self._epoch_context = None
-        self._accuracy = None
+        self._evaluate = None
+        self._draw_inputs = None
 
     def epoch_begins(self):
         """Open a task for the callbacks."""
@@ -45,26 +45,49 @@ class EstimatorHooks(TrainingHooks):
         if self._estimator.verbose:
             print(line)
 
-    def watch(self, predict, targets, sample_weight):
-        """Score predictions for samples set aside from training after each epoch.
+    def watch(self, held_out, network, n_threads):
+        """Look at samples held out from training after each epoch.
 
         Parameters
         ----------
-        predict : callable
-            Returns the outputs of the network for these samples.
-        targets : ndarray of shape (n_samples, n_outputs)
-            Theirs, encoded.
-        sample_weight : ndarray of shape (n_samples,) or None
-            Theirs.
+        held_out : HeldOut
+        network : Network
+            Predicts with the parameters of the moment.
+        n_threads : int
         """
         binarizer = self._estimator._label_binarizer
-        labels = _targets.decode(binarizer, targets)
+        self._evaluate = lambda: held_out.evaluate(network, binarizer, n_threads)
 
-        def accuracy():
-            return float(accuracy_score(labels, _targets.decode(binarizer, predict()), sample_weight=sample_weight))
+    def validate(self):
+        """Loss and score on the samples held out, where there are some."""
+        return self._evaluate() if self._evaluate is not None else {}
 
-        self._accuracy = accuracy
+    def augment(self, X, dtype, refer):
+        """Deform the samples anew before each epoch.
 
-    def validation_score(self):
-        """Accuracy on the samples set aside."""
-        return self._accuracy()
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+        dtype : numpy dtype
+            Type in which the network computes, and of the deformed samples.
+        refer : callable
+            Turns samples into what kernels read.
+        """
+        X = np.ascontiguousarray(X, dtype)
+        augmenter, out = self._estimator.augmenter, np.empty_like(X)
+
+        def draw_inputs(random_state):
+            augmented = augmenter.augment(X, random_state, out=out)
+            if getattr(augmented, "shape", None) != X.shape or augmented.dtype != dtype:
+                raise ValueError(
+                    f"{type(augmenter).__name__}.augment must return an array of shape {X.shape} and type {dtype}, as "
+                    f"it was given; got {getattr(augmented, 'shape', type(augmented))} "
+                    f"{getattr(augmented, 'dtype', '')}."
+                )
+            return refer(augmented, dtype)
+
+        self._draw_inputs = draw_inputs
+
+    def draw_inputs(self, random_state):
+        """The samples, deformed, where there is an augmenter."""
+        return self._draw_inputs(random_state) if self._draw_inputs is not None else None

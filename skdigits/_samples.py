@@ -14,7 +14,7 @@ def accepted_types(dtype):
     return [np.dtype(dtype).type, *(other for other in _READ_AS_THEY_ARE if other != dtype)]
 
 
-def check_samples(estimator, X, dtype):
+def check_samples(estimator, X, dtype, *, finite=False):
     """Samples to predict, validated as scikit-learn does except that dense ones may hold infinity or NaN.
 
     The kernels look for these, while they have the samples at hand.
@@ -25,16 +25,18 @@ def check_samples(estimator, X, dtype):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     dtype : numpy dtype
         Type in which the network computes.
+    finite : bool, default=False
+        Whether to look for infinity and NaN here.
 
     Returns
     -------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
     """
-    if _is_checked(estimator, X):
+    if not finite and _is_checked(estimator, X):
         return X
     return validate_data(
         estimator, X, accept_sparse="csr", dtype=accepted_types(dtype), order="C",
-        ensure_all_finite=sparse.issparse(X), reset=False,
+        ensure_all_finite=finite or sparse.issparse(X), reset=False,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """MLPDigitClassifier: scikit-learn's MLPClassifier over compiled kernels."""
 
-import warnings
+import time
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,29 +8,24 @@ from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Bunch, check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skdigits import _samples, _targets
+from skdigits import _samples, _targets, _training
 from skdigits._callbacks import EstimatorHooks
-from skdigits._engine import lbfgs, parameters, trainer
+from skdigits._engine import parameters
 from skdigits._engine.exceptions import NotFiniteError
-from skdigits._engine.initializers import draw_parameters
+from skdigits._engine.initializers import INITIALIZERS, draw_parameters
 from skdigits._engine.optimizers import OPTIMIZERS
-from skdigits._engine.record import FullBatchRecord, TrainingRecord
+from skdigits._engine.record import TrainingRecord
+from skdigits._engine.schedules import SCHEDULES
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits._threads import allowed_threads
-
-
-def _compiled_engine():
-    """The modules behind which Numba stands: it takes as long to import as scikit-learn, so first when it is needed."""
-    from skdigits._engine import inputs, network
-
-    return inputs, network
+from skdigits._validation import check_held_out
 
 
 class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -217,11 +212,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "activation": [StrOptions(set(HIDDEN_ACTIVATIONS))],
+        "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -245,6 +240,18 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Interval(Integral, None, -1, closed="right"),
             None,
         ],
+        "output_activation": [StrOptions({"auto", "softmax", "logistic"})],
+        "weight_init": [StrOptions({"auto", *INITIALIZERS})],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "weight_averaging": [Interval(Real, 0, 1, closed="neither"), None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "restore_best_weights": ["boolean"],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "augmenter": [HasMethods("augment"), None],
     }
 
     def __init__(
@@ -275,6 +282,18 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         max_fun=15000,
         dtype="float32",
         n_jobs=None,
+        output_activation="auto",
+        weight_init="auto",
+        dropout=0.0,
+        input_dropout=0.0,
+        max_grad_norm=None,
+        label_smoothing=0.0,
+        weight_averaging=None,
+        class_weight=None,
+        scoring=None,
+        restore_best_weights=True,
+        max_time=None,
+        augmenter=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -301,9 +320,21 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.max_fun = max_fun
         self.dtype = dtype
         self.n_jobs = n_jobs
+        self.output_activation = output_activation
+        self.weight_init = weight_init
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.max_grad_norm = max_grad_norm
+        self.label_smoothing = label_smoothing
+        self.weight_averaging = weight_averaging
+        self.class_weight = class_weight
+        self.scoring = scoring
+        self.restore_best_weights = restore_best_weights
+        self.max_time = max_time
+        self.augmenter = augmenter
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
         """Train the network.
 
         Parameters
@@ -314,6 +345,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Class labels, or a multi-label indicator of zeros and ones.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the objective; None is 1 for each.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features) or None, default=None
+            Samples for validation. Loss and score on them are recorded after each epoch, and `early_stopping` looks
+            at them in the place of samples set aside from X. In a Pipeline, ``transform_input=["X_val"]`` sends them
+            through the steps before.
+        y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
+            Their targets, of classes that are in y.
+        sample_weight_val : array-like of shape (n_val,) or None, default=None
+            Their weights in loss and score.
 
         Returns
         -------
@@ -329,14 +368,15 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             If `max_iter` was reached before training stopped making progress.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on the given samples, going on from what was learnt before.
 
-        The optimizer keeps its state and the settings of the first call. Only for solvers 'sgd' and 'adam'.
+        The optimizer keeps its state and the settings of the first call. Only for mini-batch solvers. The schedules
+        'cosine' and 'one_cycle' take `max_iter` calls on as many samples.
 
         Parameters
         ----------
@@ -358,9 +398,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the input is not as described, if `early_stopping` is set, or if training diverged.
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which never sees all labels. Compute the "
+                "weights with sklearn.utils.compute_class_weight and pass them as a dict."
+            )
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = _targets.fit_binarizer(y, classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
 
     def predict(self, X):
         """Predict labels.
@@ -375,7 +420,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Labels, or a multi-label indicator.
         """
-        return _targets.decode(self._fitted()._label_binarizer, self._outputs(X))
+        # Logistic outputs may saturate in more than one class, logits do not.
+        logits = self._fitted()._is_normalized()
+        return _targets.decode(self._label_binarizer, self._outputs(X, logits=logits))
 
     def predict_proba(self, X):
         """Predict the probability of each class.
@@ -388,9 +435,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`. Rows sum to one except for multi-label targets.
+            In the order of `classes_`. Rows sum to one except for multi-label targets: logistic outputs of classes
+            that exclude one another are divided by their sum.
         """
-        probabilities = self._fitted()._outputs(X)
+        if self._fitted()._is_normalized():
+            return softmax(log_expit(self._outputs(X, logits=True)), axis=1)
+        probabilities = self._outputs(X)
         if self.n_outputs_ == 1:
             return np.hstack([1 - probabilities, probabilities])
         return probabilities
@@ -411,6 +461,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         logits = self._fitted()._outputs(X, logits=True)
+        if self._is_normalized():
+            return log_softmax(log_expit(logits), axis=1)
         if self.n_outputs_ == 1:
             logits = np.hstack([-logits, logits])
         if self.out_activation_ == "softmax":
@@ -442,10 +494,15 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _is_normalized(self):
+        """Whether independent outputs stand for classes that exclude one another."""
+        return self.out_activation_ == "logistic" and self._label_binarizer.y_type_ == "multiclass"
+
     def _check_solver(self):
         if self.solver == "lbfgs":
             raise AttributeError(
-                "partial_fit is only available for the stochastic solvers 'sgd' and 'adam'. lbfgs is not stochastic."
+                "partial_fit is only available for the stochastic solvers 'sgd', 'adam' and 'adamw'. lbfgs is not "
+                "stochastic."
             )
         return True
 
@@ -469,60 +526,60 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """The network of the learned attributes, which a user may have replaced, in their own type or another."""
         units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
         dtype = np.result_type(*self.coefs_) if dtype is None else dtype
-        _, network = _compiled_engine()
+        _, network = _training.compiled_engine()
         return network.Network(
             units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
         )
 
-    def _fit(self, X, y, sample_weight, *, incremental):
-        hidden_layer_sizes = self._check_hidden_layer_sizes()
+    def _fit(self, X, y, sample_weight, validation, *, incremental):
+        deadline = None if self.max_time is None else time.monotonic() + self.max_time
+        hidden_layer_sizes = _training.check_hidden_layer_sizes(self)
+        drop_rates = _training.check_drop_rates(self, len(hidden_layer_sizes))
+        _training.check_solver(self)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
 
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": X, "y": y, "metadata": metadata}
+        task = {"X": X, "y": y, "metadata": metadata}
         context = self._init_callback_context(
             "partial_fit" if incremental else "fit", max_subtasks=1 if incremental else self.max_iter
-        ).call_on_fit_task_begin(estimator=self, **data)
+        ).call_on_fit_task_begin(estimator=self, **task)
 
-        X, targets = self._validate_input(X, y, incremental, reset=first_pass)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+        X, y, targets = self._validate_input(X, y, incremental, reset=first_pass)
+        plain_weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        sample_weight = self._weigh_classes(y, plain_weight)
         random_state = check_random_state(self.random_state)
         dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
-        inputs = self._compress(X, dtype, threads)
+        inputs = None if self.augmenter is not None else self._compress(X, dtype, threads)
         if first_pass:
             self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, dtype)
+        data = _training.Data(X, inputs, targets, sample_weight, plain_weight, check_held_out(self, *validation))
         network = self._trainable_network(dtype)
-        hooks = EstimatorHooks(self, context, data, self._snapshot)
+        hooks = EstimatorHooks(self, context, task, self._snapshot)
+        options = {"n_threads": threads, "deadline": deadline}
         if self.solver == "lbfgs":
-            self._fit_lbfgs(network, inputs, targets, sample_weight, hooks, threads)
+            _training.fit_lbfgs(self, network, data, hooks, **options)
         else:
-            self._fit_stochastic(network, X, inputs, targets, sample_weight, hooks, random_state, incremental, threads)
+            _training.fit_stochastic(
+                self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
+            )
         if not np.isfinite(network.parameters).all():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed: scale it, with MinMaxScaler for example, or lower "
                 f"learning_rate_init={self.learning_rate_init}."
             )
-        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **data)
+        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **task)
         return self
-
-    def _check_hidden_layer_sizes(self):
-        sizes = np.atleast_1d(self.hidden_layer_sizes)
-        if sizes.ndim > 1 or (sizes.size and sizes.dtype.kind not in "iu"):
-            raise ValueError(f"hidden_layer_sizes must be one integer a layer, got {self.hidden_layer_sizes}.")
-        if (sizes <= 0).any():
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
-        return sizes.astype(int).tolist()
 
     def _validate_input(self, X, y, incremental, reset):
         accepted = _samples.accepted_types(np.float64 if self.dtype == "auto" else self.dtype)
-        # Infinity and NaN in dense samples are looked for where these are brought into lists.
+        # Infinity and NaN in dense samples are looked for where these are brought into lists, which an augmenter does
+        # without. It deforms images, which are dense.
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=accepted, order="C",
-            ensure_all_finite=sparse.issparse(X), reset=reset,
+            self, X, y, accept_sparse=self.augmenter is None and "csr", multi_output=True, dtype=accepted, order="C",
+            ensure_all_finite=sparse.issparse(X) or self.augmenter is not None, reset=reset,
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -531,7 +588,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.classes_ = self._label_binarizer.classes_
         else:
             _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
-        return X, _targets.encode(self._label_binarizer, y)
+        return X, y, _targets.encode(self._label_binarizer, y)
+
+    def _weigh_classes(self, y, sample_weight):
+        """Weights of the samples times those of their classes."""
+        if self.class_weight is None:
+            return sample_weight
+        class_weights = compute_sample_weight(self.class_weight, y)
+        return class_weights if sample_weight is None else sample_weight * class_weights
 
     def _computing_dtype(self, X, first_pass):
         if self.dtype != "auto":
@@ -542,8 +606,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _compress(self, X, dtype, n_threads):
         try:
-            inputs, _ = _compiled_engine()
-            return inputs.compress_inputs(X, dtype, n_threads)
+            inputs, _ = _training.compiled_engine()
+            return inputs.compress_inputs(X, dtype, n_threads, with_background=self.input_dropout == 0)
         except NotFiniteError:
             _samples.refuse_not_finite(self, X, dtype)
             raise
@@ -552,14 +616,24 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Set the learned attributes of a network that has learnt nothing."""
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
-        is_multiclass = self._label_binarizer.y_type_ == "multiclass"
-        self.out_activation_ = "softmax" if is_multiclass else "logistic"
-        flat = draw_parameters(units, self.activation, random_state, dtype)
+        self.out_activation_ = self._check_output_activation()
+        flat = draw_parameters(units, self.activation, random_state, dtype, self.weight_init)
         self.coefs_, self.intercepts_ = parameters.split(flat, units)
         self.n_iter_ = 0
         self.t_ = 0
         if self.solver != "lbfgs":
             TrainingRecord.start(early_stopping=self.early_stopping).publish(self)
+
+    def _check_output_activation(self):
+        y_type = self._label_binarizer.y_type_
+        if self.output_activation == "auto":
+            return "softmax" if y_type == "multiclass" else "logistic"
+        if self.output_activation == "softmax" and y_type != "multiclass":
+            raise ValueError(
+                f"output_activation='softmax' needs one label of at least three classes for each sample, got {y_type} "
+                "targets. Use 'auto' or 'logistic'."
+            )
+        return self.output_activation
 
     def _trainable_network(self, dtype):
         """The network of the learned attributes, which become views of its parameters."""
@@ -569,93 +643,6 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             network = type(network)(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
-
-    def _fit_stochastic(self, network, X, inputs, targets, sample_weight, hooks, random_state, incremental, threads):
-        optimizer = self._optimizer_for(network, incremental)
-        record = TrainingRecord.of(self)
-        samples = None
-        if self.early_stopping:
-            samples, held_out = _targets.validation_split(
-                targets, validation_fraction=self.validation_fraction, random_state=random_state
-            )
-            X_val = X[held_out]
-            weight_val = None if sample_weight is None else sample_weight[held_out]
-            hooks.watch(lambda: network.forward(X_val, threads), targets[held_out], weight_val)
-        n_samples = len(targets) if samples is None else len(samples)
-        _, engine = _compiled_engine()
-        runner = engine.EpochRunner(
-            network, inputs, targets, sample_weight, alpha=self.alpha,
-            batch_size=self._clipped_batch_size(n_samples), n_threads=threads, samples=samples,
-        )  # fmt: skip
-        try:
-            with runner:
-                outcome = trainer.train(
-                    runner, network, optimizer, record, hooks, random_state=random_state, n_samples=n_samples,
-                    shuffle=self.shuffle, max_epochs=1 if incremental else self.max_iter, tol=self.tol,
-                    n_iter_no_change=self.n_iter_no_change, early_stopping=self.early_stopping,
-                )  # fmt: skip
-        finally:
-            record.publish(self)
-            self._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
-        if outcome == "interrupted":
-            warnings.warn("Training interrupted by user.")
-        elif outcome == "exhausted" and not incremental:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-            )
-
-    def _fit_lbfgs(self, network, inputs, targets, sample_weight, hooks, threads):
-        record = FullBatchRecord()
-
-        def iteration_ends(n_iterations, loss):
-            record.n_iter, record.loss = n_iterations, loss
-            stop = hooks.epoch_ends(record)
-            if n_iterations < self.max_iter:
-                hooks.epoch_begins()
-            return stop
-
-        self.n_iter_ = 0
-        hooks.epoch_begins()
-        _, engine = _compiled_engine()
-        with engine.EpochRunner(
-            network, inputs, targets, sample_weight, alpha=self.alpha,
-            batch_size=len(targets), n_threads=threads,
-        ) as runner:  # fmt: skip
-            result = lbfgs.minimize(
-                runner, network, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
-                iteration_ends=iteration_ends,
-            )  # fmt: skip
-        if result is None:
-            warnings.warn("Training interrupted by user.")
-            return
-        self.loss_ = float(result.fun)
-        if result.status != lbfgs.STOPPED_BY_CALLBACK:
-            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-
-    def _clipped_batch_size(self, n_samples):
-        if self.batch_size == "auto":
-            return min(200, n_samples)
-        if self.batch_size > n_samples:
-            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
-        return min(int(self.batch_size), n_samples)
-
-    def _optimizer_for(self, network, incremental):
-        """A new optimizer, or with `incremental` the one of the call before."""
-        dtype = network.parameters.dtype
-        if incremental and hasattr(self, "_optimizer"):
-            state = dict(self._optimizer)
-            optimizer = OPTIMIZERS[state.pop("name")]
-            return optimizer(**{**state, "moments": np.array(state["moments"], dtype)})
-        optimizer = OPTIMIZERS[self.solver]
-        moments = np.zeros((optimizer.n_moments, network.parameters.shape[0]), dtype)
-        if self.solver == "sgd":
-            return optimizer(
-                self.learning_rate_init, self.learning_rate, self.momentum, self.nesterovs_momentum, self.power_t,
-                moments,
-            )  # fmt: skip
-        return optimizer(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, moments)
 
     def _snapshot(self):
         """Learned attributes that make a shallow copy of the estimator ready to predict as it would now."""

@@ -1,6 +1,7 @@
 """The obvious NumPy twin of every kernel, written for whole matrices and in double precision."""
 
 import numpy as np
+from scipy.special import ndtr
 
 
 def softmax(logits):
@@ -17,16 +18,30 @@ ACTIVATIONS = {
     "logistic": logistic,
     "tanh": np.tanh,
     "relu": lambda logits: np.maximum(logits, 0),
+    "leaky_relu": lambda logits: np.where(logits > 0, logits, 0.01 * logits),
+    "elu": lambda logits: np.where(logits > 0, logits, np.expm1(np.minimum(logits, 0))),
+    "gelu": lambda logits: logits * ndtr(logits),
+    "silu": lambda logits: logits * logistic(logits),
     "softmax": softmax,
 }
 
-# Derivative of each activation, as a function of its output.
+# Derivative of each activation by the logits.
 DERIVATIVES = {
     "identity": np.ones_like,
-    "logistic": lambda outputs: outputs * (1 - outputs),
-    "tanh": lambda outputs: 1 - outputs**2,
-    "relu": lambda outputs: (outputs > 0).astype(outputs.dtype),
+    "logistic": lambda logits: logistic(logits) * (1 - logistic(logits)),
+    "tanh": lambda logits: 1 - np.tanh(logits) ** 2,
+    "relu": lambda logits: (logits > 0).astype(logits.dtype),
+    "leaky_relu": lambda logits: np.where(logits >= 0, 1.0, 0.01),
+    "elu": lambda logits: np.where(logits > 0, 1.0, np.exp(np.minimum(logits, 0))),
+    "gelu": lambda logits: ndtr(logits) + logits * np.exp(-(logits**2) / 2) / np.sqrt(2 * np.pi),
+    "silu": lambda logits: logistic(logits) * (1 + logits * (1 - logistic(logits))),
 }
+
+
+def smooth(targets, smoothing, *, independent):
+    """Targets with a share of them spread over all outcomes."""
+    n_outcomes = 2 if independent else targets.shape[-1]
+    return (1 - smoothing) * targets + smoothing / n_outcomes
 
 
 def cross_entropy(probabilities, targets, smallest, *, independent):
@@ -65,21 +80,45 @@ def adam_update(parameters, gradient, first, second, *, rate, beta_1, beta_2, ep
 
 
 def adam_rate(learning_rate, beta_1, beta_2, step):
+    """Learning rate with the corrections for moments that start at zero."""
     return learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
 
 
-def forward(X, coefs, intercepts, activation, out_activation):
-    """Activations of all layers, the input first."""
-    layers = [X]
+def hash_row(key, layer, n_units):
+    """The 32-bit numbers that decide which units of a row are dropped, with Python's integers."""
+    mask, numbers = 0xFFFFFFFF, []
+    for unit in range(n_units):
+        x = (unit + key) & mask
+        x = ((x ^ (x >> 17)) * 0xED5AD4BB) & mask
+        x ^= (key >> 32) ^ (layer * 0x9E3779B9 & mask)
+        x = ((x ^ (x >> 11)) * 0xAC4C1B51) & mask
+        x = ((x ^ (x >> 15)) * 0x31848BAB) & mask
+        numbers.append(x ^ (x >> 14))
+    return np.array(numbers, np.uint64)
+
+
+def drop_mask(key, layer, n_units, rate):
+    """Factors of the units of a row: 0 where dropped, else 1 / (1 - rate)."""
+    return np.where(hash_row(key, layer, n_units) >= int(rate * 2**32), 1 / (1 - rate), 0.0)
+
+
+def forward(X, coefs, intercepts, activation, out_activation, masks=None):
+    """Activations of all layers, the input first, each times its mask of dropout where there are masks."""
+    layers = [X if masks is None else X * masks[0]]
     for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         is_last = i == len(coefs) - 1
         layers.append(ACTIVATIONS[out_activation if is_last else activation](layers[-1] @ coef + intercept))
+        if masks is not None and not is_last:
+            layers[-1] = layers[-1] * masks[i + 1]
     return layers
 
 
-def loss_and_gradient(X, targets, weights, coefs, intercepts, activation, out_activation, alpha, smallest):
+def loss_and_gradient(
+    X, targets, weights, coefs, intercepts, activation, out_activation, alpha, smallest, *, masks=None, smoothing=0.0
+):
     """Objective over all samples and its gradient, as lists of matrices and vectors."""
-    layers = forward(X, coefs, intercepts, activation, out_activation)
+    layers = forward(X, coefs, intercepts, activation, out_activation, masks)
+    targets = smooth(targets, smoothing, independent=out_activation == "logistic")
     losses = cross_entropy(layers[-1], targets, smallest, independent=out_activation == "logistic")
     total = weights.sum()
     penalty = sum((coef**2).sum() for coef in coefs)
@@ -90,5 +129,6 @@ def loss_and_gradient(X, targets, weights, coefs, intercepts, activation, out_ac
         coef_gradients.insert(0, (layers[i].T @ delta + alpha * coefs[i]) / total)
         intercept_gradients.insert(0, delta.sum(axis=0) / total)
         if i:
-            delta = (delta @ coefs[i].T) * DERIVATIVES[activation](layers[i])
+            slopes = DERIVATIVES[activation](layers[i - 1] @ coefs[i - 1] + intercepts[i - 1])
+            delta = (delta @ coefs[i].T) * slopes * (1 if masks is None else masks[i])
     return loss, coef_gradients, intercept_gradients

@@ -58,7 +58,7 @@ def refer_to_inputs(X, dtype, *, convert=False):
     return _make_inputs(X.shape[1], dtype, dense=as_read_only(dense.reshape(-1)))
 
 
-def compress_inputs(X, dtype, n_threads):
+def compress_inputs(X, dtype, n_threads, *, with_background=True):
     """Samples as lists of the tiles that differ from the background, once for all epochs; others as they are.
 
     The background of a feature is the value that more than half of its samples have, else 0. It is looked for in a
@@ -70,6 +70,8 @@ def compress_inputs(X, dtype, n_threads):
         Dense samples are floats or unsigned integers, and are read as they are: no dense copy is made.
     dtype : numpy dtype
     n_threads : int
+    with_background : bool, default=True
+        Whether a background is looked for; else it is 0, as input dropout, which replaces features by 0, needs it.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def compress_inputs(X, dtype, n_threads):
         return refer_to_inputs(X, dtype)
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)]
     with np.errstate(over="ignore"):  # found and refused below
-        background = _common_values(rows.astype(dtype))
+        background = _common_values(rows.astype(dtype) if with_background else np.zeros((0, X.shape[1]), dtype))
     n_samples, n_features = X.shape
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
     # Reading a number takes about as long as ten multiplications.

@@ -1,6 +1,7 @@
 """A feed-forward network on plain arrays: outputs, loss and gradient."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from skdigits._engine.workspace import (
     unpad,
 )
 from skdigits._kernels import codes
+from skdigits._kernels.arrays import Objective
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.epoch import train_epoch
 from skdigits._kernels.forward import predict_rows
@@ -119,6 +121,24 @@ class Network:
         return outputs
 
 
+class EpochTotals(NamedTuple):
+    """What an epoch has brought, each sample seen before the update of its mini-batch.
+
+    Parameters
+    ----------
+    loss : float
+        Mean over the samples of the objective of their mini-batch.
+    accuracy : float
+        Weighted share of the samples that were recognised.
+    n_samples : int
+        All of them, unless the epoch was ended early.
+    """
+
+    loss: float
+    accuracy: float
+    n_samples: int
+
+
 class EpochRunner:
     """Runs epochs, or evaluates the objective, over one set of samples with buffers of its own.
 
@@ -127,19 +147,46 @@ class EpochRunner:
     network : Network
         Its parameters are written in training.
     inputs : Inputs
+        The attribute of this name may be set to others, of as many samples, between two epochs.
     targets : uint8 array of shape (n_samples, units[-1])
         Entries 0 and 1.
     sample_weight : ndarray of shape (n_samples,) or None
-    alpha : float
-        Strength of the L2 penalty.
     batch_size : int
     n_threads : int
         At most so many threads are used; the result is the same bits whatever their number.
+    alpha : float, default=0.0
+        Strength of the L2 penalty.
+    label_smoothing : float, default=0.0
+        Share of a target that is spread over all outcomes.
+    max_norm : float or None, default=None
+        Of the gradient of a mini-batch.
+    drop_rates : sequence of float, default=()
+        Of the inputs of each layer; empty where nothing is dropped.
+    is_single_label : bool, default=True
+        Whether a sample is recognised if its largest output is right; else all its outputs have to be.
     samples : int array or None, default=None
         The samples to train on, where others are set aside for validation; None for all.
+    average : ndarray of shape (n_parameters,) or None, default=None
+        Where a moving average of the parameters is to be written.
     """
 
-    def __init__(self, network, inputs, targets, sample_weight, *, alpha, batch_size, n_threads, samples=None):
+    def __init__(
+        self,
+        network,
+        inputs,
+        targets,
+        sample_weight,
+        *,
+        batch_size,
+        n_threads,
+        alpha=0.0,
+        label_smoothing=0.0,
+        max_norm=None,
+        drop_rates=(),
+        is_single_label=True,
+        samples=None,
+        average=None,
+    ):
         dtype = network.parameters.dtype
         self._samples = samples
         n_samples = len(targets) if samples is None else len(samples)
@@ -148,20 +195,37 @@ class EpochRunner:
         is_full = batch_size >= n_samples
         sum_dtype = np.dtype(np.float64) if is_full and n_samples <= LARGEST_FULL_BLOCK else dtype
         self._network = network
-        self._inputs = inputs
+        self.inputs = inputs
         self._targets = as_read_only(np.ascontiguousarray(targets, np.uint8))
         weights = np.ones(len(targets)) if sample_weight is None else sample_weight
         self._sample_weight = as_read_only(np.ascontiguousarray(weights, sum_dtype))
-        self._alpha = dtype.type(alpha)
+        self._objective = Objective(
+            activation=codes.HIDDEN_ACTIVATIONS[network.activation],
+            output_activation=codes.OUTPUT_ACTIVATIONS[network.out_activation],
+            solver=codes.NO_UPDATE,
+            smallest=float(np.finfo(dtype).eps),
+            alpha=dtype.type(alpha),
+            label_smoothing=float(label_smoothing),
+            max_norm=float(max_norm or 0),
+            is_single_label=bool(is_single_label and network.units[-1] > 1),
+        )
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
         self._layout = make_layout(network.units, dtype, padded=True)
-        self._workspace = allocate_workspace(self._layout, self._block_size, n_threads, dtype, sum_dtype)
+        self._draws_keys = any(drop_rates)
+        self._workspace = allocate_workspace(
+            self._layout, self._block_size, n_threads, dtype, sum_dtype,
+            drop_rates=drop_rates if self._draws_keys else (),
+            keep_slopes=self._draws_keys or network.activation in codes.NEED_LOGITS,
+        )  # fmt: skip
         n_padded = count_padded(self._layout)
         self._parameters = aligned_zeros(n_padded, dtype)
         self._gradient = aligned_zeros(n_padded, sum_dtype)
         self._optimizer, self._moments = None, aligned_zeros((0, n_padded), dtype)
+        self._average, self._padded_average = average, aligned_zeros(0 if average is None else n_padded, dtype)
+        if average is not None:
+            pad(average, network.units, self._layout, self._padded_average)
         self.n_threads = n_threads
         self._team = ThreadTeam(
             n_threads, in_caller=n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
@@ -176,53 +240,62 @@ class EpochRunner:
         for moments, padded in zip(getattr(self._optimizer, "moments", ()), self._moments, strict=True):
             unpad(padded, self._network.units, self._layout, moments)
 
-    def train(self, optimizer, order):
+    def train(self, optimizer, order, *, seed=0, deadline=None):
         """One epoch of mini-batches in the given order of the samples to train on.
 
         The moments of the optimizer are worked on in a padded copy, and written back when the ``with`` block ends.
 
+        Parameters
+        ----------
+        optimizer : Optimizer
+        order : int array
+        seed : int, default=0
+            Decides what is dropped, together with the place of a sample in the order.
+        deadline : float or None, default=None
+            Of :func:`time.monotonic`, at which the epoch ends after the present mini-batch.
+
         Returns
         -------
-        loss : float
-            Mean over the samples of the objective of their mini-batch, each before its update.
+        totals : EpochTotals
 
         Raises
         ------
         ZeroWeightError
             If the weights of a mini-batch sum to zero.
         """
-        optimizer.write_settings(self._workspace.settings)
         if optimizer is not self._optimizer:
             self._optimizer = optimizer
             self._moments = aligned_zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
             for moments, padded in zip(optimizer.moments, self._moments, strict=True):
                 pad(moments, self._network.units, self._layout, padded)
         samples = order if self._samples is None else self._samples[order]
+        settings = optimizer.settings(-(-len(order) // self._batch_size))
         try:
-            return self._run(
-                samples, optimizer.code, optimizer.base_rate(), optimizer.beta_1, optimizer.beta_2, optimizer.t
-            )
+            return self._run(samples, optimizer.code, settings, seed, deadline)
         finally:
             unpad(self._parameters, self._network.units, self._layout, self._network.parameters)
-            optimizer.count_steps(int(self._workspace.control[codes.STEPS_DONE]))
+            if self._average is not None:
+                unpad(self._padded_average, self._network.units, self._layout, self._average)
+            optimizer.count_steps(int(self._workspace.control[codes.STEPS_DONE]), optimizer.rates(len(settings)))
 
-    def loss_and_gradient(self):
+    def loss_and_gradient(self, *, seed=0):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
-        loss = self._run(np.arange(len(self._targets)), codes.NO_UPDATE, 0.0, 0.0, 0.0, 0)
+        settings = np.zeros((1, codes.N_SETTINGS))
+        totals = self._run(np.arange(len(self._targets)), codes.NO_UPDATE, settings, seed, None)
         unpad(self._gradient, self._network.units, self._layout, self.gradient)
-        return loss
+        return totals.loss
 
-    def _run(self, order, solver, learning_rate, beta_1, beta_2, step):
+    def _run(self, order, solver, settings, seed, deadline):
         network, workspace = self._network, self._workspace
         pad(network.parameters, network.units, self._layout, self._parameters)
+        n_keys = len(order) if self._draws_keys else 0
+        keys = np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_keys, dtype=np.uint64)
         arguments = (
-            self._inputs, self._targets, self._sample_weight, as_read_only(order), self._batch_size, self._block_size,
-            self._parameters, self._gradient, self._moments, self._layout,
-            codes.HIDDEN_ACTIVATIONS[network.activation], codes.OUTPUT_ACTIVATIONS[network.out_activation],
-            float(np.finfo(network.parameters.dtype).eps), self._alpha, solver, float(learning_rate), float(beta_1),
-            float(beta_2), int(step), workspace,
+            self.inputs, self._targets, self._sample_weight, as_read_only(order), keys, self._batch_size,
+            self._block_size, self._parameters, self._gradient, self._moments, self._padded_average, self._layout,
+            self._objective._replace(solver=solver), settings.astype(network.parameters.dtype), workspace,
         )  # fmt: skip
-        workspace.total_loss[0] = 0
+        workspace.totals[:] = 0
 
         def work(t):
             mode = flush_denormals()
@@ -231,10 +304,14 @@ class EpochRunner:
             finally:
                 restore_denormals(mode)
 
-        self._team.run(work, workspace.control)
+        self._team.run(work, workspace.control, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: all samples of a mini-batch of "
                 f"{self._batch_size} have sample_weight 0. Drop such samples or set a larger batch_size."
             )
-        return float(workspace.total_loss[0] / order.shape[0])
+        n_seen = min(len(order), int(workspace.control[codes.STEPS_DONE]) * self._batch_size)
+        totals = workspace.totals
+        return EpochTotals(
+            float(totals[codes.LOSS] / n_seen), float(totals[codes.RECOGNISED] / totals[codes.WEIGHT]), n_seen
+        )

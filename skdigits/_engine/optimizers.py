@@ -1,69 +1,79 @@
 """Optimizers of mini-batch training: settings and explicit state. Their arithmetic is in the kernels.
 
-An optimizer is a dataclass of numbers, strings and one array, so that ``vars(optimizer)`` is all of its state and
+An optimizer is a dataclass of numbers, strings and arrays, so that ``vars(optimizer)`` is all of its state and
 ``OPTIMIZERS[name](**state)`` continues it.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from skdigits._engine.schedules import SCHEDULES
 from skdigits._kernels import codes
 
 
-@dataclass
-class SGD:
-    """Stochastic gradient descent with momentum.
+@dataclass(kw_only=True)
+class Optimizer:
+    """What all optimizers have in common.
 
     Parameters
     ----------
     learning_rate_init : float
-    lr_schedule : {'constant', 'invscaling', 'adaptive'}
-    momentum : float
-    nesterov : bool
-    power_t : float
-        Exponent of 'invscaling'.
-    moments : ndarray of shape (1, n_parameters)
-        Velocity.
-    learning_rate : float or None
-        The present one; None stands for `learning_rate_init`.
+        The largest one of a schedule.
+    moments : ndarray of shape (n_moments, n_parameters)
+    lr_schedule : str, default='constant'
+        One of ``SCHEDULES``, or what a subclass knows.
+    n_epochs : int, default=1
+        Epochs of the schedule.
+    average_decay : float or None, default=None
+        Of the moving average of the parameters, where one is kept.
+    t : int, default=0
+        Steps taken.
+    learning_rate : float or None, default=None
+        The last one used; None stands for `learning_rate_init`.
     """
 
     learning_rate_init: float
-    lr_schedule: str
-    momentum: float
-    nesterov: bool
-    power_t: float
     moments: np.ndarray
+    lr_schedule: str = "constant"
+    n_epochs: int = 1
+    average_decay: float | None = None
+    t: int = 0
     learning_rate: float | None = None
-
-    name = "sgd"
-    code = codes.SGD
-    n_moments = 1
-    beta_1 = beta_2 = 0.0
-    t = 0
 
     def __post_init__(self):
         if self.learning_rate is None:
             self.learning_rate = float(self.learning_rate_init)
 
-    def base_rate(self):
-        """Learning rate that the kernel starts from."""
-        return self.learning_rate
+    def rates(self, n_steps):
+        """Learning rates of the next steps, as many as an epoch has."""
+        if self.lr_schedule not in SCHEDULES:
+            return np.full(n_steps, self.learning_rate)
+        steps = self.t + np.arange(n_steps)
+        return self.learning_rate_init * SCHEDULES[self.lr_schedule](steps, self.n_epochs * n_steps)
 
-    def write_settings(self, settings):
-        """Write the numbers of a step to an array of shape (n_threads, N_SETTINGS)."""
-        settings[:, codes.MOMENTUM] = self.momentum
-        settings[:, codes.NESTEROV] = self.nesterov
+    def settings(self, n_steps):
+        """Settings of the next steps, of shape (n_steps, N_SETTINGS)."""
+        settings = np.zeros((n_steps, codes.N_SETTINGS))
+        settings[:, codes.RATE] = self.rates(n_steps)
+        steps = self.t + np.arange(1, n_steps + 1)
+        if self.average_decay is not None:
+            # The weights of all parameters so far sum to one, so that nothing remains of where the average started.
+            settings[:, codes.AVERAGE] = (1 - self.average_decay) / (1 - self.average_decay**steps)
+        self._complete(settings, steps)
+        return settings
 
-    def count_steps(self, n_steps):
+    def _complete(self, settings, steps):
+        raise NotImplementedError
+
+    def count_steps(self, n_done, rates):
         """Take note of steps that the kernel has made."""
+        self.t += n_done
+        if n_done:
+            self.learning_rate = float(rates[n_done - 1])
 
     def end_epoch(self, n_samples_seen):
         """Adapt the learning rate to the number of samples seen so far, in all epochs."""
-        if self.lr_schedule == "invscaling":
-            self.learning_rate = float(self.learning_rate_init) / (n_samples_seen + 1) ** self.power_t
 
     def on_plateau(self):
         """React to epochs without progress.
@@ -74,74 +84,95 @@ class SGD:
         decision : str
             What was decided, for the log.
         """
+        return True, "Stopping."
+
+
+@dataclass(kw_only=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum, and the schedules 'invscaling' and 'adaptive' besides.
+
+    Parameters
+    ----------
+    momentum : float
+    nesterov : bool
+    power_t : float
+        Exponent of 'invscaling'.
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = True
+    power_t: float = 0.5
+
+    name = "sgd"
+    code = codes.SGD
+    n_moments = 1
+
+    def _complete(self, settings, steps):
+        settings[:, codes.MOMENTUM] = self.momentum
+        settings[:, codes.NESTEROV] = self.nesterov
+
+    def end_epoch(self, n_samples_seen):
+        """Adapt the learning rate to the number of samples seen so far, in all epochs."""
+        if self.lr_schedule == "invscaling":
+            self.learning_rate = float(self.learning_rate_init) / (n_samples_seen + 1) ** self.power_t
+
+    def on_plateau(self):
+        """With 'adaptive' a fifth of the learning rate, until it is too small. Returns ``(stop, decision)``."""
         if self.lr_schedule != "adaptive":
-            return True, "Stopping."
+            return super().on_plateau()
         if self.learning_rate <= 1e-6:
             return True, "Learning rate too small. Stopping."
         self.learning_rate /= 5.0
         return False, f"Setting learning rate to {self.learning_rate:f}"
 
 
-@dataclass
-class Adam:
-    """Adam, of Kingma and Ba (2014).
+@dataclass(kw_only=True)
+class Adam(Optimizer):
+    """Adam, of Kingma and Ba (2014), in the form that scikit-learn has taken: epsilon beside the uncorrected root.
 
     Parameters
     ----------
-    learning_rate_init : float
     beta_1, beta_2 : float
         Decay rates of the moments.
     epsilon : float
         Added to the root of the second moment.
-    moments : ndarray of shape (2, n_parameters)
-        First and second moment of the gradient.
-    t : int
-        Steps taken.
-    learning_rate : float or None
-        The last one used, with the corrections for moments that start at zero.
     """
 
-    learning_rate_init: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    moments: np.ndarray
-    t: int = 0
-    learning_rate: float | None = None
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
 
     name = "adam"
     code = codes.ADAM
     n_moments = 2
 
-    def __post_init__(self):
-        if self.learning_rate is None:
-            self.learning_rate = float(self.learning_rate_init)
-
-    def base_rate(self):
-        """Learning rate that the kernel starts from."""
-        return float(self.learning_rate_init)
-
-    def write_settings(self, settings):
-        """Write the numbers of a step to an array of shape (n_threads, N_SETTINGS)."""
+    def _complete(self, settings, steps):
+        settings[:, codes.RATE] *= np.sqrt(1 - self.beta_2**steps) / (1 - self.beta_1**steps)
         settings[:, codes.BETA_1] = self.beta_1
         settings[:, codes.COMPLEMENT_1] = 1 - self.beta_1
         settings[:, codes.BETA_2] = self.beta_2
         settings[:, codes.COMPLEMENT_2] = 1 - self.beta_2
         settings[:, codes.EPSILON] = self.epsilon
 
-    def count_steps(self, n_steps):
-        """Take note of steps that the kernel has made."""
-        self.t += n_steps
-        if self.t:
-            correction = math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
-            self.learning_rate = float(self.learning_rate_init) * correction
 
-    def end_epoch(self, n_samples_seen):
-        """Adam keeps its learning rate."""
+@dataclass(kw_only=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019), epsilon beside the corrected root as PyTorch's.
 
-    def on_plateau(self):
-        """React to epochs without progress: stop. Returns ``(stop, decision)``."""
-        return True, "Stopping."
+    Parameters
+    ----------
+    alpha : float
+        Each step takes the share ``learning_rate * alpha`` off the weights; biases do not decay.
+    """
+
+    alpha: float = 0.0
+
+    name = "adamw"
+
+    def _complete(self, settings, steps):
+        settings[:, codes.DECAY] = self.alpha * settings[:, codes.RATE]
+        super()._complete(settings, steps)
+        settings[:, codes.EPSILON] *= np.sqrt(1 - self.beta_2**steps)
 
 
-OPTIMIZERS = {optimizer.name: optimizer for optimizer in (SGD, Adam)}
+OPTIMIZERS = {optimizer.name: optimizer for optimizer in (SGD, Adam, AdamW)}

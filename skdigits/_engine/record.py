@@ -14,7 +14,20 @@ _ATTRIBUTES = {
     "validation_scores": "validation_scores_",
     "best_validation_score": "best_validation_score_",
     "no_improvement_count": "_no_improvement_count",
+    "history": "history_",
 }
+_HISTORY = ("loss", "accuracy", "validation_loss", "validation_score", "learning_rate", "seconds")
+
+
+def _append(history, values):
+    """Add an epoch to a history, with NaN for what is not known of it."""
+    for name, entries in history.items():
+        entries.append(float(values.get(name, np.nan)))
+
+
+def _known(entries):
+    """A copy of a list of the history; None where nothing in it is known."""
+    return None if np.isnan(entries).all() else list(entries)
 
 
 @dataclass
@@ -35,6 +48,8 @@ class TrainingRecord:
     best_validation_score : float or None
     no_improvement_count : int
         Epochs since the last one that was better by the tolerance.
+    history : dict of str to list
+        What is known of each epoch, NaN where nothing is.
     """
 
     n_iter: int = 0
@@ -45,6 +60,7 @@ class TrainingRecord:
     validation_scores: list | None = None
     best_validation_score: float | None = None
     no_improvement_count: int = 0
+    history: dict = field(default_factory=lambda: {name: [] for name in _HISTORY})
 
     @classmethod
     def start(cls, *, early_stopping):
@@ -66,13 +82,23 @@ class TrainingRecord:
         for name, attribute in _ATTRIBUTES.items():
             if name != "loss" or self.loss is not None:
                 setattr(estimator, attribute, getattr(self, name))
+        estimator.validation_loss_curve_ = _known(self.history["validation_loss"])
 
-    def add_loss(self, loss, n_samples):
-        """Take note of an epoch's loss."""
+    def add_epoch(self, totals):
+        """Take note of what an epoch has brought.
+
+        Parameters
+        ----------
+        totals : EpochTotals
+        """
         self.n_iter += 1
-        self.n_samples_seen += n_samples
-        self.loss = loss
-        self.loss_curve.append(loss)
+        self.n_samples_seen += totals.n_samples
+        self.loss = totals.loss
+        self.loss_curve.append(totals.loss)
+
+    def add_to_history(self, **values):
+        """Complete the history of the last epoch."""
+        _append(self.history, values)
 
     def judge_loss(self, tol):
         """Compare the last loss with the best."""
@@ -81,7 +107,6 @@ class TrainingRecord:
 
     def judge_score(self, score, tol):
         """Compare a validation score with the best; return whether it is a new best."""
-        self.validation_scores.append(score)
         self.no_improvement_count = self.no_improvement_count + 1 if score < self.best_validation_score + tol else 0
         is_best = score > self.best_validation_score
         if is_best:
@@ -101,7 +126,14 @@ class FullBatchRecord:
 
     n_iter: int = 0
     loss: float | None = None
+    history: dict = field(default_factory=lambda: {name: [] for name in _HISTORY})
+
+    def add_iteration(self, n_iter, **values):
+        """Take note of what an iteration has brought."""
+        self.n_iter, self.loss = n_iter, values["loss"]
+        _append(self.history, values)
 
     def publish(self, estimator):
         """Set the learned attributes of an estimator."""
-        estimator.n_iter_, estimator.loss_ = self.n_iter, self.loss
+        estimator.n_iter_, estimator.loss_, estimator.history_ = self.n_iter, self.loss, self.history
+        estimator.validation_loss_curve_ = _known(self.history["validation_loss"])

@@ -1,6 +1,7 @@
 """Runs one kernel in several Python threads, and ends all of them when one fails or the user interrupts."""
 
 import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from skdigits._kernels.codes import ABORT, STOP_REQUESTED
@@ -47,7 +48,7 @@ class ThreadTeam:
     def __exit__(self, *exception):
         self._shut_down()
 
-    def run(self, function, control):
+    def run(self, function, control, *, deadline=None):
         """Call function(t) for each t below `n_threads`, all at the same time.
 
         Parameters
@@ -57,6 +58,8 @@ class ThreadTeam:
         control : int64 array of shape (CONTROL_SIZE,)
             Shared by the threads and cleared here. When one of them fails the others leave at their next barrier; on
             KeyboardInterrupt all finish their mini-batch, and then it is raised.
+        deadline : float or None, default=None
+            Of :func:`time.monotonic`, at which all finish their mini-batch; work in the calling thread is too short.
         """
         control[:] = 0
         if self._in_caller and self.n_threads == 1:
@@ -80,7 +83,8 @@ class ThreadTeam:
                 function(0)
             # With a time-out, because a signal need not wake a thread that waits for a lock.
             while not _has_ended(wait(futures, _SECONDS_BETWEEN_LOOKS, return_when=FIRST_EXCEPTION)):
-                pass
+                if deadline is not None and time.monotonic() >= deadline:
+                    control[STOP_REQUESTED] = 1
         except BaseException:
             if not start.is_set():
                 cancelled.append(True)

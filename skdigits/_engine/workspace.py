@@ -9,7 +9,7 @@ import numpy as np
 from skdigits._engine.inputs import as_read_only, choose_index_dtype
 from skdigits._engine.parameters import split
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
-from skdigits._kernels.codes import CONTROL_SIZE, N_SETTINGS
+from skdigits._kernels.codes import CONTROL_SIZE, N_TOTALS
 from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
@@ -114,8 +114,8 @@ def count_padded(layout):
     return int(layout.bias_starts[-1] + layout.weight_strides[-1])
 
 
-def allocate_buffers(layout, block_size, n_sections, dtype):
-    """Buffers of a forward pass over `block_size` samples."""
+def allocate_buffers(layout, block_size, n_sections, dtype, *, drop_rates=(), keep_slopes=False):
+    """Buffers of a forward pass over `block_size` samples; in training perhaps with dropout, and with slopes kept."""
     n_tiles = count_tiles(int(layout.units[0]))
     sizes = np.concatenate([[0], block_size * layout.strides[1:]])
     n_lanes = lanes(dtype)
@@ -128,8 +128,11 @@ def allocate_buffers(layout, block_size, n_sections, dtype):
         list_stride=list_stride,
         list_ends=np.zeros((n_sections, n_tiles), np.int64),
         scratch_tiles=np.zeros((n_sections, n_tiles + 1), choose_index_dtype(n_tiles)),
-        scratch_values=np.zeros((n_sections, TILE * (n_tiles + 1)), dtype),
+        scratch_values=np.zeros((n_sections, count_up(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
         every_position=np.arange(block_size, dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
+        slopes=aligned_zeros(int(sizes.sum()) if keep_slopes else 0, dtype),
+        drop_rates=as_read_only(np.array(drop_rates, np.float64)),
+        keys=np.zeros(block_size, np.uint64),
     )
 
 
@@ -174,10 +177,11 @@ def borrow_buffers(units, block_size, dtype):
             _spare_buffers.append((key, buffers))
 
 
-def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype):
+def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, **options):
     """Buffers for blocks of `block_size` samples; `sum_dtype` is the type of sums over samples."""
     units, strides = layout.units, layout.strides
-    forward = allocate_buffers(layout, block_size, count_sections(block_size, n_threads), dtype)
+    forward = allocate_buffers(layout, block_size, count_sections(block_size, n_threads), dtype, **options)
+    n_weight_tiles = sum(count_tiles(int(n)) for n in units[:-1])
     n_transposed = int((-(-units[2:] // TILE) * TILE * strides[1:-1]).sum())
     largest_stride = int(strides[1:].max())
     return Workspace(
@@ -188,8 +192,9 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype):
         tile_gradients=aligned_zeros(n_threads * TILE * largest_stride, sum_dtype),
         gradient_sums=aligned_zeros(n_threads * largest_stride, sum_dtype),
         losses=np.zeros(block_size, np.float64),
-        penalties=np.zeros(sum(count_tiles(int(n)) for n in units[:-1]), np.float64),
-        settings=np.zeros((n_threads, N_SETTINGS), dtype),
+        penalties=np.zeros(n_weight_tiles, np.float64),
+        norms=np.zeros(n_weight_tiles + len(units) - 1, np.float64),
+        recognised=np.zeros(block_size, np.float64),
         control=np.zeros(CONTROL_SIZE, np.int64),
-        total_loss=np.zeros(1, np.float64),
+        totals=np.zeros(N_TOTALS, np.float64),
     )

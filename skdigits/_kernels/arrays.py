@@ -8,6 +8,8 @@ whose activations stay in the first-level cache; `position` counts the samples o
 Matrices stand in flat arrays. The rows of a layer are `strides` numbers apart and hold whole vectors, behind the last
 unit zeros, or anything where a zero weight meets it.
 
+A *slope* is the derivative of a unit's output by its logit, dropout included.
+
 The arrays of type D hold the sums over samples. D is the type of the parameters, or double precision where a batch
 holds all samples and these are few.
 """
@@ -28,6 +30,19 @@ class Inputs(NamedTuple):
     background_values: np.ndarray  # (4 * G,): background of each feature
     n_features: int
     is_listed: bool
+
+
+class Objective(NamedTuple):
+    """What is minimised, and how."""
+
+    activation: int
+    output_activation: int
+    solver: int
+    smallest: float  # probabilities are clipped to [smallest, 1 - smallest] in the loss
+    alpha: float  # strength of the L2 penalty, of the type of the parameters
+    label_smoothing: float  # share of a target that is spread over all outcomes
+    max_norm: float  # of the gradient of a mini-batch; 0 for any
+    is_single_label: bool  # a sample is recognised if its largest output is right, else if all its outputs are
 
 
 class Layout(NamedTuple):
@@ -52,6 +67,9 @@ class Buffers(NamedTuple):
     scratch_tiles: np.ndarray  # (S, G + 1): a dense sample as a list
     scratch_values: np.ndarray  # (S, 4 * G + 4)
     every_position: np.ndarray  # (B,): the bits of 0, 1, ...
+    slopes: np.ndarray  # flat, laid out like the activations; empty where these tell the slopes, and in prediction
+    drop_rates: np.ndarray  # (L,): of the inputs of each layer; empty where nothing is dropped, and in prediction
+    keys: np.ndarray  # (B,) uint64: of the random numbers of each sample
 
 
 class Workspace(NamedTuple):
@@ -65,6 +83,7 @@ class Workspace(NamedTuple):
     gradient_sums: np.ndarray  # (T * largest stride,) of type D: gradient by the biases
     losses: np.ndarray  # (B,)
     penalties: np.ndarray  # (number of tiles of all layers but the last,): squared norm of four rows of weights
-    settings: np.ndarray  # (T, N_SETTINGS)
+    norms: np.ndarray  # (number of tiles of all layers but the last, + L,): squared norms of parts of the gradient
+    recognised: np.ndarray  # (B,): weight of each sample that was recognised, else 0
     control: np.ndarray  # (CONTROL_SIZE,)
-    total_loss: np.ndarray  # (1,)
+    totals: np.ndarray  # (N_TOTALS,)

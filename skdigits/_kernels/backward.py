@@ -3,17 +3,18 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
+import numpy as np
+
 from skdigits._kernels import codes, updates
 from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.forward import prefetch_sample
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward
+from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
 from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather, scatter
 
 
 @kernel
-def backward_section(first, last, block, targets, sample_weight, layout, activation, output_activation, smallest,
-                     workspace):  # fmt: skip
+def backward_section(first, last, block, targets, sample_weight, layout, objective, workspace):
     """Losses of the samples of a section, and their weighted gradients by the logits of each layer.
 
     Parameters
@@ -25,11 +26,10 @@ def backward_section(first, last, block, targets, sample_weight, layout, activat
     targets : uint8 array of shape (N, C)
     sample_weight : array of shape (N,) and type D
     layout : Layout
-    activation, output_activation : int
-    smallest : float
-        Probabilities are clipped to [smallest, 1 - smallest] in the loss.
+    objective : Objective
     workspace : Workspace
     """
+    independent, smoothing = objective.output_activation == codes.LOGISTIC, objective.label_smoothing
     n_layers = layout.units.shape[0] - 1
     starts, gradients = workspace.forward.starts, workspace.logit_gradients
     n_lanes = VECTOR_BYTES // gradients.itemsize
@@ -38,10 +38,13 @@ def backward_section(first, last, block, targets, sample_weight, layout, activat
         row = starts[n_layers] + position * layout.strides[n_layers]
         probabilities = workspace.forward.activations[row : row + layout.units[n_layers]]
         gradient = gradients[row : row + layout.units[n_layers]]
-        workspace.losses[position] = sample_weight[sample] * cross_entropy_forward(
-            probabilities, targets[sample], smallest, output_activation == codes.LOGISTIC
+        weight = sample_weight[sample]
+        workspace.losses[position] = weight * cross_entropy_forward(
+            probabilities, targets[sample], objective.smallest, independent, smoothing
         )
-        cross_entropy_backward(probabilities, targets[sample], sample_weight[sample], gradient)
+        is_right = is_recognised(probabilities, targets[sample], objective.is_single_label)
+        workspace.recognised[position] = weight if is_right else 0
+        cross_entropy_backward(probabilities, targets[sample], weight, independent, smoothing, gradient)
     for layer in range(n_layers - 1, 0, -1):
         stride, stride_above = layout.strides[layer], layout.strides[layer + 1]
         rows = gradients[starts[layer] + first * stride : starts[layer] + last * stride]
@@ -58,7 +61,12 @@ def backward_section(first, last, block, targets, sample_weight, layout, activat
                     gradients, starts[layer] + column, stride,
                 )  # fmt: skip
         outputs = workspace.forward.activations[starts[layer] + first * stride : starts[layer] + last * stride]
-        activation_backward(activation, outputs, rows)
+        if workspace.forward.slopes.shape[0] > 0:
+            slopes = workspace.forward.slopes[starts[layer] + first * stride : starts[layer] + last * stride]
+            for i in range(rows.shape[0]):
+                rows[i] *= slopes[i]
+        else:
+            activation_backward(objective.activation, outputs, rows)
 
 
 @kernel
@@ -118,13 +126,18 @@ def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start
 
 
 @kernel
-def update(solver, start, parameters, gradient, moments, settings):
+def update(solver, start, is_weights, parameters, gradient, moments, average, settings):
     """Apply the optimizer to the parameters from `start` on, as many as there are gradients."""
     stop = start + gradient.shape[0]
+    rows = parameters[start:stop]
+    if is_weights and settings[codes.DECAY] > 0:
+        updates.decay_weights(rows, settings)
     if solver == codes.SGD:
-        updates.sgd_update(parameters[start:stop], gradient, moments[0, start:stop], settings)
+        updates.sgd_update(rows, gradient, moments[0, start:stop], settings)
     elif solver == codes.ADAM:
-        updates.adam_update(parameters[start:stop], gradient, moments[0, start:stop], moments[1, start:stop], settings)
+        updates.adam_update(rows, gradient, moments[0, start:stop], moments[1, start:stop], settings)
+    if average.shape[0] > 0:
+        updates.follow_average(average[start:stop], rows, settings)
 
 
 @kernel
@@ -138,23 +151,36 @@ def finish_tile(gradient, alpha, inverse_sum, parameters):
 
 
 @kernel
+def squared_norm(gradient):
+    """Sum of the squares of a part of the gradient."""
+    total = 0.0
+    for i in range(gradient.shape[0]):
+        total += gradient[i] * gradient[i]
+    return total
+
+
+@kernel
+def sum_tile(tile, layer, n_block, upcoming, is_first, inputs, layout, workspace, sum_start, rows, row_start):
+    """Add a block to the gradient of four rows of weights, which the first block of a mini-batch starts anew."""
+    if layer == 0:
+        n_upcoming, n_tiles = upcoming.shape[0], -(-layout.units[0] // TILE)
+        for position in range(tile * n_upcoming // n_tiles, (tile + 1) * n_upcoming // n_tiles):
+            prefetch_sample(upcoming[position], inputs)
+    if is_first:
+        row = rows[row_start : row_start + TILE * layout.strides[layer + 1]]
+        for i in range(row.shape[0]):
+            row[i] = 0
+    add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start)
+
+
+@kernel
 def update_parameters(
-    inputs,
-    n_block,
-    upcoming,
-    is_first,
-    is_last,
-    alpha,
-    solver,
-    parameters,
-    gradient,
-    moments,
-    layout,
-    workspace,
-    t,
-    n_threads,
-):
+    inputs, n_block, upcoming, is_first, is_last, objective, settings, parameters, gradient, moments, average, layout,
+    workspace, t, n_threads,
+):  # fmt: skip
     """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update.
+
+    Where the norm of the gradient is limited nothing is updated here: `update_clipped` does it when the norm is known.
 
     Parameters
     ----------
@@ -167,18 +193,20 @@ def update_parameters(
         enough arithmetic to cover the way from there.
     is_first, is_last : bool
         Whether the block is the first, or the last, of its mini-batch.
-    alpha : float
-    solver : int
+    objective : Objective
+    settings : array of shape (N_SETTINGS,)
     parameters : array of shape (P,)
     gradient : array of shape (P,) and type D
         Written where a mini-batch has several blocks, or where there is nothing to update.
     moments : array of shape (2, P), (1, P) or (0, P)
+    average : array of shape (P,) or (0,)
     layout : Layout
     workspace : Workspace
     t, n_threads : int
     """
-    first_penalty, inverse_sum = 0, workspace.inverse_sums[t]
-    is_whole = is_first and is_last and solver != codes.NO_UPDATE
+    solver, is_clipped = objective.solver, objective.max_norm > 0
+    first_tile, inverse_sum = 0, workspace.inverse_sums[t]
+    is_whole = is_first and is_last and solver != codes.NO_UPDATE and not is_clipped
     largest_stride = workspace.gradient_sums.shape[0] // n_threads
     sum_start = t * largest_stride
     for layer in range(layout.units.shape[0] - 1):
@@ -187,29 +215,24 @@ def update_parameters(
         if t == n_threads - 1 or (layer == 0 and inputs.background_tiles.shape[0] > 0):
             sum_gradients(layer + 1, n_block, layout, workspace, sum_start)
         for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
-            if layer == 0:
-                n_upcoming = upcoming.shape[0]
-                for position in range(tile * n_upcoming // n_tiles, (tile + 1) * n_upcoming // n_tiles):
-                    prefetch_sample(upcoming[position], inputs)
             start = layout.weight_starts[layer] + TILE * tile * stride
             # Rows whose gradient is complete at once never leave the cache.
             rows = workspace.tile_gradients if is_whole else gradient
             row_start = TILE * sum_start if is_whole else start
-            if is_first:
-                row = rows[row_start : row_start + TILE * stride]
-                for i in range(TILE * stride):
-                    row[i] = 0
-            add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start)
+            sum_tile(tile, layer, n_block, upcoming, is_first, inputs, layout, workspace, sum_start, rows, row_start)
             if is_last:
                 size = min(TILE, n_rows - TILE * tile) * stride
                 row = rows[row_start : row_start + size]
-                workspace.penalties[first_penalty + tile] = finish_tile(
-                    row, alpha, inverse_sum, parameters[start : start + size]
+                workspace.penalties[first_tile + tile] = finish_tile(
+                    row, objective.alpha, inverse_sum, parameters[start : start + size]
                 )
-                update(solver, start, parameters, row, moments, workspace.settings[t])
-                if layer > 0 and solver != codes.NO_UPDATE:
-                    transpose_tile(tile, layer, layout, parameters, workspace.transposed)
-        first_penalty += n_tiles
+                if is_clipped:
+                    workspace.norms[first_tile + tile] = squared_norm(row)
+                else:
+                    update(solver, start, True, parameters, row, moments, average, settings)
+                    if layer > 0 and solver != codes.NO_UPDATE:
+                        transpose_tile(tile, layer, layout, parameters, workspace.transposed)
+        first_tile += n_tiles
         if t == n_threads - 1:
             start = layout.bias_starts[layer]
             row = gradient[start : start + stride]
@@ -219,4 +242,46 @@ def update_parameters(
             if is_last:
                 for h in range(stride):
                     row[h] *= inverse_sum
-                update(solver, start, parameters, row, moments, workspace.settings[t])
+                if is_clipped:
+                    workspace.norms[workspace.penalties.shape[0] + layer] = squared_norm(row)
+                else:
+                    update(solver, start, False, parameters, row, moments, average, settings)
+
+
+@kernel
+def clip(gradient, factor):
+    """Shorten a part of the gradient."""
+    factor = gradient.dtype.type(factor)
+    for i in range(gradient.shape[0]):
+        gradient[i] *= factor
+
+
+@kernel
+def update_clipped(objective, settings, parameters, gradient, moments, average, layout, workspace, t, n_threads):
+    """Phase three, where the norm of the gradient is limited: shorten it (Pascanu et al., 2013), and update.
+
+    Every thread adds up the norms of all parts, in the same order, and updates its share of the rows of the weights.
+    """
+    total = 0.0
+    for part in range(workspace.norms.shape[0]):
+        total += workspace.norms[part]
+    norm = np.sqrt(total)
+    # Not min(): a norm that is no number must show in the parameters.
+    factor = objective.max_norm / norm if not norm <= objective.max_norm else 1.0
+    for layer in range(layout.units.shape[0] - 1):
+        n_rows, stride = layout.units[layer], layout.strides[layer + 1]
+        n_tiles = -(-n_rows // TILE)
+        for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
+            start = layout.weight_starts[layer] + TILE * tile * stride
+            row = gradient[start : start + min(TILE, n_rows - TILE * tile) * stride]
+            clip(row, factor)
+            if objective.solver != codes.NO_UPDATE:
+                update(objective.solver, start, True, parameters, row, moments, average, settings)
+                if layer > 0:
+                    transpose_tile(tile, layer, layout, parameters, workspace.transposed)
+        if t == n_threads - 1:
+            start = layout.bias_starts[layer]
+            row = gradient[start : start + stride]
+            clip(row, factor)
+            if objective.solver != codes.NO_UPDATE:
+                update(objective.solver, start, False, parameters, row, moments, average, settings)

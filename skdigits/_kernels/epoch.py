@@ -12,8 +12,8 @@ Input whose background is not zero is held as the difference from a background v
 starts from its biases + b W, and its gradient has the outer product of b and the sum of the gradients by its logits.
 """
 
-from skdigits._kernels import barrier, codes, updates
-from skdigits._kernels.backward import backward_section, transpose_tile, update_parameters
+from skdigits._kernels import barrier, codes
+from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.tiles import TILE
@@ -21,35 +21,56 @@ from skdigits._kernels.tiles import TILE
 
 @kernel
 def backpropagate_samples(
-    inputs, targets, sample_weight, block, parameters, layout, activation, output_activation, smallest, workspace,
-    t, n_threads,
+    inputs, targets, sample_weight, block, keys, parameters, layout, objective, workspace, t, n_threads,
 ):  # fmt: skip
     """Phase one: loss and gradients by the logits for this thread's sections of a block."""
     n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
     for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         clear_lists(section, first, workspace.forward)
+        for position in range(min(first, keys.shape[0]), min(last, keys.shape[0])):
+            workspace.forward.keys[position] = keys[position]
         for position in range(first, last):
             push_sample(block[position], position, section, inputs, workspace.forward)
         if first < last:
             forward_section(
-                section, first, last, inputs, parameters, layout, activation, output_activation, workspace.forward
-            )
-            backward_section(
-                first, last, block, targets, sample_weight, layout, activation, output_activation, smallest, workspace
-            )
+                section, first, last, inputs, parameters, layout, objective.activation, objective.output_activation,
+                workspace.forward,
+            )  # fmt: skip
+            backward_section(first, last, block, targets, sample_weight, layout, objective, workspace)
+
+
+@kernel
+def sum_weights(batch, sample_weight):
+    """Weight of all samples of a mini-batch."""
+    total = 0.0
+    for i in range(batch.shape[0]):
+        total += sample_weight[batch[i]]
+    return total
+
+
+@kernel
+def add_totals(n_samples, batch_loss, recognised, weight_sum, alpha, workspace):
+    """Add a mini-batch to the totals of the epoch."""
+    penalty = 0.0
+    for k in range(workspace.penalties.shape[0]):
+        penalty += workspace.penalties[k]
+    workspace.totals[codes.LOSS] += (batch_loss + 0.5 * alpha * penalty) / weight_sum * n_samples
+    workspace.totals[codes.RECOGNISED] += recognised
+    workspace.totals[codes.WEIGHT] += weight_sum
+    workspace.control[codes.STEPS_DONE] += 1
 
 
 @kernel
 def train_epoch(
-    inputs, targets, sample_weight, order, batch_size, block_size, parameters, gradient, moments, layout, activation,
-    output_activation, smallest, alpha, solver, learning_rate, beta_1, beta_2, step, workspace, t, n_threads,
+    inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
+    layout, objective, step_settings, workspace, t, n_threads,
 ):  # fmt: skip
     """Run over all samples once; every one of the T threads calls this with its own number t.
 
     With ``solver=NO_UPDATE`` and one batch of all samples it leaves the gradient of the objective in `gradient` and
-    the parameters alone. The sum of the losses of all mini-batches, each times its number of samples, is written to
-    ``workspace.total_loss``, the number of steps taken to ``workspace.control[STEPS_DONE]``.
+    the parameters alone. What is summed over the epoch is added to ``workspace.totals``, the number of steps taken
+    to ``workspace.control[STEPS_DONE]``.
 
     Parameters
     ----------
@@ -59,75 +80,68 @@ def train_epoch(
     sample_weight : array of shape (N,) and type D
     order : int64 array of shape (N,)
         The samples in the order of this epoch.
+    keys : uint64 array of shape (N,) or (0,)
+        Of the random numbers of the samples in this order, where something is dropped.
     batch_size, block_size : int
         Samples a mini-batch, and samples worked on at a time.
     parameters : array of shape (P,)
     gradient : array of shape (P,) and type D
     moments : array of shape (2, P), (1, P) or (0, P)
         What the optimizer remembers of the gradients: velocity, or first and second moment.
+    average : array of shape (P,) or (0,)
+        Moving average of the parameters, where one is kept.
     layout : Layout
-    activation, output_activation, solver : int
-        Codes of the modules that own them.
-    smallest : float
-        Probabilities are clipped to [smallest, 1 - smallest] in the loss.
-    alpha : float of the type of the parameters
-        Strength of the L2 penalty.
-    learning_rate, beta_1, beta_2 : float
-    step : int
-        Optimizer steps taken before this epoch.
+    objective : Objective
+    step_settings : array of shape (number of mini-batches, N_SETTINGS)
+        What the optimizer needs to know in each step.
     workspace : Workspace
     t, n_threads : int
     """
-    control, settings = workspace.control, workspace.settings[t]
+    control = workspace.control
     for layer in range(1, layout.units.shape[0] - 1):
         n_tiles = -(-layout.units[layer] // TILE)
         for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
             transpose_tile(tile, layer, layout, parameters, workspace.transposed)
     if not barrier.wait_for_all(control, n_threads):
         return
-    total_loss = 0.0
     for batch_start in range(0, order.shape[0], batch_size):
         batch = order[batch_start : batch_start + batch_size]
-        weight_sum = 0.0
-        for i in range(batch.shape[0]):
-            weight_sum += sample_weight[batch[i]]
+        settings = step_settings[batch_start // batch_size]
+        weight_sum = sum_weights(batch, sample_weight)
         if weight_sum == 0:
             control[codes.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
             return
         workspace.inverse_sums[t] = 1 / weight_sum
-        step += 1
-        settings[codes.RATE] = learning_rate
-        if solver == codes.ADAM:
-            settings[codes.RATE] = updates.adam_rate(learning_rate, beta_1, beta_2, step)
-        batch_loss = 0.0
+        batch_loss, recognised = 0.0, 0.0
         for start in range(0, batch.shape[0], block_size):
             block = batch[start : start + block_size]
+            following = batch_start + start + block.shape[0]
             backpropagate_samples(
-                inputs, targets, sample_weight, block, parameters, layout, activation, output_activation, smallest,
-                workspace, t, n_threads,
+                inputs, targets, sample_weight, block, keys[batch_start + start : following], parameters, layout,
+                objective, workspace, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
                 return
             if t == 0:
                 for position in range(block.shape[0]):
                     batch_loss += workspace.losses[position]
+                    recognised += workspace.recognised[position]
                 # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
                 control[codes.STOP_AGREED] = barrier.read_flag(control, codes.STOP_REQUESTED)
-            following = batch_start + start + block.shape[0]
-            upcoming = order[following : following + block_size]
             is_last = start + block_size >= batch.shape[0]
             update_parameters(
-                inputs, block.shape[0], upcoming, start == 0, is_last, alpha, solver, parameters, gradient, moments,
-                layout, workspace, t, n_threads,
+                inputs, block.shape[0], order[following : following + block_size], start == 0, is_last, objective,
+                settings, parameters, gradient, moments, average, layout, workspace, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
                 return
+            if is_last and objective.max_norm > 0:
+                update_clipped(
+                    objective, settings, parameters, gradient, moments, average, layout, workspace, t, n_threads
+                )
+                if not barrier.wait_for_all(control, n_threads):
+                    return
         if t == 0:
-            penalty = 0.0
-            for k in range(workspace.penalties.shape[0]):
-                penalty += workspace.penalties[k]
-            total_loss += (batch_loss + 0.5 * alpha * penalty) / weight_sum * batch.shape[0]
-            workspace.total_loss[0] = total_loss
-            control[codes.STEPS_DONE] += 1
+            add_totals(batch.shape[0], batch_loss, recognised, weight_sum, objective.alpha, workspace)
         if control[codes.STOP_AGREED] != 0:
             return

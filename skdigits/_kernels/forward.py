@@ -3,8 +3,9 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
-from skdigits._kernels.activations import activation_forward
+from skdigits._kernels.activations import activation_forward, activation_forward_with_slopes
 from skdigits._kernels.codes import SOFTMAX
+from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.tiles import (
     ENTRY,
@@ -73,6 +74,13 @@ def push_sample(sample, position, section, inputs, buffers):
     else:
         count = list_tiles(sample, section, inputs, buffers)
         tiles, values = buffers.scratch_tiles[section], buffers.scratch_values[section]
+    if buffers.drop_rates.shape[0] > 0 and buffers.drop_rates[0] > 0:
+        dropped = buffers.scratch_values[section]
+        for k in range(TILE * count):
+            dropped[k] = values[k]
+        n_lanes = VECTOR_BYTES // dropped.itemsize
+        drop_units(dropped[: -(-TILE * count // n_lanes) * n_lanes], buffers.keys[position], 0, buffers.drop_rates[0])
+        values = dropped
     n_not_finite = 0
     for j in range(count):
         n_not_finite += is_not_finite(values, TILE * j)
@@ -124,8 +132,12 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
     code = activation if layer < layout.units.shape[0] - 1 else output_activation
     n_lanes = VECTOR_BYTES // buffers.activations.itemsize
     width = -(-n_units // n_lanes) * n_lanes
-    if code != SOFTMAX:
-        activation_forward(code, buffers.activations[start + first * stride : start + last * stride])
+    rows = buffers.activations[start + first * stride : start + last * stride]
+    is_hidden = layer < layout.units.shape[0] - 1
+    if is_hidden and buffers.slopes.shape[0] > 0:
+        activation_forward_with_slopes(code, rows, buffers.slopes[start + first * stride : start + last * stride])
+    elif code != SOFTMAX:
+        activation_forward(code, rows)
     for position in range(first, last):
         row = buffers.activations[start + position * stride : start + position * stride + width]
         if code == SOFTMAX:
@@ -133,6 +145,11 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
         else:
             for h in range(n_units, width):
                 row[h] = 0
+    if is_hidden and buffers.drop_rates.shape[0] > 0 and buffers.drop_rates[layer] > 0:
+        for position in range(first, last):
+            place, rate = start + position * stride, buffers.drop_rates[layer]
+            drop_units(buffers.activations[place : place + width], buffers.keys[position], layer, rate)
+            drop_units(buffers.slopes[place : place + width], buffers.keys[position], layer, rate)
 
 
 @kernel

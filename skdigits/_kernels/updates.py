@@ -6,7 +6,18 @@ type of the parameters, so that arithmetic in single precision stays in single p
 
 import numpy as np
 
-from skdigits._kernels.codes import BETA_1, BETA_2, COMPLEMENT_1, COMPLEMENT_2, EPSILON, MOMENTUM, NESTEROV, RATE
+from skdigits._kernels.codes import (
+    AVERAGE,
+    BETA_1,
+    BETA_2,
+    COMPLEMENT_1,
+    COMPLEMENT_2,
+    DECAY,
+    EPSILON,
+    MOMENTUM,
+    NESTEROV,
+    RATE,
+)
 from skdigits._kernels.jit import kernel
 
 
@@ -24,7 +35,9 @@ def sgd_update(parameters, gradient, velocity, settings):
 
 @kernel
 def adam_update(parameters, gradient, first_moment, second_moment, settings):
-    """Kingma and Ba (2014), algorithm 1; settings[RATE] carries the bias corrections."""
+    """Kingma and Ba (2014), algorithm 1; settings[RATE] carries the corrections for moments
+    that start at zero.
+    """
     rate, epsilon = settings[RATE], settings[EPSILON]
     beta_1, complement_1 = settings[BETA_1], settings[COMPLEMENT_1]
     beta_2, complement_2 = settings[BETA_2], settings[COMPLEMENT_2]
@@ -37,6 +50,16 @@ def adam_update(parameters, gradient, first_moment, second_moment, settings):
 
 
 @kernel
-def adam_rate(learning_rate, beta_1, beta_2, step):
-    """Learning rate of a step (from 1 on) with the corrections for moments that start at zero."""
-    return learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+def decay_weights(parameters, settings):
+    """Decay of Loshchilov and Hutter (2019), decoupled from the gradient."""
+    kept = 1 - settings[DECAY]
+    for h in range(parameters.shape[0]):
+        parameters[h] *= kept
+
+
+@kernel
+def follow_average(average, parameters, settings):
+    """Move an average towards the parameters."""
+    share = settings[AVERAGE]
+    for h in range(parameters.shape[0]):
+        average[h] += share * (parameters[h] - average[h])

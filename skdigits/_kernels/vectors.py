@@ -1,8 +1,10 @@
-"""exp, the logistic function and tanh for a whole vector at a time, to within three units in the last place.
+"""exp, and what activations make of it, for a whole vector at a time.
 
 Numba calls the scalar functions of the C library, one number at a time. Here the same steps are written once for
 vectors of any type: exp by the reduction to [-ln 2 / 2, ln 2 / 2] and a polynomial, tanh by a rational function near
-zero (Moshier, Cephes mathematical library, 1992) and by exp elsewhere.
+zero and by exp elsewhere, erfc by two rational functions (both: Moshier, Cephes mathematical library, 1992). exp, the
+logistic function and tanh are right to within three units in the last place; ELU, SiLU and GELU to within some units
+in the last place of the larger of their result and one.
 """
 
 import math
@@ -16,6 +18,21 @@ from numba.extending import intrinsic
 
 from skdigits._kernels.jit import exact_kernel
 from skdigits._kernels.tiles import VECTOR_BYTES
+
+# erf(x) / x below 1, and erfc(x) * exp(x * x) above, numerator and denominator.
+_ERF = (
+    (9.60497373987051638749, 90.0260197203842689217, 2232.00534594684319226, 7003.32514112805075473,
+     55592.3013010394962768),
+    (1.0, 33.5617141647503099647, 521.357949780152679795, 4594.32382970980127987, 22629.0000613890934246,
+     49267.3942608635921086),
+)  # fmt: skip
+_ERFC = (
+    (2.46196981473530512524e-10, 0.564189564831068821977, 7.46321056442269912687, 48.6371970985681366614,
+     196.520832956077098242, 526.445194995477358631, 934.528527171957607540, 1027.55188689515710272,
+     557.535335369399327526),
+    (1.0, 13.2281951154744992508, 86.7072140885989742329, 354.937778887819891062, 975.708501743205489753,
+     1823.90916687909736289, 2246.33760818710981792, 1656.66309194161350182, 557.535340817727675546),
+)  # fmt: skip
 
 
 class _Float32:
@@ -68,6 +85,10 @@ class _Emitter:
         return builder.bitcast(builder.xor(bits, sign), self.vector), sign
 
     def exp(self, x):
+        return self.exp_and_less_one(x)[0]
+
+    def exp_and_less_one(self, x):
+        """exp(x), and exp(x) - 1 where x is near zero."""
         builder, numbers = self.builder, self.numbers
         # Comparisons with NaN are false, so that NaN passes through.
         x = builder.select(builder.fcmp_ordered(">", x, self.all(numbers.largest)), self.all(numbers.largest), x)
@@ -78,15 +99,73 @@ class _Emitter:
         power = builder.fsub(shifted, large)
         rest = self.multiply_add(power, self.all(-numbers.ln2_high), x)
         rest = self.multiply_add(power, self.all(-numbers.ln2_low), rest)
-        result = self.multiply_add(builder.fmul(rest, rest), self.polynomial(rest, numbers.exp), rest)
-        result = builder.fadd(result, self.all(1.0))
+        less_one = self.multiply_add(builder.fmul(rest, rest), self.polynomial(rest, numbers.exp), rest)
+        result = builder.fadd(less_one, self.all(1.0))
         integer = builder.sub(builder.bitcast(shifted, self.integers), builder.bitcast(large, self.integers))
         # In two halves, so that results may be denormal or infinite.
         half = builder.ashr(integer, self.all(1))
         for exponent in (half, builder.sub(integer, half)):
             bits = builder.shl(builder.add(exponent, self.all(numbers.bias)), self.all(numbers.mantissa_bits))
             result = builder.fmul(result, builder.bitcast(bits, self.vector))
-        return result
+        return result, less_one
+
+    def elu(self, x):
+        """x, below zero exp(x) - 1."""
+        builder = self.builder
+        exponential, near = self.exp_and_less_one(x)
+        is_near = builder.fcmp_ordered(">", x, self.all(-0.34))  # above -ln 2 / 2, where exp reduces nothing
+        below = builder.select(is_near, near, builder.fsub(exponential, self.all(1.0)))
+        return builder.select(builder.fcmp_ordered(">", x, self.all(0.0)), x, below)
+
+    def silu(self, x):
+        """Product of x and its logistic function."""
+        largest = self.all(-self.numbers.largest)  # infinity times 0 is no number
+        x = self.builder.select(self.builder.fcmp_ordered("<", x, largest), largest, x)
+        return self.builder.fmul(x, self.logistic(x))
+
+    def silu_slope(self, x):
+        """Derivative of silu: s + x s (1 - s), with s = logistic(x)."""
+        largest = self.numbers.largest
+        x = self.clamp(x, -largest, largest)
+        logistic = self.logistic(x)
+        rest = self.builder.fsub(self.all(1.0), logistic)
+        return self.multiply_add(self.builder.fmul(x, logistic), rest, logistic)
+
+    def clamp(self, x, smallest, largest):
+        """The nearest number between two; NaN passes through."""
+        builder = self.builder
+        x = builder.select(builder.fcmp_ordered("<", x, self.all(smallest)), self.all(smallest), x)
+        return builder.select(builder.fcmp_ordered(">", x, self.all(largest)), self.all(largest), x)
+
+    def normal_distribution(self, x):
+        """Probability that a standard normal number is below x: erfc(-x / sqrt(2)) / 2."""
+        builder = self.builder
+        x = builder.fmul(self.clamp(x, -38.0, 38.0), self.all(math.sqrt(0.5)))
+        magnitude, _ = self.magnitude_and_sign(x)
+        square = builder.fmul(x, x)
+        near = builder.fdiv(self.polynomial(square, _ERF[0]), self.polynomial(square, _ERF[1]))
+        near = self.multiply_add(x, near, self.all(1.0))
+        # The rational function overflows in single precision long after erfc has come to nothing.
+        bounded = self.clamp(magnitude, 0.0, 27.0)
+        far = builder.fdiv(self.polynomial(bounded, _ERFC[0]), self.polynomial(bounded, _ERFC[1]))
+        far = builder.fmul(far, self.exp(builder.fneg(square)))
+        is_negative = builder.fcmp_ordered("<", x, self.all(0.0))
+        far = builder.select(is_negative, far, builder.fsub(self.all(2.0), far))
+        is_near = builder.fcmp_ordered("<", magnitude, self.all(1.0))
+        return builder.fmul(builder.select(is_near, near, far), self.all(0.5))
+
+    def gelu(self, x):
+        """Product of x and the normal distribution function of x."""
+        x = self.builder.select(self.builder.fcmp_ordered("<", x, self.all(-38.0)), self.all(-38.0), x)
+        return self.builder.fmul(x, self.normal_distribution(x))
+
+    def gelu_slope(self, x):
+        """Derivative of gelu: the distribution function, plus x times the density."""
+        builder = self.builder
+        x = self.clamp(x, -38.0, 38.0)
+        density = self.exp(builder.fmul(builder.fmul(x, x), self.all(-0.5)))
+        density = builder.fmul(density, self.all(1 / math.sqrt(2 * math.pi)))
+        return self.multiply_add(x, density, self.normal_distribution(x))
 
     def logistic(self, x):
         """1 / (1 + exp(-x)), without an overflow for any x."""
@@ -162,10 +241,26 @@ def _reduce(name, is_sum):
     return reduce
 
 
+def _plain_logistic(x):
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+
+
+def _plain_normal_distribution(x):
+    return np.array([math.erfc(-value / math.sqrt(2)) / 2 for value in x.tolist()])
+
+
 _exp = _make("exp", np.exp)
 _largest, _sum = _reduce("fmax", is_sum=False), _reduce("fadd", is_sum=True)
-_logistic = _make("logistic", lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
+_logistic = _make("logistic", _plain_logistic)
 _tanh = _make("tanh", np.tanh)
+_elu = _make("elu", lambda x: np.where(x > 0, x, np.expm1(x)))
+_silu = _make("silu", lambda x: np.maximum(x, -700) * _plain_logistic(x))
+_silu_slope = _make("silu_slope", lambda x: _plain_logistic(x) * (1 + np.clip(x, -700, 700) * _plain_logistic(-x)))
+_gelu = _make("gelu", lambda x: np.maximum(x, -38) * _plain_normal_distribution(x))
+_gelu_slope = _make(
+    "gelu_slope",
+    lambda x: _plain_normal_distribution(x) + np.clip(x, -38, 38) * np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+)
 
 
 if numba.config.DISABLE_JIT:
@@ -214,3 +309,38 @@ def tanh_vectors(array):
     """Replace an array, a whole number of vectors, by its hyperbolic tangents."""
     for i in range(0, array.shape[0], VECTOR_BYTES // array.itemsize):
         _tanh(array, i)
+
+
+@exact_kernel
+def elu_vectors(array):
+    """Replace an array, a whole number of vectors, by array, below zero exp(array) - 1."""
+    for i in range(0, array.shape[0], VECTOR_BYTES // array.itemsize):
+        _elu(array, i)
+
+
+@exact_kernel
+def silu_vectors(array):
+    """Replace an array, a whole number of vectors, by array * logistic(array)."""
+    for i in range(0, array.shape[0], VECTOR_BYTES // array.itemsize):
+        _silu(array, i)
+
+
+@exact_kernel
+def silu_slope_vectors(array):
+    """Replace an array, a whole number of vectors, by the derivative of SiLU (Elfwing, Uchibe and Doya, 2018)."""
+    for i in range(0, array.shape[0], VECTOR_BYTES // array.itemsize):
+        _silu_slope(array, i)
+
+
+@exact_kernel
+def gelu_vectors(array):
+    """Replace an array, a whole number of vectors, by array times the normal distribution function of it."""
+    for i in range(0, array.shape[0], VECTOR_BYTES // array.itemsize):
+        _gelu(array, i)
+
+
+@exact_kernel
+def gelu_slope_vectors(array):
+    """Replace an array, a whole number of vectors, by the derivative of GELU (Hendrycks and Gimpel, 2016)."""
+    for i in range(0, array.shape[0], VECTOR_BYTES // array.itemsize):
+        _gelu_slope(array, i)

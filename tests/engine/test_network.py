@@ -10,10 +10,11 @@ from skdigits._engine.exceptions import ZeroWeightError
 from skdigits._engine.initializers import draw_parameters
 from skdigits._engine.inputs import compress_inputs, refer_to_inputs
 from skdigits._engine.network import EpochRunner, Network
-from skdigits._engine.optimizers import SGD, Adam
+from skdigits._engine.optimizers import SGD, Adam, AdamW
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
 N_SAMPLES = 13
-CASES = pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+CASES = pytest.mark.parametrize("activation", list(HIDDEN_ACTIVATIONS))
 OUTPUTS = pytest.mark.parametrize("out_activation", ["softmax", "logistic"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SPARSITY = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
@@ -135,8 +136,9 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
 
 def make_optimizer(name, n_parameters, dtype):
     if name == "adam":
-        return Adam(0.01, 0.9, 0.999, 1e-8, np.zeros((2, n_parameters), dtype))
-    return SGD(0.1, "constant", 0.9, name == "nesterov", 0.5, np.zeros((1, n_parameters), dtype))
+        return Adam(learning_rate_init=0.01, moments=np.zeros((2, n_parameters), dtype))
+    moments = np.zeros((1, n_parameters), dtype)
+    return SGD(learning_rate_init=0.1, nesterov=name == "nesterov", moments=moments)
 
 
 @pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
@@ -149,7 +151,7 @@ def test_epoch_agrees_with_twin(optimizer_name, weighted):
     optimizer = make_optimizer(optimizer_name, len(vector), np.float64)
     order = np.random.default_rng(2).permutation(N_SAMPLES)
     with make_runner(network, X, targets, weights, batch_size=4) as runner:
-        loss = runner.train(optimizer, order)
+        totals = runner.train(optimizer, order)
     moments, total = [np.zeros_like(vector), np.zeros_like(vector)], 0.0
     for step, start in enumerate(range(0, N_SAMPLES, 4), start=1):
         batch = order[start : start + 4]
@@ -165,7 +167,8 @@ def test_epoch_agrees_with_twin(optimizer_name, weighted):
             vector, moments[0] = naive.sgd_update(
                 vector, gradient, moments[0], rate=0.1, momentum=0.9, nesterov=optimizer_name == "nesterov"
             )
-    assert loss == pytest.approx(total / N_SAMPLES, rel=1e-13)
+    assert totals.loss == pytest.approx(total / N_SAMPLES, rel=1e-13)
+    assert totals.n_samples == N_SAMPLES
     np.testing.assert_allclose(network.parameters, vector, rtol=1e-9, atol=1e-12)
 
 
@@ -239,3 +242,173 @@ def test_few_samples_are_not_worth_threads(n_samples, expected):
     units = (784, 100, 10)
     network = Network(units, "relu", "softmax", np.zeros(parameters.count_parameters(units)))
     assert network.is_worth_threads(n_samples) is expected
+
+
+DROP_RATES = (0.2, 0.5, 0.25)
+
+
+def twin_masks(keys, units, rates, X):
+    """Factors of all layers. Of the samples only the tiles that are lit have a place in the row of random numbers."""
+    masks = [np.ones(X.shape)]
+    for i, key in enumerate(keys):
+        lit = [k for k in range(0, units[0], 4) if X[i, k : k + 4].any()]
+        places = [k + r for k in lit for r in range(4)]
+        mask = naive.drop_mask(int(key), 0, len(places), rates[0])
+        for place, factor in zip(places, mask, strict=True):
+            if place < units[0]:
+                masks[0][i, place] = factor
+    for layer, n_units in enumerate(units[1:-1], start=1):
+        masks.append(np.array([naive.drop_mask(int(key), layer, n_units, rates[layer]) for key in keys]))
+    return masks
+
+
+def draw_keys(seed, n_samples):
+    return np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_samples, dtype=np.uint64)
+
+
+@CASES
+@DTYPES
+@SPARSITY
+def test_gradient_with_dropout_agrees_with_twin_of_the_same_masks(activation, dtype, is_sparse):
+    units = (11, 19, 6, 3)
+    network, X, targets, weights = make_problem(
+        units, activation, "softmax", dtype, is_sparse=is_sparse, weighted=True, density=0.3
+    )
+    with make_runner(network, X, targets, weights, drop_rates=DROP_RATES) as runner:
+        loss = runner.loss_and_gradient(seed=5)
+    dense = (X.toarray() if is_sparse else X).astype(np.float64)
+    masks = twin_masks(draw_keys(5, N_SAMPLES), units, DROP_RATES, dense)
+    expected_loss, coefs, intercepts = naive.loss_and_gradient(
+        dense, targets, weights.astype(np.float64), *parameters.split(network.parameters.astype(np.float64), units),
+        activation, "softmax", 0.1, np.finfo(dtype).eps, masks=masks,
+    )  # fmt: skip
+    tolerance = 5e-6 if dtype == np.float32 else 1e-12
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    expected = np.concatenate([g.ravel() for g in coefs + intercepts])
+    np.testing.assert_allclose(runner.gradient, expected, rtol=10 * tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_gradient_with_dropout_agrees_with_central_differences(activation):
+    network, X, targets, weights = make_problem((5, 6, 4, 3), activation, "softmax", np.float64, weighted=True)
+    options = {"drop_rates": (0.3, 0.5, 0.5), "label_smoothing": 0.1}
+    start, step = network.parameters.copy(), 1e-6
+    numeric = np.empty_like(start)
+    with make_runner(network, X, targets, weights, **options) as runner:
+        runner.loss_and_gradient(seed=3)
+        gradient = runner.gradient.copy()
+        for i in range(len(start)):
+            losses = []
+            for sign in (1, -1):
+                network.parameters[:] = start
+                network.parameters[i] += sign * step
+                losses.append(runner.loss_and_gradient(seed=3))
+            numeric[i] = (losses[0] - losses[1]) / (2 * step)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=2e-8)
+
+
+@OUTPUTS
+@DTYPES
+def test_gradient_with_label_smoothing_agrees_with_twin(out_activation, dtype):
+    network, X, targets, weights = make_problem((6, 5, 4), "tanh", out_activation, dtype, weighted=True)
+    with make_runner(network, X, targets, weights, label_smoothing=0.2) as runner:
+        loss = runner.loss_and_gradient()
+    expected_loss, coefs, intercepts = naive.loss_and_gradient(
+        X.astype(np.float64), targets, weights.astype(np.float64),
+        *parameters.split(network.parameters.astype(np.float64), network.units), "tanh", out_activation, 0.1,
+        np.finfo(dtype).eps, smoothing=0.2,
+    )  # fmt: skip
+    tolerance = 2e-6 if dtype == np.float32 else 1e-13
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    expected = np.concatenate([g.ravel() for g in coefs + intercepts])
+    np.testing.assert_allclose(runner.gradient, expected, rtol=10 * tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("max_norm", [0.01, 1e6])
+def test_norm_of_the_gradient_is_limited(max_norm):
+    problem = make_problem((6, 5, 4, 3), "tanh", "softmax", np.float64)
+    with make_runner(*problem) as runner:
+        runner.loss_and_gradient()
+        free = runner.gradient.copy()
+    with make_runner(*problem, max_norm=max_norm) as runner:
+        runner.loss_and_gradient()
+    norm = np.linalg.norm(free)
+    assert 0.01 < norm < 1e6
+    np.testing.assert_allclose(runner.gradient, free * min(1, max_norm / norm), rtol=1e-12)
+
+
+def everything_on(dtype, n_threads, *, is_sparse=False, batch_size=20):
+    """Three epochs with all that an epoch can do; all numbers that come out."""
+    units = (9, 7, 5, 3)
+    problem = make_problem(units, "gelu", "softmax", dtype, is_sparse=is_sparse, n_samples=61, weighted=True)
+    problem[-1][:] += 1
+    moments, average = np.zeros((2, len(problem[0].parameters)), dtype), np.zeros_like(problem[0].parameters)
+    optimizer = AdamW(
+        learning_rate_init=0.01, lr_schedule="one_cycle", n_epochs=3, average_decay=0.9, alpha=0.1, moments=moments
+    )
+    options = {"alpha": 0.0, "max_norm": 0.5, "drop_rates": (0.1, 0.5, 0.2), "label_smoothing": 0.1}
+    with make_runner(*problem, batch_size=batch_size, n_threads=n_threads, average=average, **options) as runner:
+        assert runner.n_threads == n_threads
+        totals = [runner.train(optimizer, np.arange(61), seed=epoch) for epoch in range(3)]
+    return totals, problem[0].parameters, moments, average
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 8])
+@DTYPES
+@SPARSITY
+def test_everything_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, is_sparse):
+    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
+    expected_totals, *expected = everything_on(dtype, 1, is_sparse=is_sparse)
+    totals, *arrays = everything_on(dtype, n_threads, is_sparse=is_sparse)
+    assert totals == expected_totals
+    for array, other in zip(arrays, expected, strict=True):
+        assert array.tobytes() == other.tobytes()
+
+
+def test_samples_dropped_differ_from_seed_to_seed():
+    problem = make_problem((6, 5, 3), "relu", "softmax", np.float64)
+    with make_runner(*problem, drop_rates=(0.0, 0.5)) as runner:
+        losses = {seed: runner.loss_and_gradient(seed=seed) for seed in (1, 2)}
+        assert runner.loss_and_gradient(seed=1) == losses[1] != losses[2]
+
+
+def test_average_of_a_training_is_the_mean_of_its_steps():
+    network, X, targets, _ = make_problem((6, 5, 3), "tanh", "softmax", np.float64)
+    average, steps = np.zeros_like(network.parameters), []
+    optimizer = SGD(learning_rate_init=0.5, moments=np.zeros((1, len(average))), average_decay=0.75)
+    with make_runner(network, X, targets, None, average=average) as runner:
+        for _ in range(6):
+            runner.train(optimizer, np.arange(N_SAMPLES))  # one mini-batch
+            steps.append(network.parameters.copy())
+    weights = 0.75 ** np.arange(5, -1, -1)
+    np.testing.assert_allclose(average, weights @ steps / weights.sum(), rtol=1e-12)
+
+
+def test_accuracy_is_that_of_the_outputs_before_the_update():
+    network, X, targets, weights = make_problem((6, 5, 3), "tanh", "softmax", np.float64, weighted=True)
+    is_right = network.forward(X, 1).argmax(axis=1) == targets.argmax(axis=1)
+    optimizer = SGD(learning_rate_init=0.5, moments=np.zeros((1, len(network.parameters))))
+    with make_runner(network, X, targets, weights) as runner:
+        totals = runner.train(optimizer, np.arange(N_SAMPLES))
+    assert totals.accuracy == pytest.approx(np.average(is_right, weights=weights))
+
+
+def test_adamw_agrees_with_pytorch():
+    torch = pytest.importorskip("torch")
+    network, X, targets, _ = make_problem((6, 5, 3), "tanh", "softmax", np.float64)
+    coefs, biases = ([torch.tensor(a, requires_grad=True) for a in arrays]
+                     for arrays in (network.coefs, network.intercepts))  # fmt: skip
+    theirs = torch.optim.AdamW([{"params": coefs, "weight_decay": 0.1}, {"params": biases, "weight_decay": 0}], lr=0.01)
+    for _ in range(20):
+        hidden = torch.tanh(torch.tensor(X) @ coefs[0] + biases[0])
+        loss = torch.nn.functional.cross_entropy(hidden @ coefs[1] + biases[1], torch.tensor(targets.argmax(axis=1)))
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+    ours = AdamW(learning_rate_init=0.01, alpha=0.1, moments=np.zeros((2, len(network.parameters))))
+    with make_runner(network, X, targets, None, alpha=0.0) as runner:
+        for _ in range(20):
+            runner.train(ours, np.arange(N_SAMPLES))
+    for array, tensor in zip(network.coefs + network.intercepts, coefs + biases, strict=True):
+        np.testing.assert_allclose(array, tensor.detach().numpy(), rtol=0, atol=1e-6)

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from skdigits._engine.network import EpochTotals
 from skdigits._engine.optimizers import SGD, Adam
 from skdigits._engine.record import TrainingRecord
-from skdigits._engine.trainer import TrainingHooks, train
+from skdigits._engine.trainer import Plan, TrainingHooks, train
 
 
 class Runner:
@@ -15,14 +16,17 @@ class Runner:
 
     def __init__(self, losses, network):
         self._losses, self._network, self.orders = iter(losses), network, []
+        self.inputs, self.seeds, self.deadlines = None, [], []
 
-    def train(self, optimizer, order):
+    def train(self, optimizer, order, *, seed, deadline):
         loss = next(self._losses)
         if isinstance(loss, BaseException):
             raise loss
         self._network.parameters += 1
         self.orders.append(order)
-        return loss
+        self.seeds.append(seed)
+        self.deadlines.append(deadline)
+        return EpochTotals(loss, 0.5, len(order))
 
 
 class Hooks(TrainingHooks):
@@ -32,8 +36,9 @@ class Hooks(TrainingHooks):
     def epoch_begins(self):
         self.n_begun += 1
 
-    def validation_score(self):
-        return next(self._scores)
+    def validate(self):
+        score = next(self._scores, None)
+        return {} if score is None else {"validation_loss": 1 - score, "validation_score": score}
 
     def epoch_ends(self, record):
         return record.n_iter == self._stop_after
@@ -42,23 +47,15 @@ class Hooks(TrainingHooks):
         self.lines.append(line)
 
 
-def run(losses=(), *, scores=(), stop_after=None, optimizer=None, **options):
+def run(losses=(), *, scores=(), stop_after=None, optimizer=None, hooks=None, **options):
     network = SimpleNamespace(parameters=np.zeros(1))
-    early_stopping = bool(scores)
+    early_stopping = options.setdefault("early_stopping", bool(scores))
     record = TrainingRecord.start(early_stopping=early_stopping)
-    hooks, runner = Hooks(scores, stop_after), Runner(losses, network)
-    settings = {"shuffle": True, "max_epochs": 100, "tol": 1e-4, "n_iter_no_change": 2, **options}
-    outcome = train(
-        runner,
-        network,
-        optimizer or Adam(0.001, 0.9, 0.999, 1e-8, np.zeros((2, 1))),
-        record,
-        hooks,
-        random_state=np.random.RandomState(0),
-        n_samples=4,
-        early_stopping=early_stopping,
-        **settings,
-    )
+    hooks, runner = hooks or Hooks(scores, stop_after), Runner(losses, network)
+    optimizer = optimizer or Adam(learning_rate_init=0.001, moments=np.zeros((2, 1)))
+    settings = {"shuffle": True, "max_epochs": 100, "tol": 1e-4, "n_iter_no_change": 2, "n_samples": 4, **options}
+    random_state = np.random.RandomState(0)
+    outcome = train(runner, network.parameters, optimizer, record, hooks, Plan(**settings), random_state)
     return SimpleNamespace(outcome=outcome, record=record, hooks=hooks, runner=runner, network=network)
 
 
@@ -114,7 +111,7 @@ def test_order_is_kept_without_shuffle():
 
 
 def test_adaptive_rate_falls_until_it_is_too_small():
-    optimizer = SGD(1e-5, "adaptive", 0.9, True, 0.5, np.zeros((1, 1)))
+    optimizer = SGD(learning_rate_init=1e-5, lr_schedule="adaptive", moments=np.zeros((1, 1)))
     result = run([1.0] * 100, optimizer=optimizer)
     assert result.outcome == "converged"
     assert optimizer.learning_rate == pytest.approx(4e-7)
@@ -123,11 +120,44 @@ def test_adaptive_rate_falls_until_it_is_too_small():
 
 
 def test_inverse_scaling_follows_the_samples_seen():
-    optimizer = SGD(0.1, "invscaling", 0.9, True, 0.5, np.zeros((1, 1)))
+    optimizer = SGD(learning_rate_init=0.1, lr_schedule="invscaling", moments=np.zeros((1, 1)))
     run([3.0, 2.0], optimizer=optimizer, max_epochs=2)
     assert optimizer.learning_rate == pytest.approx(0.1 / 9**0.5)
 
 
-def test_hooks_without_a_score_refuse_early_stopping():
-    with pytest.raises(NotImplementedError):
-        TrainingHooks().validation_score()
+def test_last_epoch_is_kept_where_the_best_is_not_asked_for():
+    result = run([1.0] * 6, scores=[0.5, 0.9, 0.8, 0.8, 0.8, 0.8], restore_best=False)
+    assert result.network.parameters == result.record.n_iter == 5
+
+
+def test_validation_without_early_stopping_is_recorded_only():
+    result = run([3.0, 2.0, 1.0], scores=[0.9, 0.1, 0.1], early_stopping=False, max_epochs=3, n_iter_no_change=1)
+    assert (result.outcome, result.record.n_iter, result.record.validation_scores) == ("exhausted", 3, None)
+    assert result.record.history["validation_score"] == [0.9, 0.1, 0.1]
+
+
+def test_history_has_an_entry_an_epoch():
+    history = run([3.0, 2.0], max_epochs=2).record.history
+    assert list(history) == ["loss", "accuracy", "validation_loss", "validation_score", "learning_rate", "seconds"]
+    assert (history["loss"], history["accuracy"]) == ([3.0, 2.0], [0.5, 0.5])
+    assert np.isnan(history["validation_loss"]).all()
+    assert min(history["seconds"]) > 0
+
+
+def test_time_that_has_run_out_ends_training():
+    result = run([3.0, 2.0], deadline=0.0)
+    assert (result.outcome, result.record.n_iter, result.runner.deadlines) == ("timed out", 1, [0.0])
+
+
+def test_every_epoch_gets_a_seed_where_they_are_drawn():
+    assert run([3.0, 2.0], max_epochs=2).runner.seeds == [0, 0]
+    first, second = run([3.0, 2.0], max_epochs=2, draws_seeds=True).runner.seeds
+    assert first != second
+
+
+def test_new_inputs_reach_the_runner():
+    class Augmenting(Hooks):
+        def draw_inputs(self, random_state):
+            return "deformed"
+
+    assert run([3.0], max_epochs=1, hooks=Augmenting()).runner.inputs == "deformed"

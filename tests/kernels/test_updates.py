@@ -39,6 +39,19 @@ def test_adam_agrees_with_twin(vectors):
         np.testing.assert_allclose(array, twin, rtol=tolerance(array), atol=tolerance(array))
 
 
-@pytest.mark.parametrize("step", [1, 2, 1000])
-def test_adam_rate_agrees_with_twin(step):
-    assert updates.adam_rate(0.001, 0.9, 0.999, step) == pytest.approx(naive.adam_rate(0.001, 0.9, 0.999, step))
+def test_decay_takes_a_share_of_the_weights(vectors):
+    parameters = vectors[0]
+    settings = np.zeros(codes.N_SETTINGS, parameters.dtype)
+    settings[codes.DECAY] = 0.25
+    expected = 0.75 * parameters
+    updates.decay_weights(parameters, settings)
+    np.testing.assert_allclose(parameters, expected, rtol=tolerance(parameters))
+
+
+def test_average_moves_towards_the_parameters(vectors):
+    parameters, average, *_ = vectors
+    settings = np.zeros(codes.N_SETTINGS, parameters.dtype)
+    settings[codes.AVERAGE] = 0.25
+    expected = 0.75 * average + 0.25 * parameters
+    updates.follow_average(average, parameters, settings)
+    np.testing.assert_allclose(average, expected, rtol=tolerance(parameters), atol=tolerance(parameters))

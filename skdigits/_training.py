@@ -1,0 +1,274 @@
+"""From the parameters of `MLPDigitClassifier` to a run of the engine, and back to its learned attributes."""
+
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.optimize import _check_optimize_result
+
+from skdigits import _validation
+from skdigits._engine import lbfgs, parameters, trainer
+from skdigits._engine.optimizers import OPTIMIZERS
+from skdigits._engine.record import FullBatchRecord, TrainingRecord
+from skdigits._engine.schedules import SCHEDULES
+
+# Parameters that mean something for mini-batches alone, with the value that leaves them out.
+_MINI_BATCH_ONLY = {
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "max_grad_norm": None,
+    "weight_averaging": None,
+    "augmenter": None,
+}
+
+
+def compiled_engine():
+    """The modules behind which Numba stands: it takes as long to import as scikit-learn, so first when it is needed."""
+    from skdigits._engine import inputs, network
+
+    return inputs, network
+
+
+def check_hidden_layer_sizes(estimator):
+    """Units of each hidden layer, as a list."""
+    sizes = np.atleast_1d(estimator.hidden_layer_sizes)
+    if sizes.ndim > 1 or (sizes.size and sizes.dtype.kind not in "iu"):
+        raise ValueError(f"hidden_layer_sizes must be one integer a layer, got {estimator.hidden_layer_sizes}.")
+    if (sizes <= 0).any():
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
+    return sizes.astype(int).tolist()
+
+
+def check_drop_rates(estimator, n_hidden):
+    """Rates at which the inputs of each layer are dropped, the samples first."""
+    try:
+        rates = np.asarray(estimator.dropout, float)
+    except (TypeError, ValueError):
+        rates = np.array(np.nan)
+    if rates.ndim > 1 or not ((rates >= 0) & (rates < 1)).all():
+        raise InvalidParameterError(
+            "The 'dropout' parameter of MLPDigitClassifier must be a number in [0, 1) or one for each hidden layer. "
+            f"Got {estimator.dropout!r} instead."
+        )
+    if rates.ndim == 1 and len(rates) != n_hidden:
+        raise ValueError(
+            f"dropout has {len(rates)} rates for {n_hidden} hidden layers: give one for each of hidden_layer_sizes, or "
+            "a single number for all."
+        )
+    return (float(estimator.input_dropout), *np.broadcast_to(rates, n_hidden).tolist())
+
+
+def check_solver(estimator):
+    """Refuse what full-batch training cannot do, so that nothing is left out in silence."""
+    if estimator.solver != "lbfgs":
+        return
+    asked = [name for name, off in _MINI_BATCH_ONLY.items() if not np.array_equal(getattr(estimator, name), off)]
+    if estimator.learning_rate in SCHEDULES:
+        asked.append("learning_rate")
+    if asked:
+        raise ValueError(
+            f"{', '.join(f'{name}={getattr(estimator, name)!r}' for name in asked)} needs mini-batches, which "
+            "solver='lbfgs' does not have. Use solver 'adam', 'adamw' or 'sgd'."
+        )
+
+
+class Data:
+    """Samples that have been checked, and what belongs to them.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    inputs : Inputs or None
+        X as kernels read it; None where an augmenter makes new ones in each epoch.
+    targets : bool array of shape (n_samples, n_outputs)
+    sample_weight : ndarray of shape (n_samples,) or None
+        In the objective.
+    plain_weight : ndarray of shape (n_samples,) or None
+        As the user gave them, without class weights: for validation.
+    held_out : HeldOut or None
+        Validation data that the user has brought.
+    """
+
+    def __init__(self, X, inputs, targets, sample_weight, plain_weight, held_out):
+        self.X, self.inputs, self.targets = X, inputs, targets
+        self.sample_weight, self.plain_weight, self.held_out = sample_weight, plain_weight, held_out
+        self.samples = None
+
+    def set_aside(self, estimator, random_state):
+        """Hold samples out for validation where the user has brought none."""
+        self.samples, self.held_out = _validation.hold_out(
+            estimator, self.X, self.targets, self.plain_weight, random_state
+        )
+
+    def keep_samples_only(self):
+        """Forget the samples held out, so that an augmenter does not deform them."""
+        if self.samples is not None:
+            self.X, self.targets = self.X[self.samples], self.targets[self.samples]
+            self.sample_weight = None if self.sample_weight is None else self.sample_weight[self.samples]
+            self.samples = None
+
+    @property
+    def n_samples(self):
+        """How many there are to train on."""
+        return len(self.targets) if self.samples is None else len(self.samples)
+
+
+def runner_options(estimator, drop_rates=()):
+    """What the objective depends on besides network, samples and targets."""
+    return {
+        # Decoupled from the objective in AdamW.
+        "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
+        "label_smoothing": estimator.label_smoothing,
+        "max_norm": estimator.max_grad_norm,
+        "drop_rates": drop_rates,
+        "is_single_label": estimator._label_binarizer.y_type_ == "multiclass",
+    }
+
+
+def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates, incremental, n_threads, deadline):
+    """Train on mini-batches, and set the learned attributes.
+
+    Parameters
+    ----------
+    estimator : MLPDigitClassifier
+        With the attributes of a network that may have learnt nothing yet.
+    network : Network
+        Of the parameters to be trained.
+    data : Data
+    hooks : EstimatorHooks
+    random_state : numpy.random.RandomState
+    drop_rates : tuple of float
+    incremental : bool
+        Whether this is one epoch of `partial_fit`.
+    n_threads : int
+    deadline : float or None
+    """
+    inputs, engine = compiled_engine()
+    evaluated = _follow_average(estimator, network, incremental)
+    optimizer = _optimizer_for(estimator, network, incremental)
+    record = TrainingRecord.of(estimator)
+    if estimator.early_stopping and data.held_out is None:
+        data.set_aside(estimator, random_state)
+    if data.held_out is not None:
+        hooks.watch(data.held_out, evaluated, n_threads)
+    if estimator.augmenter is not None:
+        data.keep_samples_only()
+        hooks.augment(data.X, network.parameters.dtype, inputs.refer_to_inputs)
+    runner = engine.EpochRunner(
+        network, data.inputs, data.targets, data.sample_weight, samples=data.samples,
+        batch_size=_clipped_batch_size(estimator, data.n_samples), n_threads=n_threads,
+        average=None if evaluated is network else evaluated.parameters, **runner_options(estimator, drop_rates),
+    )  # fmt: skip
+    plan = trainer.Plan(
+        n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else estimator.max_iter,
+        tol=estimator.tol, n_iter_no_change=estimator.n_iter_no_change, early_stopping=estimator.early_stopping,
+        restore_best=estimator.restore_best_weights, deadline=deadline, draws_seeds=any(drop_rates),
+    )  # fmt: skip
+    try:
+        with runner:
+            outcome = trainer.train(runner, evaluated.parameters, optimizer, record, hooks, plan, random_state)
+    finally:
+        record.publish(estimator)
+        estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
+    _warn(outcome, estimator, incremental)
+
+
+def _warn(outcome, estimator, incremental):
+    if outcome == "interrupted":
+        warnings.warn("Training interrupted by user.")
+    elif outcome == "exhausted" and not incremental and estimator.learning_rate not in SCHEDULES:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
+            "converged yet.",
+            ConvergenceWarning,
+        )
+
+
+def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
+    """Train on all samples at once, and set the learned attributes. Parameters as in `fit_stochastic`."""
+    _, engine = compiled_engine()
+    record, start = FullBatchRecord(), time.perf_counter()
+
+    def iteration_ends(n_iterations, loss):
+        nonlocal start
+        now = time.perf_counter()
+        validation = {} if data.held_out is None else hooks.validate()
+        record.add_iteration(n_iterations, loss=loss, seconds=now - start, **validation)
+        start = now
+        stop = hooks.epoch_ends(record)
+        if n_iterations < estimator.max_iter:
+            hooks.epoch_begins()
+        return stop or (deadline is not None and time.monotonic() >= deadline)
+
+    estimator.n_iter_ = 0
+    if data.held_out is not None:
+        hooks.watch(data.held_out, network, n_threads)
+    hooks.epoch_begins()
+    with engine.EpochRunner(
+        network, data.inputs, data.targets, data.sample_weight, batch_size=len(data.targets), n_threads=n_threads,
+        **runner_options(estimator),
+    ) as runner:  # fmt: skip
+        result = lbfgs.minimize(
+            runner, network, max_iter=estimator.max_iter, max_fun=estimator.max_fun, tol=estimator.tol,
+            iteration_ends=iteration_ends,
+        )  # fmt: skip
+    if result is None:
+        warnings.warn("Training interrupted by user.")
+        return
+    estimator.loss_ = float(result.fun)
+    record.loss = estimator.loss_
+    if result.status != lbfgs.STOPPED_BY_CALLBACK:
+        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+
+
+def _clipped_batch_size(estimator, n_samples):
+    if estimator.batch_size == "auto":
+        return min(200, n_samples)
+    if estimator.batch_size > n_samples:
+        warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+    return min(int(estimator.batch_size), n_samples)
+
+
+def _follow_average(estimator, network, incremental):
+    """The network that predictions are made with: the one that is trained, or one of the averaged parameters.
+
+    The averaged parameters stand in the learned attributes, so that everybody predicts with them; those that are
+    trained stay aside for the next `partial_fit`.
+    """
+    if estimator.weight_averaging is None:
+        vars(estimator).pop("_unaveraged", None)
+        return network
+    average = parameters.allocate(network.units, network.parameters.dtype)
+    average[:] = network.parameters
+    if incremental and hasattr(estimator, "_unaveraged"):
+        network.parameters[:] = estimator._unaveraged
+    estimator._unaveraged = network.parameters
+    evaluated = type(network)(network.units, network.activation, network.out_activation, average)
+    estimator.coefs_, estimator.intercepts_ = evaluated.coefs, evaluated.intercepts
+    return evaluated
+
+
+def _optimizer_for(estimator, network, incremental):
+    """A new optimizer, or with `incremental` the one of the call before."""
+    dtype = network.parameters.dtype
+    if incremental and hasattr(estimator, "_optimizer"):
+        state = dict(estimator._optimizer)
+        optimizer = OPTIMIZERS[state.pop("name")]
+        return optimizer(**{**state, "moments": np.array(state["moments"], dtype)})
+    optimizer = OPTIMIZERS[estimator.solver]
+    settings = {
+        "sgd": {"momentum": "momentum", "nesterov": "nesterovs_momentum", "power_t": "power_t"},
+        "adam": {"beta_1": "beta_1", "beta_2": "beta_2", "epsilon": "epsilon"},
+        "adamw": {"beta_1": "beta_1", "beta_2": "beta_2", "epsilon": "epsilon", "alpha": "alpha"},
+    }[estimator.solver]
+    return optimizer(
+        learning_rate_init=estimator.learning_rate_init,
+        lr_schedule=estimator.learning_rate,
+        n_epochs=estimator.max_iter,
+        average_decay=estimator.weight_averaging,
+        moments=np.zeros((optimizer.n_moments, network.parameters.shape[0]), dtype),
+        **{name: getattr(estimator, parameter) for name, parameter in settings.items()},
+    )

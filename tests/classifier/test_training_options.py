@@ -1,0 +1,489 @@
+"""What MLPClassifier does not have: each option with an oracle, and together with the rest of scikit-learn."""
+
+import pickle
+import time
+
+import numpy as np
+import pytest
+import sklearn
+from scipy import sparse
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_multilabel_classification
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skdigits import MLPDigitClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:300] / 16, Y[:300]
+EVERYTHING = {
+    "solver": "adamw",
+    "activation": "gelu",
+    "output_activation": "logistic",
+    "weight_init": "he_normal",
+    "learning_rate": "one_cycle",
+    "learning_rate_init": 0.02,
+    "dropout": 0.1,
+    "input_dropout": 0.1,
+    "max_grad_norm": 1.0,
+    "label_smoothing": 0.05,
+    "weight_averaging": 0.9,
+    "class_weight": "balanced",
+}
+
+
+def make(**parameters):
+    return MLPDigitClassifier(
+        **{"hidden_layer_sizes": (16,), "max_iter": 12, "batch_size": 32, "random_state": 0, **parameters}
+    )
+
+
+def assert_same(first, second):
+    for ours, theirs in zip(first.coefs_ + first.intercepts_, second.coefs_ + second.intercepts_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_everything_together_learns():
+    assert make(**{**EVERYTHING, "max_iter": 40}).fit(X, Y).score(X, Y) > 0.97
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"activation": "swish"},
+        {"solver": "adagrad"},
+        {"learning_rate": "linear"},
+        {"output_activation": "relu"},
+        {"weight_init": "zeros"},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": [1.5]},
+        {"dropout": ["much"]},
+        {"dropout": [[0.1]]},
+        {"input_dropout": 1.0},
+        {"max_grad_norm": 0},
+        {"label_smoothing": 1.0},
+        {"weight_averaging": 1.0},
+        {"weight_averaging": 0.0},
+        {"class_weight": "unbalanced"},
+        {"scoring": "beauty"},
+        {"restore_best_weights": "yes"},
+        {"max_time": 0},
+        {"augmenter": "elastic"},
+    ],
+    ids=str,
+)
+def test_nonsense_is_refused(parameters):
+    with pytest.raises(InvalidParameterError, match=f"'{next(iter(parameters))}' parameter"):
+        make(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"dropout": 0.5},
+        {"dropout": [0.5]},
+        {"input_dropout": 0.2},
+        {"max_grad_norm": 1.0},
+        {"weight_averaging": 0.9},
+        {"learning_rate": "cosine"},
+    ],
+    ids=str,
+)
+def test_lbfgs_refuses_what_needs_mini_batches(parameters):
+    with pytest.raises(ValueError, match=f"{next(iter(parameters))}=.* needs mini-batches"):
+        make(solver="lbfgs", **parameters).fit(X, Y)
+
+
+class TestOutputActivation:
+    def test_logistic_outputs_are_independent_and_normalised(self):
+        model = make(output_activation="logistic").fit(X, Y)
+        assert model.out_activation_ == "logistic"
+        sigmoids = expit(model.decision_function(X).astype(np.float64))
+        np.testing.assert_allclose(
+            model.predict_proba(X), sigmoids / sigmoids.sum(axis=1, keepdims=True), rtol=1e-5, atol=1e-9
+        )
+        np.testing.assert_array_equal(model.predict(X), model.decision_function(X).argmax(axis=1))
+        np.testing.assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-4, atol=1e-5)
+
+    def test_saturated_outputs_are_told_apart(self):
+        model = make(output_activation="logistic").fit(X, Y)
+        model.coefs_[-1][:], model.intercepts_[-1][:] = 0, np.arange(20, 30)
+        assert (model.predict(X) == 9).all()
+        np.testing.assert_allclose(model.predict_proba(X[:1]), 0.1, rtol=1e-6)
+        model.intercepts_[-1][:] = -200
+        np.testing.assert_allclose(model.predict_proba(X[:1]), 0.1, rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        "y", [Y % 2, make_multilabel_classification(300, random_state=0)[1]], ids=["binary", "multi"]
+    )
+    def test_softmax_needs_classes(self, y):
+        with pytest.raises(ValueError, match="at least three classes"):
+            make(output_activation="softmax").fit(X, y)
+        assert make(output_activation="logistic").fit(X, y).out_activation_ == "logistic"
+
+
+class TestWeightInit:
+    SIZES = (400,)
+
+    def draw(self, name):
+        # No step: the weights are those that were drawn.
+        model = make(hidden_layer_sizes=self.SIZES, weight_init=name, learning_rate_init=1e-30, max_iter=1)
+        return model.fit(X, Y)
+
+    @pytest.mark.parametrize(
+        ("name", "variance"),
+        [
+            ("glorot_uniform", 2 / (64 + 400)),
+            ("he_uniform", 2 / 64),
+            ("he_normal", 2 / 64),
+            ("lecun_normal", 1 / 64),
+        ],
+    )
+    def test_variance(self, name, variance):
+        model = self.draw(name)
+        assert np.var(model.coefs_[0]) == pytest.approx(variance, rel=0.03)
+        assert np.abs(model.intercepts_[0]).max() < 1e-20
+        if name.endswith("uniform"):
+            assert np.abs(model.coefs_[0]).max() == pytest.approx(np.sqrt(3 * variance), rel=1e-3)
+
+
+class TestDropout:
+    def test_one_rate_a_layer(self):
+        one = make(hidden_layer_sizes=(16, 8), dropout=[0.3, 0.3]).fit(X, Y)
+        assert_same(one, make(hidden_layer_sizes=(16, 8), dropout=0.3).fit(X, Y))
+        other = make(hidden_layer_sizes=(16, 8), dropout=[0.3, 0.0]).fit(X, Y)
+        assert (one.coefs_[0] != other.coefs_[0]).any()
+
+    def test_wrong_number_of_rates(self):
+        with pytest.raises(ValueError, match="dropout has 2 rates for 1 hidden layers"):
+            make(dropout=[0.1, 0.2]).fit(X, Y)
+
+    def test_without_hidden_layers_only_samples_are_dropped(self):
+        assert make(hidden_layer_sizes=(), dropout=0.5, input_dropout=0.2, max_iter=30).fit(X, Y).score(X, Y) > 0.9
+
+    def test_is_repeated_for_a_seed_and_left_out_of_predictions(self):
+        model = make(dropout=0.5, input_dropout=0.2).fit(X, Y)
+        assert_same(model, make(dropout=0.5, input_dropout=0.2).fit(X, Y))
+        np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
+
+    @pytest.mark.parametrize("n_jobs", [2, 3])
+    def test_threads_change_nothing(self, monkeypatch, n_jobs):
+        monkeypatch.setattr("skdigits._engine.team.WORTH_A_THREAD", 1)
+        parameters = {**EVERYTHING, "hidden_layer_sizes": (32, 16)}
+        assert_same(make(**parameters, n_jobs=1).fit(X, Y), make(**parameters, n_jobs=n_jobs).fit(X, Y))
+
+    def test_dropped_samples_are_zero_whatever_their_background(self):
+        # With a background, zero is no background: features must become 0, not the background.
+        shifted = make(input_dropout=0.5, shuffle=False, max_iter=1).fit(X + 1, Y)
+        dense = make(input_dropout=0.5, shuffle=False, max_iter=1).fit(sparse.csr_array(X + 1), Y)
+        for ours, theirs in zip(shifted.coefs_, dense.coefs_, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+    def test_sparse_samples_give_the_same(self):
+        dense, csr = make(**EVERYTHING).fit(X, Y), make(**EVERYTHING).fit(sparse.csr_array(X), Y)
+        np.testing.assert_allclose(dense.coefs_[0], csr.coefs_[0], atol=1e-5)
+
+
+class TestClassWeight:
+    @pytest.mark.parametrize("solver", ["adamw", "sgd", "lbfgs"])
+    def test_weight_is_a_class_given_several_times(self, solver):
+        y = np.where(Y < 5, "low", "high")
+        parameters = {"solver": solver, "dtype": "float64", "alpha": 0.0, "shuffle": False}
+        repeated = np.concatenate([np.arange(len(y)), np.flatnonzero(y == "low"), np.flatnonzero(y == "low")])
+        weighted = make(class_weight={"low": 3}, batch_size=len(y), **parameters).fit(X, y)
+        expected = make(batch_size=len(repeated), **parameters).fit(X[repeated], y[repeated])
+        for ours, theirs in zip(weighted.coefs_, expected.coefs_, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+    def test_multiplies_sample_weight(self):
+        weights = np.random.default_rng(0).uniform(1, 2, len(Y))
+        by_class = np.where(Y == 3, 5.0, 1.0)
+        assert_same(make(class_weight={3: 5}).fit(X, Y, weights), make().fit(X, Y, weights * by_class))
+
+    def test_balanced_is_as_everywhere(self):
+        balanced = len(Y) / (10 * np.bincount(Y))
+        assert_same(make(class_weight="balanced").fit(X, Y), make().fit(X, Y, balanced[Y]))
+
+    def test_list_for_several_labels(self):
+        samples, labels = make_multilabel_classification(200, n_classes=2, random_state=0)
+        weighted = make(class_weight=[{0: 1, 1: 2}, {0: 1, 1: 5}]).fit(samples, labels)
+        by_label = np.where(labels[:, 0], 2.0, 1.0) * np.where(labels[:, 1], 5.0, 1.0)
+        assert_same(weighted, make().fit(samples, labels, by_label))
+
+    def test_partial_fit_takes_a_dict(self):
+        first = make(class_weight={3: 5}).partial_fit(X, Y, classes=np.arange(10))
+        assert_same(first, make().partial_fit(X, Y, np.where(Y == 3, 5.0, 1.0), classes=np.arange(10)))
+        with pytest.raises(ValueError, match="'balanced' is not supported for partial_fit"):
+            make(class_weight="balanced").partial_fit(X, Y)
+
+
+class TestValidation:
+    TRAIN, HELD = slice(0, 220), slice(220, 300)
+
+    def fit(self, *, weight=None, **parameters):
+        parameters = {"early_stopping": True, "max_iter": 30, "learning_rate_init": 0.01, **parameters}
+        return make(**parameters).fit(
+            X[self.TRAIN], Y[self.TRAIN], X_val=X[self.HELD], y_val=Y[self.HELD], sample_weight_val=weight
+        )
+
+    def test_samples_of_the_user_take_the_place_of_those_set_aside(self):
+        model = self.fit()
+        assert model.t_ == 220 * model.n_iter_
+        assert model.validation_scores_ == model.history_["validation_score"]
+
+    @pytest.mark.parametrize("scoring", [None, "loss", "f1_macro", "neg_log_loss"])
+    def test_best_epoch_is_restored(self, scoring):
+        model = self.fit(scoring=scoring, n_iter_no_change=4, learning_rate_init=0.2)
+        best = max(model.history_["validation_score"])
+        assert model.best_validation_score_ == best != model.history_["validation_score"][-1]
+        X_val, y_val = X[self.HELD], Y[self.HELD]
+        probabilities = model.predict_proba(X_val).astype(np.float64)
+        now = {
+            None: lambda: model.score(X_val, y_val),
+            "loss": lambda: np.log(np.clip(probabilities[np.arange(80), y_val], 2.0**-23, None)).mean(),
+        }.get(scoring, lambda: sklearn.metrics.get_scorer(scoring)(model, X_val, y_val))()
+        assert now == pytest.approx(best, rel=1e-6)
+
+    def test_last_epoch_is_kept_where_asked(self):
+        parameters = {"n_iter_no_change": 4, "learning_rate_init": 0.2, "restore_best_weights": False}
+        model = self.fit(**parameters)
+        assert model.score(X[self.HELD], Y[self.HELD]) == pytest.approx(model.validation_scores_[-1])
+        assert model.validation_scores_[-1] != model.best_validation_score_
+
+    def test_callable_scorer(self):
+        calls = []
+
+        def scorer(estimator, X, y):
+            calls.append((X.shape, estimator.n_features_in_))
+            return estimator.score(X, y)
+
+        model = self.fit(scoring=scorer)
+        assert calls == [((80, 64), 64)] * model.n_iter_
+
+    def test_is_recorded_without_early_stopping(self):
+        model = self.fit(early_stopping=False, max_iter=5)
+        assert model.n_iter_ == len(model.validation_loss_curve_) == 5
+        assert model.validation_scores_ is None
+        plain = make(max_iter=5, learning_rate_init=0.01).fit(X[self.TRAIN], Y[self.TRAIN])
+        assert_same(model, plain)
+        assert plain.validation_loss_curve_ is None
+        assert np.isnan(plain.history_["validation_loss"]).all()
+
+    @pytest.mark.parametrize("output_activation", ["softmax", "logistic"])
+    def test_loss_is_the_mean_cross_entropy(self, output_activation):
+        model = self.fit(early_stopping=False, output_activation=output_activation)
+        targets = np.eye(10)[Y[self.HELD]]
+        if output_activation == "softmax":
+            expected = -(targets * model.predict_log_proba(X[self.HELD])).sum(axis=1).mean()
+        else:
+            outputs = expit(model.decision_function(X[self.HELD]).astype(np.float64))
+            expected = -np.log(np.where(targets, outputs, 1 - outputs)).sum(axis=1).mean()
+        assert model.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-4)
+
+    @pytest.mark.parametrize("scoring", [None, "loss", "accuracy"])
+    def test_weights_count(self, scoring):
+        weight = np.zeros(80)
+        weight[:7] = 1
+        model = self.fit(weight=weight, scoring=scoring, restore_best_weights=False)
+        few = make(max_iter=30, learning_rate_init=0.01, early_stopping=True, scoring=scoring).fit(
+            X[self.TRAIN], Y[self.TRAIN], X_val=X[220:227], y_val=Y[220:227]
+        )
+        np.testing.assert_allclose(model.validation_scores_, few.validation_scores_)
+
+    def test_weights_follow_the_split(self):
+        weight = np.random.default_rng(0).uniform(0.5, 2, len(Y))
+        model = make(early_stopping=True, scoring="accuracy").fit(X, Y, weight)
+        expected = make(early_stopping=True).fit(X, Y, weight)
+        np.testing.assert_allclose(model.validation_scores_, expected.validation_scores_)
+
+    def test_goes_through_a_pipeline(self):
+        with sklearn.config_context(enable_metadata_routing=True):
+            model = make(early_stopping=True).set_fit_request(X_val=True, y_val=True)
+            pipeline = make_pipeline(MinMaxScaler(), model, transform_input=["X_val"])
+            pipeline.fit(X[self.TRAIN] * 9, Y[self.TRAIN], X_val=X[self.HELD] * 9, y_val=Y[self.HELD])
+        scaler = MinMaxScaler().fit(X[self.TRAIN] * 9)
+        expected = make(early_stopping=True).fit(
+            scaler.transform(X[self.TRAIN] * 9), Y[self.TRAIN],
+            X_val=scaler.transform(X[self.HELD] * 9), y_val=Y[self.HELD],
+        )  # fmt: skip
+        assert_same(pipeline[-1], expected)
+
+    def test_feature_names_bring_no_warning(self):
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame(X, columns=[f"pixel{k}" for k in range(64)])
+        for options in ({"scoring": "accuracy"}, {"scoring": None}):
+            make(early_stopping=True, **options).fit(frame, Y)
+            model = make(early_stopping=True, **options)
+            model.fit(frame[self.TRAIN], Y[self.TRAIN], X_val=frame[self.HELD], y_val=Y[self.HELD])
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"X_val": X}, "X_val was given without y_val"),
+            ({"y_val": Y}, "y_val was given without X_val"),
+            ({"sample_weight_val": Y}, "sample_weight_val was given without X_val"),
+            ({"X_val": X[:, :5], "y_val": Y}, "X has 5 features"),
+            ({"X_val": X[:5], "y_val": Y}, "inconsistent numbers of samples"),
+            ({"X_val": X, "y_val": Y + 5}, "y_val: `y` has classes not in"),
+            ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "contains NaN"),
+        ],
+    )
+    def test_bad_data_is_refused(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make(early_stopping=True).fit(X, Y, **arguments)
+
+    def test_lbfgs_records_it(self):
+        model = self.fit(solver="lbfgs", early_stopping=False)
+        assert len(model.validation_loss_curve_) == len(model.history_["loss"]) == model.n_iter_
+        assert model.history_["loss"][-1] == pytest.approx(model.loss_)
+
+
+class TestHistory:
+    def test_lists_agree_with_the_attributes(self):
+        model = make(early_stopping=True, learning_rate="cosine", learning_rate_init=0.01).fit(X, Y)
+        history = model.history_
+        assert {len(entries) for entries in history.values()} == {model.n_iter_}
+        assert history["loss"] == model.loss_curve_
+        assert history["validation_score"] == model.validation_scores_
+        assert history["validation_loss"] == model.validation_loss_curve_
+        assert (np.diff(history["learning_rate"]) < 0).all()
+        assert 0.5 < history["accuracy"][-1] <= 1
+
+    def test_goes_on_with_partial_fit_and_warm_start(self):
+        model = make(warm_start=True, max_iter=2).fit(X, Y).fit(X, Y).partial_fit(X, Y)
+        assert {len(entries) for entries in model.history_.values()} == {5}
+
+
+class TestSchedules:
+    @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+    @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+    def test_partial_fits_are_a_fit(self, solver, schedule):
+        parameters = {"solver": solver, "learning_rate": schedule, "shuffle": False, "max_iter": 4}
+        whole, parts = make(**parameters).fit(X, Y), make(**parameters)
+        for _ in range(4):
+            parts.partial_fit(X, Y, classes=np.arange(10))
+        assert_same(whole, parts)
+
+    @pytest.mark.filterwarnings("error")
+    def test_end_of_a_schedule_is_no_failure(self):
+        make(learning_rate="one_cycle", max_iter=2).fit(X, Y)
+
+
+class TestAveraging:
+    PARAMETERS = {"weight_averaging": 0.9, "shuffle": False, "max_iter": 3}
+
+    def test_partial_fits_are_a_fit_also_when_pickled_between(self):
+        whole, parts = make(**self.PARAMETERS).fit(X, Y), make(**self.PARAMETERS)
+        for _ in range(3):
+            parts = pickle.loads(pickle.dumps(parts.partial_fit(X, Y, classes=np.arange(10))))
+        assert_same(whole, parts)
+
+    def test_predictions_and_validation_use_it(self):
+        model = make(weight_averaging=0.99, early_stopping=True, restore_best_weights=False).fit(X, Y, X_val=X, y_val=Y)
+        assert model.score(X, Y) == pytest.approx(model.validation_scores_[-1])
+        plain = make(early_stopping=True, restore_best_weights=False).fit(X, Y, X_val=X, y_val=Y)
+        assert (model.coefs_[0] != plain.coefs_[0]).any()
+
+    def test_plain_fit_forgets_it(self):
+        model = make(**self.PARAMETERS).fit(X, Y)
+        assert_same(model.set_params(weight_averaging=None).fit(X, Y), make(shuffle=False, max_iter=3).fit(X, Y))
+
+
+def test_max_time_keeps_what_was_learnt():
+    start = time.monotonic()
+    model = make(max_iter=10**6, max_time=0.3, tol=0, n_iter_no_change=np.inf).fit(X, Y)
+    assert 0.3 <= time.monotonic() - start < 10
+    assert model.n_iter_ == len(model.loss_curve_) > 1
+    assert model.score(X, Y) > 0.9
+
+
+def test_max_time_ends_lbfgs():
+    model = make(solver="lbfgs", max_iter=10**6, max_time=1e-9).fit(X, Y)
+    assert model.n_iter_ == 1
+
+
+def test_max_time_ends_within_an_epoch(mnist):
+    X_train, _, y_train, _ = mnist
+    model = MLPDigitClassifier((1024, 1024), max_iter=1, max_time=0.2, batch_size=50, random_state=0)
+    model.fit(X_train, y_train)
+    assert 0 < model.t_ < 60_000
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_grid_search_over_the_options(n_jobs):
+    grid = {"dropout": [0.0, 0.5], "weight_averaging": [None, 0.9], "solver": ["adam", "adamw"]}
+    search = GridSearchCV(make(max_iter=3), grid, cv=2, n_jobs=n_jobs, error_score="raise").fit(X, Y)
+    assert len(search.cv_results_["params"]) == 8
+
+
+def test_clone_and_pickle_keep_everything():
+    model = make(**EVERYTHING)
+    assert clone(model).get_params() == model.get_params()
+    fitted = model.fit(X, Y)
+    assert_same(fitted, pickle.loads(pickle.dumps(fitted)))
+
+
+class Negative:
+    """An augmenter that gives the samples in negative, and takes note of its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    def augment(self, X, random_state, out):
+        self.calls.append((X.shape, X.dtype, random_state.randint(1000)))
+        np.subtract(1, X, out=out)
+        return out
+
+
+class TestAugmenter:
+    def test_is_called_in_every_epoch_and_trained_on(self):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, max_iter=60, learning_rate_init=0.01).fit(X, Y)
+        assert [call[:2] for call in augmenter.calls] == [((300, 64), np.float32)] * 60
+        assert len({call[2] for call in augmenter.calls}) > 40
+        assert model.score(1 - X, Y) > 0.95 > 0.6 > model.score(X, Y)
+
+    def test_held_out_samples_are_left_alone(self):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, early_stopping=True, validation_fraction=0.2, max_iter=3).fit(X, Y)
+        assert [call[0] for call in augmenter.calls] == [(240, 64)] * 3
+        assert model.t_ == 720
+
+    def test_same_as_training_on_what_it_gives(self):
+        weight = np.random.default_rng(0).uniform(1, 2, len(Y))
+        model = make(augmenter=Negative(), shuffle=False).fit(X, Y, weight)
+        expected = make(shuffle=False).fit(np.float32(1) - X.astype(np.float32), Y, weight)
+        for ours, theirs in zip(model.coefs_, expected.coefs_, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+    def test_partial_fit(self):
+        augmenter = Negative()
+        model = make(augmenter=augmenter)
+        for _ in range(3):
+            model.partial_fit(X, Y, classes=np.arange(10))
+        assert len(augmenter.calls) == 3
+
+    def test_sparse_samples_are_refused(self):
+        with pytest.raises(TypeError, match="Sparse data was passed"):
+            make(augmenter=Negative()).fit(sparse.csr_array(X), Y)
+
+    @pytest.mark.parametrize(
+        "result", [np.zeros((3, 64), np.float32), np.zeros((300, 64)), None], ids=["n", "dtype", "none"]
+    )
+    def test_wrong_result_is_refused(self, result):
+        augmenter = Negative()
+        augmenter.augment = lambda X, random_state, out: result
+        with pytest.raises(ValueError, match=r"Negative.augment must return an array of shape \(300, 64\)"):
+            make(augmenter=augmenter).fit(X, Y)
+
+    def test_nan_in_the_samples_is_refused(self):
+        bad = X.copy()
+        bad[3, 3] = np.nan
+        with pytest.raises(ValueError, match="contains NaN"):
+            make(augmenter=Negative()).fit(bad, Y)
