@@ -92,3 +92,27 @@ def loss_and_gradient(X, targets, weights, coefs, intercepts, activation, out_ac
         if i:
             delta = (delta @ coefs[i].T) * DERIVATIVES[activation](layers[i])
     return loss, coef_gradients, intercept_gradients
+
+
+def elastic_field(row_factor, normals, column_factor):
+    """Displacements of one component, of shape (height, width)."""
+    return row_factor.astype(np.float64) @ normals.astype(np.float64) @ column_factor.astype(np.float64)
+
+
+def coordinates(affine_map, x_field, y_field):
+    """Where each pixel of a deformed image comes from: x and y, of shape (height, width)."""
+    y, x = np.indices(x_field.shape)
+    xx, xy, x_start, yx, yy, y_start = affine_map.astype(np.float64)
+    return xx * x + xy * y + x_start + x_field, yx * x + yy * y + y_start + y_field
+
+
+def sample_bilinearly(image, x, y):
+    """Values of an image, zero outside, at coordinates: the sum of the four pixels around each, by their nearness."""
+    out = np.zeros(x.shape)
+    for left in (np.floor(x), np.floor(x) + 1):
+        for top in (np.floor(y), np.floor(y) + 1):
+            is_inside = (left >= 0) & (left < image.shape[1]) & (top >= 0) & (top < image.shape[0])
+            row, column = (np.where(is_inside, place, 0).astype(int) for place in (top, left))
+            weight = (1 - abs(x - left)) * (1 - abs(y - top))
+            out += np.where(is_inside, weight * image[row, column], 0)
+    return out
