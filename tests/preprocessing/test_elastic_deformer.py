@@ -43,11 +43,10 @@ def test_shift_alone_shifts():
     ramps = np.indices((20, 20)).astype(float)[:, 5:15, 5:15].reshape(2, 100)
     deformed = make(**NOTHING | {"shift": shift}).fit_transform(np.tile(ramps, (100, 1))).reshape(100, 2, 10, 10)
     moved = (deformed - ramps.reshape(2, 10, 10))[:, :, 2:-3, 2:-3]
-    for component, image in ((0, 0), (1, 1)):
-        shifts = moved[:, image, 0, 0]
-        np.testing.assert_allclose(moved[:, image], np.broadcast_to(shifts[:, None, None], (100, 5, 5)), atol=1e-9)
-        assert -shift <= shifts.min() < -0.8 * shift, component
-        assert 0.8 * shift < shifts.max() <= shift, component
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :, :1, :1], moved.shape), atol=1e-9)
+    for shifts in moved[:, :, 0, 0].T:
+        assert -shift <= shifts.min() < -0.8 * shift
+        assert 0.8 * shift < shifts.max() <= shift
 
 
 def test_rotation_alone_turns_about_the_centre():
@@ -62,28 +61,13 @@ def test_rotation_alone_turns_about_the_centre():
         x, y = naive.coordinates(affine_map, np.zeros((9, 9)), np.zeros((9, 9)))
         return naive.sample_bilinearly(image, x, y).ravel()
 
+    np.testing.assert_allclose(turn(np.pi / 2).reshape(9, 9), np.rot90(image), atol=1e-12)  # counterclockwise
     angles = np.radians(np.linspace(-180, 180, 3601))
     turned = np.array([turn(angle) for angle in angles])
     nearest = [np.argmin(abs(turned - copy).max(axis=1)) for copy in deformed]
-    np.testing.assert_allclose(turned[nearest], deformed, atol=3e-3)
+    np.testing.assert_allclose(turned[nearest], deformed, atol=1e-2)
     assert angles[min(nearest)] < -2
     assert angles[max(nearest)] > 2
-
-
-def test_positive_angles_turn_counterclockwise(monkeypatch):
-    from skdigits._engine import deformation
-
-    class Largest:
-        def uniform(self, low, high, size):
-            return np.ones(size)
-
-        def standard_normal(self, dtype, out):
-            out[:] = 0
-
-    monkeypatch.setattr(deformation.np.random, "Generator", lambda _: Largest())
-    image = np.arange(9.0).reshape(3, 3)
-    turned = make(**NOTHING | {"rotation": 90}).fit_transform(image.reshape(1, 9))
-    np.testing.assert_allclose(turned.reshape(3, 3), np.rot90(image), atol=1e-12)
 
 
 def test_elastic_displacements_are_distributed_as_filtered_uniform_noise():
@@ -152,9 +136,10 @@ def test_copies_come_one_set_after_the_other(reference):
     sets = copies.reshape(3, len(X), 64)
     for a, b in [(0, 1), (0, 2), (1, 2)]:
         assert (sets[a] != sets[b]).any(axis=1).sum() > 140
-    # Each copy is nearest to the image that np.tile puts beside it.
+    # Deformed a little, each copy is nearest to the image that np.tile puts beside it.
+    copies = make(n_copies=3, rotation=1, scale=0.01, shear=0.01, shift=0.1, alpha=0.1).fit_transform(X)
     distances = np.linalg.norm(copies[:, np.newaxis] - X, axis=2)
-    assert np.mean(distances.argmin(axis=1) == np.tile(np.arange(len(X)), 3)) > 0.95
+    np.testing.assert_array_equal(distances.argmin(axis=1), np.tile(np.arange(len(X)), 3))
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i8", "f2", "f4", "f8", "longdouble"])
@@ -176,8 +161,9 @@ def test_values_stay_in_their_range(reference):
 
 
 @pytest.mark.parametrize("container", [np.asfortranarray, lambda X: np.repeat(X, 2, axis=1)[:, ::2], np.ndarray.tolist])
-def test_containers(container, reference):
-    np.testing.assert_array_equal(make().fit_transform(container(X)), reference)
+def test_containers(container):
+    images = X.astype(np.float32)
+    np.testing.assert_array_equal(make().fit_transform(container(images)), make().fit_transform(images))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -195,16 +181,15 @@ def test_images_are_not_written(reference):
     np.testing.assert_array_equal(images, X)
 
 
-@pytest.mark.parametrize("image_shape", [(4, 16), [16, 4], np.array([1, 64])])
+@pytest.mark.parametrize("image_shape", [(4, 16), [16, 4], np.array([3, 21])])
 def test_images_that_are_not_square(image_shape):
     deformer = make(**NOTHING | {"image_shape": image_shape, "shift": 1.0})
     height, width = image_shape
     ramp = np.tile(np.arange(width, dtype=float), (height, 1))
     deformed = deformer.fit_transform(np.tile(ramp.ravel(), (20, 1))).reshape(20, height, width)
     assert deformer.image_shape_ == (height, width)
-    # Along a row all but the ends are moved by the same amount; there is nothing to be seen of a wrong width.
-    middle = np.diff(deformed[:, height // 2, 1:-1])
-    np.testing.assert_allclose(middle, np.broadcast_to(middle[:, :1], middle.shape), atol=1e-9)
+    # With a wrong width the ramps would break.
+    np.testing.assert_allclose(np.diff(deformed[:, height // 2, 1:-1]), 1, atol=1e-9)
 
 
 @pytest.mark.parametrize(
