@@ -91,7 +91,8 @@ def draw_chunk(seed, chunk, n_images, shape, settings, normals):
     affine_maps : float64 array of shape (n_images, 6)
         As `place_affinely` takes them.
     """
-    generator = np.random.Generator(np.random.Philox(key=np.array([seed, chunk], np.uint64)))
+    # NumPy's fastest: drawing is a third of all the work.
+    generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence(int(seed), spawn_key=(chunk,))))
     uniform = generator.uniform(-1.0, 1.0, (_N_AFFINE, n_images))
     generator.standard_normal(dtype=np.float32, out=normals)
     angle = np.radians(settings.rotation) * uniform[0]
