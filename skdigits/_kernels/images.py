@@ -133,21 +133,27 @@ def sample_image(image, frame, scratch, out):
     out : array of shape (H * W,)
         May be the image itself.
     """
-    padded, width, length = scratch.padded, frame.width, frame.width + BORDER
-    stride = scratch.x.shape[0] // frame.height
-    for row in range(frame.height):
+    padded, places, x, y = scratch.padded, scratch.places, scratch.x, scratch.y
+    # Unsigned, because an index that could be negative is looked at before it is used.
+    unsigned = np.uintp
+    one, height, width = unsigned(1), unsigned(frame.height), unsigned(frame.width)
+    stride, length = unsigned(x.shape[0]) // height, unsigned(frame.width + BORDER)
+    for row in range(height):
+        first, first_padded = row * width, (row + one) * length + one
         for column in range(width):
-            padded[(row + 1) * length + column + 1] = image[row * width + column]
-    split_coordinates(frame.height, width, scratch.x, scratch.y, scratch.places)
-    for row in range(frame.height):
+            padded[first_padded + column] = image[first + column]
+    split_coordinates(frame.height, frame.width, x, y, places)
+    for row in range(height):
+        first, first_place = row * width, row * stride
         for column in range(width):
-            p = row * stride + column
-            place, across, down = np.intp(scratch.places[p]), scratch.x[p], scratch.y[p]
-            upper, lower = padded[place], padded[place + length]
+            across, down = x[first_place + column], y[first_place + column]
+            left = unsigned(places[first_place + column])
+            right = left + one
+            upper, lower = padded[left], padded[left + length]
             # In this form a fraction of 0 gives the pixel itself, and equal neighbours their own value.
-            upper += across * (padded[place + 1] - upper)
-            lower += across * (padded[place + length + 1] - lower)
-            out[row * width + column] = upper + down * (lower - upper)
+            upper += across * (padded[right] - upper)
+            lower += across * (padded[right + length] - lower)
+            out[first + column] = upper + down * (lower - upper)
 
 
 @exact_kernel
