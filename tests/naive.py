@@ -94,9 +94,15 @@ def loss_and_gradient(X, targets, weights, coefs, intercepts, activation, out_ac
     return loss, coef_gradients, intercept_gradients
 
 
-def elastic_field(row_factor, normals, column_factor):
+def sum_quarters(words):
+    """Half the sum of the four uniform numbers in each word of 64 bits."""
+    quarters = words[:, np.newaxis] >> np.array([0, 16, 32, 48], np.uint64) & np.uint64(0xFFFF)
+    return ((2 * quarters.astype(np.float64) + 1) / 2**16 - 1).sum(axis=1) / 2
+
+
+def elastic_field(row_factor, noise, column_factor):
     """Displacements of one component, of shape (height, width)."""
-    return row_factor.astype(np.float64) @ normals.astype(np.float64) @ column_factor.astype(np.float64)
+    return row_factor.astype(np.float64) @ noise.astype(np.float64) @ column_factor.astype(np.float64)
 
 
 def coordinates(affine_map, x_field, y_field):

@@ -42,6 +42,27 @@ class Scratch(NamedTuple):
 
 
 @exact_kernel
+def sum_quarters(words, noise):
+    """Turn each random word of 64 bits into a number that is nearly normal, with mean 0 and variance 1/3.
+
+    Its quarters are four numbers that are uniform in (-1, 1), with variance 1/3 each; half their sum is written.
+
+    Parameters
+    ----------
+    words : uint64 array of shape (n,)
+    noise : float32 array of shape (n,)
+    """
+    bits, two_quarters, three_quarters, mask = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(0xFFFF)
+    number = noise.dtype.type
+    # A quarter q stands for (2 q + 1) / 2**16 - 1, so that the distribution is symmetric; all of this is exact.
+    offset, unit = number(2), number(2.0**-16)
+    for i in range(words.shape[0]):
+        word = words[i]
+        total = (word & mask) + ((word >> bits) & mask) + ((word >> two_quarters) & mask) + (word >> three_quarters)
+        noise[i] = (number(np.int32(total)) + offset) * unit - offset
+
+
+@exact_kernel
 def place_affinely(affine_map, frame, x, y):
     """Write where the affine map takes each pixel.
 
@@ -60,12 +81,12 @@ def place_affinely(affine_map, frame, x, y):
 
 
 @exact_kernel
-def add_elastic_field(normals, start, frame, products, out):
+def add_elastic_field(noise, start, frame, products, out):
     """Add the field L Z M to `out`: Z of shape (R, Q) is drawn, L and M are the factors by row and by column.
 
     Parameters
     ----------
-    normals : float32 array, flat
+    noise : float32 array, flat
         Z stands in it from `start` on.
     start : int
     frame : Frame
@@ -82,7 +103,7 @@ def add_elastic_field(normals, start, frame, products, out):
         n_panel, column = min(PANEL, n_vectors - vector), vector * n_lanes
         for q in range(0, frame.column_rank, TILE):
             scatter(
-                n_panel, frame.every_position, 0, 1, rank, normals, start + q, frame.column_rank,
+                n_panel, frame.every_position, 0, 1, rank, noise, start + q, frame.column_rank,
                 frame.column_factor, q * stride + column, stride, products, column, stride,
             )  # fmt: skip
         for r in range(0, rank, TILE):
@@ -157,7 +178,7 @@ def sample_image(image, frame, scratch, out):
 
 
 @exact_kernel
-def deform_images(images, affine_maps, normals, frame, scratch, out):
+def deform_images(images, affine_maps, noise, frame, scratch, out):
     """Write a deformed copy of each image.
 
     Pixel (x, y) of a copy takes the value of the image at m(x, y) + (e_x(x, y), e_y(x, y)), where m is the affine map
@@ -168,7 +189,7 @@ def deform_images(images, affine_maps, normals, frame, scratch, out):
     images : array of shape (N, H * W)
     affine_maps : array of shape (N, 6)
         As `place_affinely` takes them.
-    normals : float32 array of shape (N * 2 * R * Q,)
+    noise : float32 array of shape (N * 2 * R * Q,)
         Of each image the drawn numbers of the field in x, then those of the field in y.
     frame : Frame
     scratch : Scratch
@@ -179,6 +200,6 @@ def deform_images(images, affine_maps, normals, frame, scratch, out):
     for i in range(images.shape[0]):
         place_affinely(affine_maps[i], frame, scratch.x, scratch.y)
         if size > 0:
-            add_elastic_field(normals, 2 * i * size, frame, scratch.products, scratch.x)
-            add_elastic_field(normals, (2 * i + 1) * size, frame, scratch.products, scratch.y)
+            add_elastic_field(noise, 2 * i * size, frame, scratch.products, scratch.x)
+            add_elastic_field(noise, (2 * i + 1) * size, frame, scratch.products, scratch.y)
         sample_image(images[i], frame, scratch, out[i])

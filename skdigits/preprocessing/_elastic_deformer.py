@@ -101,12 +101,14 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Images may hold any finite numbers, but 0 must be their background: deform before a scaler that changes it.
 
-    The fields are not filtered noise but numbers of the same distribution, which cost a tenth of the work. White noise
-    N becomes :math:`G_h N G_w^T` with the matrices G of the filter by row and by column. With singular values
-    :math:`G = U S V^T` and Gaussian noise, :math:`V_h^T N V_w` is white noise Z again, and the field is
-    :math:`U_h S_h Z S_w U_w^T`, where singular values below a thousandth of the largest are left out. Noise that is
-    uniform is as good as Gaussian of the same variance, 1/3, once a filter has summed it over many pixels (central
-    limit theorem). Below a `sigma` of about one pixel the difference can be seen.
+    The fields are not filtered noise but numbers of the same distribution, which cost a tenth of the work. Filters by
+    row and by column are matrices :math:`G_h` and :math:`G_w`, and turn noise N into :math:`G_h N G_w^T`. With their
+    singular value decompositions :math:`G = U S V^T` that is :math:`U_h S_h Z S_w U_w^T` for
+    :math:`Z = V_h^T N V_w`. Sums over many pixels are normal (central limit theorem), so that the numbers of Z are
+    independent and normal with the variance of the noise, 1/3. They are drawn as such (each as half the sum of four
+    uniform numbers, which is near enough), and as singular values below a thousandth of the largest are left out,
+    8 x 8 of them are all that a field needs by default. Below a `sigma` of about one pixel, where a filter sums over
+    few pixels, fields differ from filtered uniform noise in all but mean and covariance.
 
     For the same `random_state`, images of float32 and float64 are deformed in the same way. Other versions of NumPy
     may draw other numbers.

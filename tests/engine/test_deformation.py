@@ -22,8 +22,8 @@ def test_few_columns_are_enough_for_wide_filters():
 
 def test_affine_maps_are_uniform_in_their_ranges():
     settings = NOTHING._replace(rotation=30, scale=0.2, shear=0.4, shift=3)
-    normals = np.zeros(0, np.float32)
-    maps = np.concatenate([draw_chunk(5, chunk, 128, (9, 15), settings, normals) for chunk in range(100)])
+    noise = np.zeros(0, np.float32)
+    maps = np.concatenate([draw_chunk(5, chunk, 128, (9, 15), settings, noise) for chunk in range(100)])
     xx, xy, x_start, yx, yy, y_start = maps.T
     # Back to what was drawn: A = rotation, shear, scale by QR; the centre moves by the shift.
     angle, scale_x = np.arctan2(yx, xx), np.hypot(xx, yx)
@@ -42,9 +42,9 @@ def test_affine_maps_are_uniform_in_their_ranges():
 def test_chunks_and_seeds_draw_different_numbers():
     drawn = []
     for seed, chunk in [(0, 0), (0, 1), (1, 0), (2**64 - 1, 0)]:
-        normals = np.zeros(4, np.float32)
-        maps = draw_chunk(seed, chunk, 2, (4, 4), NOTHING._replace(shift=1), normals)
-        drawn.append(np.concatenate([normals, maps.ravel()[[2, 5, 8, 11]]]))
+        noise = np.zeros(4, np.float32)
+        maps = draw_chunk(seed, chunk, 2, (4, 4), NOTHING._replace(shift=1), noise)
+        drawn.append(np.concatenate([noise, maps.ravel()[[2, 5, 8, 11]]]))
     assert len(np.unique(drawn)) == 4 * 8
 
 

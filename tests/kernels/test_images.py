@@ -12,6 +12,7 @@ from skdigits._kernels.images import (
     place_affinely,
     sample_image,
     split_coordinates,
+    sum_quarters,
 )
 from skdigits._kernels.tiles import TILE, lanes
 
@@ -64,6 +65,19 @@ def tolerance(dtype):
     return {"rtol": 0, "atol": 1e-5 if dtype == "f4" else 1e-12}
 
 
+def test_noise_agrees_with_twin_and_is_nearly_normal():
+    words = np.random.default_rng(0).integers(0, 2**64, 100_000, np.uint64)
+    words[:2] = 0, 2**64 - 1
+    noise = np.zeros(len(words), np.float32)
+    sum_quarters(words, noise)
+    np.testing.assert_array_equal(noise, naive.sum_quarters(words))
+    assert noise[0] == -noise[1] == 2**-15 - 2
+    # Moments of half the sum of four uniform numbers, within four standard errors or so; 3 / 9 would be normal.
+    assert abs(noise.mean()) < 0.008
+    assert abs((noise**2).mean() - 1 / 3) < 0.006
+    assert abs((noise**4).mean() - 2.7 / 9) < 0.012
+
+
 @DTYPES
 @SHAPES
 def test_affine_coordinates_agree_with_twin(dtype, shape, rng):
@@ -81,11 +95,11 @@ def test_affine_coordinates_agree_with_twin(dtype, shape, rng):
 def test_elastic_field_agrees_with_twin(dtype, shape, ranks, rng):
     frame, row_factor, column_factor = make_frame(shape, dtype, rng, *ranks)
     scratch, size = make_scratch(frame, dtype), ranks[0] * ranks[1]
-    normals = rng.normal(size=3 * size).astype(np.float32)
+    noise = rng.normal(size=3 * size).astype(np.float32)
     scratch.x[:] = 1
     scratch.products[:] = 99  # left by the image before
-    add_elastic_field(normals, size, frame, scratch.products, scratch.x)
-    expected = 1 + naive.elastic_field(row_factor, normals[size : 2 * size].reshape(ranks), column_factor)
+    add_elastic_field(noise, size, frame, scratch.products, scratch.x)
+    expected = 1 + naive.elastic_field(row_factor, noise[size : 2 * size].reshape(ranks), column_factor)
     np.testing.assert_allclose(unpad(scratch.x, frame), expected, rtol=0, atol=3e-5 if dtype == "f4" else 1e-12)
 
 
@@ -126,11 +140,11 @@ def test_deformed_images_agree_with_twin(dtype, shape, rng):
     frame, row_factor, column_factor = make_frame(shape, dtype, rng, TILE, 2 * TILE)
     images = rng.random((4, shape[0] * shape[1])).astype(dtype)
     affine_maps = (IDENTITY + 0.3 * rng.normal(size=(4, 6))).astype(dtype)
-    normals = 0.1 * rng.normal(size=(4, 2, TILE, 2 * TILE)).astype(np.float32)
+    noise = 0.1 * rng.normal(size=(4, 2, TILE, 2 * TILE)).astype(np.float32)
     out = np.zeros_like(images)
-    deform_images(read_only(images), affine_maps, normals.ravel(), frame, make_scratch(frame, dtype), out)
+    deform_images(read_only(images), affine_maps, noise.ravel(), frame, make_scratch(frame, dtype), out)
     for i in range(4):
-        fields = [naive.elastic_field(row_factor, normals[i, j], column_factor) for j in (0, 1)]
+        fields = [naive.elastic_field(row_factor, noise[i, j], column_factor) for j in (0, 1)]
         expected = naive.sample_bilinearly(images[i].reshape(shape), *naive.coordinates(affine_maps[i], *fields))
         np.testing.assert_allclose(out[i].reshape(shape), expected, **tolerance(dtype))
 
