@@ -17,7 +17,7 @@ from skdigits._kernels.images import (
 from skdigits._kernels.tiles import TILE, lanes
 
 DTYPES = pytest.mark.parametrize("dtype", ["f4", "f8"])
-SHAPES = pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 4), (5, 17)])
+SHAPES = pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 4), (5, 17), (2, 70)])
 IDENTITY = np.array([1.0, 0, 0, 0, 1, 0])
 
 
