@@ -132,3 +132,33 @@ def loss_and_gradient(
             slopes = DERIVATIVES[activation](layers[i - 1] @ coefs[i - 1] + intercepts[i - 1])
             delta = (delta @ coefs[i].T) * slopes * (1 if masks is None else masks[i])
     return loss, coef_gradients, intercept_gradients
+
+
+def sum_quarters(words):
+    """Half the sum of the four uniform numbers in each word of 64 bits."""
+    quarters = words[:, np.newaxis] >> np.array([0, 16, 32, 48], np.uint64) & np.uint64(0xFFFF)
+    return ((2 * quarters.astype(np.float64) + 1) / 2**16 - 1).sum(axis=1) / 2
+
+
+def elastic_field(row_factor, noise, column_factor):
+    """Displacements of one component, of shape (height, width)."""
+    return row_factor.astype(np.float64) @ noise.astype(np.float64) @ column_factor.astype(np.float64)
+
+
+def coordinates(affine_map, x_field, y_field):
+    """Where each pixel of a deformed image comes from: x and y, of shape (height, width)."""
+    y, x = np.indices(x_field.shape)
+    xx, xy, x_start, yx, yy, y_start = affine_map.astype(np.float64)
+    return xx * x + xy * y + x_start + x_field, yx * x + yy * y + y_start + y_field
+
+
+def sample_bilinearly(image, x, y):
+    """Values of an image, zero outside, at coordinates: the sum of the four pixels around each, by their nearness."""
+    out = np.zeros(x.shape)
+    for left in (np.floor(x), np.floor(x) + 1):
+        for top in (np.floor(y), np.floor(y) + 1):
+            is_inside = (left >= 0) & (left < image.shape[1]) & (top >= 0) & (top < image.shape[0])
+            row, column = (np.where(is_inside, place, 0).astype(int) for place in (top, left))
+            weight = (1 - abs(x - left)) * (1 - abs(y - top))
+            out += np.where(is_inside, weight * image[row, column], 0)
+    return out

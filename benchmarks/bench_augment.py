@@ -1,0 +1,79 @@
+"""Deforming training images: beside SciPy's functions image by image, and beside the epoch that the images are for."""
+
+import _harness
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from skdigits import MLPDigitClassifier
+from skdigits.datasets import fetch_mnist
+from skdigits.preprocessing import ElasticDeformer
+
+SIDE = 28
+SCIPY_GOAL, EPOCH_GOAL = 15, 4
+
+
+def deform_with_scipy(images, deformer, rng):
+    """What `ElasticDeformer` does, as it is usually written: filtered uniform noise for each image."""
+    centre = (SIDE - 1) / 2
+    y, x = np.indices((SIDE, SIDE)) - centre
+    out = np.empty_like(images)
+    for i, image in enumerate(images):
+        angle = np.radians(deformer.rotation) * rng.uniform(-1, 1)
+        cosine, sine = np.cos(angle), np.sin(angle)
+        shear = np.array([[1, deformer.shear * rng.uniform(-1, 1)], [0, 1]])
+        scale = np.diag(1 + deformer.scale * rng.uniform(-1, 1, 2))
+        matrix = np.array([[cosine, -sine], [sine, cosine]]) @ shear @ scale
+        shift_x, shift_y = deformer.shift * rng.uniform(-1, 1, 2)
+        field_x, field_y = (
+            deformer.alpha * gaussian_filter(rng.uniform(-1, 1, (SIDE, SIDE)), deformer.sigma, mode="constant")
+            for _ in range(2)
+        )
+        from_x = matrix[0, 0] * x + matrix[0, 1] * y + centre + shift_x + field_x
+        from_y = matrix[1, 0] * x + matrix[1, 1] * y + centre + shift_y + field_y
+        map_coordinates(
+            image.reshape(SIDE, SIDE), [from_y, from_x], order=1, mode="grid-constant",
+            output=out[i].reshape(SIDE, SIDE),
+        )  # fmt: skip
+    return out
+
+
+def note_time_an_image(row, n_images):
+    """Write beside the seconds of each side what they are for one image."""
+    for side in row["sides"].values():
+        side["note"] = f"{1e6 * side['median'] / n_images:.3g} µs an image"
+
+
+def main():
+    arguments = _harness.parse(__doc__, repeats=9)
+    pixels, y = fetch_mnist(subset="train", return_X_y=True)
+    n_few, n_many = (100, 2000) if arguments.quick else (2000, 60_000)
+    X, y = pixels[:n_many] / np.float32(255), y[:n_many]
+    out, random_state, rng = np.empty_like(X), np.random.RandomState(0), np.random.default_rng(0)
+    rows = []
+    for n_threads in sorted({1, arguments.threads}):
+        deformer = ElasticDeformer(n_jobs=n_threads)
+        name = f"{n_few:,} images, {n_threads} thread{'s' if n_threads > 1 else ''}"
+        if _harness.is_wanted(name, arguments):
+            sides = {
+                "SciPy": lambda deformer=deformer: deform_with_scipy(X[:n_few], deformer, rng),
+                _harness.OURS: lambda deformer=deformer: deformer.augment(X[:n_few], random_state, out=out[:n_few]),
+            }
+            row = _harness.measure(name, sides, arguments.repeats, goals={"SciPy": SCIPY_GOAL})
+            note_time_an_image(row, n_few)
+            rows.append(row)
+        name = name.replace(f"{n_few:,} images", f"{n_many:,} images, and an epoch of 784-800-10 with them")
+        if _harness.is_wanted(name, arguments):
+            network = MLPDigitClassifier((800,), batch_size=200, random_state=0, n_jobs=n_threads)
+            deformed = deformer.augment(X, random_state)
+            sides = {
+                "epoch": lambda network=network, X=deformed: network.partial_fit(X, y, classes=np.arange(10)),
+                _harness.OURS: lambda deformer=deformer: deformer.augment(X, random_state, out=out),
+            }
+            row = _harness.measure(name, sides, arguments.repeats, goals={"epoch": EPOCH_GOAL})
+            note_time_an_image(row, n_many)
+            rows.append(row)
+    _harness.report("augment", arguments, rows, title="Deformed copies of MNIST's images, 28 x 28, float32")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""scikit-learn's own checks of a transformer, none left out."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skdigits.preprocessing import ElasticDeformer
+
+
+class AnyShapeDeformer(ElasticDeformer):
+    """Takes what is no square for one row of pixels: most checks bring 2, 3 or 10 features."""
+
+    def _find_image_shape(self, n_features):
+        try:
+            return super()._find_image_shape(n_features)
+        except ValueError:
+            return 1, n_features
+
+
+class StillDeformer(AnyShapeDeformer):
+    """Deforms nothing, so that the checks that compare `fit_transform` with `transform` do not skip themselves."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = False
+        return tags
+
+
+@parametrize_with_checks([AnyShapeDeformer(), StillDeformer(rotation=0, scale=0, shear=0, shift=0, alpha=0)])
+def test_check(estimator, check):
+    check(estimator)
