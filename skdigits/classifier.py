@@ -42,47 +42,52 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         \frac{1}{\sum_i w_i} \Big( \sum_i w_i \, \ell(y_i, f(x_i)) + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 \Big)
 
     with sample weights :math:`w_i`, and softmax outputs for more than two classes or logistic outputs for binary and
-    multi-label targets.
+    multi-label targets. Everything that `MLPClassifier` does not have is off by default.
 
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of each hidden layer, each at least 1.
 
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation of the hidden layers: x, 1 / (1 + exp(-x)), tanh(x), or max(0, x).
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'gelu', 'silu'}, default='relu'
+        Activation of the hidden layers: x, 1 / (1 + exp(-x)), tanh(x), max(0, x), max(0.01 x, x), x or exp(x) - 1
+        below 0, x times the normal distribution function of x, or x / (1 + exp(-x)).
 
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'adam' and 'sgd' work on mini-batches, 'lbfgs' on all samples at once. 'lbfgs' often does better on a few
-        hundred samples.
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
+        'adam', 'adamw' and 'sgd' work on mini-batches, 'lbfgs' on all samples at once. 'lbfgs' often does better on a
+        few hundred samples. 'adamw' is Adam with weight decay apart from the gradient, as in PyTorch.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty, at least 0. It is divided by the number of samples (the sum of their weights) of
-        a mini-batch.
+        a mini-batch. With 'adamw' there is no penalty: each step takes the share ``learning_rate * alpha`` off the
+        weights (not off the biases), and useful values are a hundred times larger.
 
     batch_size : int or 'auto', default='auto'
         Samples of a mini-batch; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Used by 'sgd' alone. 'constant' is `learning_rate_init`. 'invscaling' is
-        ``learning_rate_init / (t + 1) ** power_t`` after t samples. 'adaptive' divides the rate by 5 each time that
-        more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'}, default='constant'
+        'constant' is `learning_rate_init`. 'cosine' falls from it along half a wave, and 'one_cycle' rises from 1/25
+        of it for three tenths of all steps and falls to 1/250,000 of it behind, both along half a wave, as PyTorch's
+        ``OneCycleLR`` does; these two are for all mini-batch solvers and reach their end after `max_iter` epochs,
+        which is then no failure to converge. The other two are used by 'sgd' alone: 'invscaling' is
+        ``learning_rate_init / (t + 1) ** power_t`` after t samples, and 'adaptive' divides the rate by 5 each time
+        that more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
 
     learning_rate_init : float, default=0.001
-        First learning rate of 'sgd' and 'adam', above 0.
+        First learning rate of mini-batch solvers, or the largest one of 'one_cycle', above 0.
 
     power_t : float, default=0.5
         Exponent of 'invscaling', at least 0.
 
     max_iter : int, default=200
-        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+        Most epochs, or iterations of 'lbfgs'.
 
     shuffle : bool, default=True
         Whether to shuffle the samples before each epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Draws the first weights, the split for early stopping, and the order of the samples. Pass an int for results
-        that can be repeated.
+        Draws the first weights, the split for early stopping, the order of the samples, what is dropped and how
+        samples are deformed. Pass an int for results that can be repeated.
 
     tol : float, default=1e-4
         Least improvement of the loss or validation score that counts as progress; for 'lbfgs' the largest entry of
@@ -101,8 +106,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Whether the momentum is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to set samples aside, stop when accuracy on them no longer improves, and keep the best weights. The
-        split is stratified for binary labels, as in scikit-learn.
+        Whether to stop when the score on held-out samples no longer improves (`scoring`). They are `X_val` of `fit`
+        where that is given, else samples set aside from X; the split is stratified for binary labels, as in
+        scikit-learn. Not used by 'lbfgs', as there.
 
     validation_fraction : float, default=0.1
         Share of the samples to set aside with `early_stopping`, in [0, 1).
@@ -131,6 +137,51 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ``OMP_NUM_THREADS`` and joblib's workers limit. Negative: ``n_cores + 1 + n_jobs``. The result is the same to
         the last bit for any number; small work is done in one thread.
 
+    output_activation : {'auto', 'softmax', 'logistic'}, default='auto'
+        'auto' is 'softmax' for one label of at least three classes, else 'logistic'. 'logistic' for one label trains
+        an independent output for each class by binary cross-entropy; `predict_proba` divides them by their sum.
+
+    weight_init : {'auto', 'glorot_uniform', 'he_uniform', 'he_normal', 'lecun_normal'}, default='auto'
+        Distribution of the first weights. 'auto' is scikit-learn's, with random biases; else biases start at 0.
+
+    dropout : float or array-like of shape (n_hidden_layers,), default=0.0
+        Share of the units of the hidden layers, or of each of them, that is left out at random for each sample in
+        each epoch, in [0, 1). Those that stay are divided by one minus the share; predictions use all units.
+
+    input_dropout : float, default=0.0
+        The same for features, in [0, 1).
+
+    max_grad_norm : float or None, default=None
+        Largest Euclidean norm of the gradient of a mini-batch by all parameters, above 0; longer ones are shortened.
+
+    label_smoothing : float, default=0.0
+        Share s in [0, 1) of the targets that is spread evenly: over all classes with softmax outputs, where a target
+        t becomes (1 - s) t + s / n_classes, over yes and no with logistic ones, where it becomes (1 - s) t + s / 2.
+
+    weight_averaging : float or None, default=None
+        Decay d in (0, 1) of an exponential moving average of the weights: after step n that of step i counts
+        ``d ** (n - i)``, divided by the sum of these. `coefs_` and `intercepts_` are the average, with which
+        validation and predictions are made. `partial_fit` goes on from the weights behind it.
+
+    class_weight : dict, 'balanced', list of dict or None, default=None
+        Weights of the classes in the objective, times `sample_weight`: by label, or in inverse proportion to their
+        frequency in y; for multi-label targets a list with a dict for each column. Validation does not use them.
+
+    scoring : str, callable or None, default=None
+        Score on held-out samples: 'loss' (the negative cross-entropy), a scorer of scikit-learn, by name or as a
+        callable ``scorer(estimator, X, y)``, or None for accuracy.
+
+    restore_best_weights : bool, default=True
+        Whether to end, with `early_stopping`, with the weights of the epoch that scored best and not the last ones.
+
+    max_time : float or None, default=None
+        Seconds after which `fit` ends with the present mini-batch or iteration, and keeps what was learnt, above 0.
+
+    augmenter : object or None, default=None
+        Deforms the training samples anew in each epoch, as :class:`skdigits.preprocessing.ElasticDeformer` does. Its
+        method ``augment(X, random_state, out=out)`` writes new samples to `out`, which is like X, and returns them.
+        X is dense, in the type of the network. Held-out samples are left as they are.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -151,8 +202,17 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     loss_curve_ : list of float
         Loss of each epoch. Not set by 'lbfgs'.
 
+    history_ : dict of str to list of float
+        An entry an epoch, or an iteration of 'lbfgs', in each list; NaN for what is not known. 'loss' and 'accuracy'
+        of the training samples as they were met, before the update of their mini-batch and with dropout and
+        deformation; 'validation_loss', the mean cross-entropy of held-out samples, without penalty and smoothing,
+        and 'validation_score'; 'learning_rate' of the last step; 'seconds' of the epoch, validation included.
+
+    validation_loss_curve_ : list of float or None
+        'validation_loss' of `history_`; None where nothing is held out.
+
     validation_scores_ : list of float or None
-        Accuracy after each epoch on the samples set aside; None without `early_stopping`. Not set by 'lbfgs'.
+        Score after each epoch on the samples held out; None without `early_stopping`. Not set by 'lbfgs'.
 
     best_validation_score_ : float or None
         Largest of them. Not set by 'lbfgs'.
@@ -184,6 +244,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     Notes
     -----
+    Options that mini-batches alone have (dropout, `max_grad_norm`, `weight_averaging`, `augmenter`, 'cosine' and
+    'one_cycle') are refused by 'lbfgs'; sparse X is refused with an `augmenter`.
+
+    :data:`skdigits.recipes.RECIPES` holds parameters that do well on MNIST.
+
     Ctrl-C during `fit` ends it after the present mini-batch, warns, and keeps what was learnt. Callbacks of
     :mod:`sklearn.callback` (``set_callbacks``) are called after each epoch, and after each iteration of 'lbfgs'.
 
@@ -193,6 +258,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     AISTATS.
 
     Kingma, D., and Ba, J. (2014). Adam: a method for stochastic optimization. arXiv:1412.6980.
+
+    Loshchilov, I., and Hutter, F. (2019). Decoupled weight decay regularization. ICLR.
+
+    Smith, L., and Topin, N. (2018). Super-convergence. arXiv:1708.07120.
+
+    Srivastava, N., et al. (2014). Dropout: a simple way to prevent neural networks from overfitting. JMLR 15.
 
     Examples
     --------
@@ -361,12 +432,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the input is not as described, or if training diverged.
+            If the input is not as described, if an option does not go with another, or if training diverged.
 
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached before training stopped making progress.
+            If `max_iter` was reached before training stopped making progress, except at the end of a schedule.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _EPOCHS = {"digits": 100, "mnist": 10}
 _BATCH_SIZES = {"digits": 32, "mnist": 100}
+_RECIPES = ("quick", "plain", "augmented", "best")
 
 
 def _number(kind, is_allowed, expected):
@@ -42,7 +43,7 @@ def add_parser(commands):
     parser = commands.add_parser(
         "train",
         help="train a network, report on the test images, save the model",
-        description="Train Pipeline(MinMaxScaler, MLPDigitClassifier), report on the test images, and save the model.",
+        description="Train Pipeline(scaler, MLPDigitClassifier), report on the test images, and save the model.",
     )
     parser.add_argument(
         "--dataset",
@@ -52,7 +53,14 @@ def add_parser(commands):
         "(default: digits)",
     )
     parser.add_argument(
-        "--hidden", type=_COUNT, nargs="+", default=[100], metavar="UNITS", help="units of hidden layers (default: 100)"
+        "--recipe",
+        choices=_RECIPES,
+        default=None,
+        help="parameters that do well on mnist: quick in seconds, plain without deformed images, augmented and best "
+        "with them; other options that are given beside it change it (default: none)",
+    )
+    parser.add_argument(
+        "--hidden", type=_COUNT, nargs="+", default=None, metavar="UNITS", help="units of hidden layers (default: 100)"
     )
     parser.add_argument(
         "--epochs", type=_COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {_listed(_EPOCHS)})"
@@ -60,14 +68,19 @@ def add_parser(commands):
     parser.add_argument(
         "--batch-size", type=_COUNT, default=None, help=f"images of a mini-batch (default: {_listed(_BATCH_SIZES)})"
     )
-    parser.add_argument("--learning-rate", type=_RATE, default=0.001, help="first learning rate (default: 0.001)")
+    parser.add_argument(
+        "--learning-rate",
+        type=_RATE,
+        default=None,
+        help="first learning rate, or the largest of a schedule (default: 0.001)",
+    )
     parser.add_argument(
         "--activation",
-        choices=["identity", "logistic", "tanh", "relu"],
-        default="relu",
+        choices=["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"],
+        default=None,
         help="of the hidden layers (default: relu)",
     )
-    parser.add_argument("--solver", choices=["adam", "sgd", "lbfgs"], default="adam", help="(default: adam)")
+    parser.add_argument("--solver", choices=["adam", "adamw", "sgd", "lbfgs"], default=None, help="(default: adam)")
     parser.add_argument(
         "--validation",
         type=_SHARE,
@@ -95,6 +108,8 @@ def run(arguments):
 
     output = arguments.output or Path(f"skdigits-{arguments.dataset}.joblib")
     check_output(output)
+    if arguments.recipe is not None and arguments.dataset != "mnist":
+        raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
     model = _make_model(arguments)
     X_train, X_test, y_train, y_test = load_split(arguments.dataset)
     say = (lambda *_: None) if arguments.json else print
@@ -149,27 +164,44 @@ def _fit(model, X, y):
 
 def _make_model(arguments):
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MinMaxScaler
+    from sklearn.preprocessing import MinMaxScaler, Normalizer
 
     from skdigits import MLPDigitClassifier
     from skdigits._cli.progress import TrainingProgress
+    from skdigits.recipes import RECIPES
 
-    batch_size = _BATCH_SIZES[arguments.dataset] if arguments.batch_size is None else arguments.batch_size
+    # A scaler of single pixels would bend strokes that are deformed, so that recipes scale images as a whole.
+    scaler = MinMaxScaler() if arguments.recipe is None else Normalizer(norm="max")
+    defaults = {"max_iter": _EPOCHS[arguments.dataset], "batch_size": _BATCH_SIZES[arguments.dataset]}
+    given = {
+        "hidden_layer_sizes": arguments.hidden and tuple(arguments.hidden),
+        "activation": arguments.activation,
+        "solver": arguments.solver,
+        "batch_size": arguments.batch_size,
+        "learning_rate_init": arguments.learning_rate,
+        "max_iter": arguments.epochs,
+    }
     classifier = MLPDigitClassifier(
-        hidden_layer_sizes=tuple(arguments.hidden),
-        activation=arguments.activation,
-        solver=arguments.solver,
-        batch_size=batch_size,
-        learning_rate_init=arguments.learning_rate,
-        max_iter=_EPOCHS[arguments.dataset] if arguments.epochs is None else arguments.epochs,
+        **(defaults if arguments.recipe is None else RECIPES[arguments.recipe])
+        | {name: value for name, value in given.items() if value is not None},
         random_state=arguments.seed,
         early_stopping=arguments.validation is not None,
         validation_fraction=arguments.validation or 0.1,
         n_jobs=arguments.jobs,
     )
     classifier.set_callbacks(TrainingProgress())
-    return make_pipeline(MinMaxScaler(), classifier)
+    return make_pipeline(scaler, classifier)
 
 
 def _plain(parameters):
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+    """Parameters as JSON knows them."""
+    plain = {}
+    for name, value in parameters.items():
+        if isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            value = str(value)
+        elif hasattr(value, "get_params"):
+            value = {"name": type(value).__name__, **_plain(value.get_params())}
+        plain[name] = value
+    return plain

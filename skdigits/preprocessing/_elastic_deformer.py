@@ -98,6 +98,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     -----
     In a Pipeline `fit` trains on deformed images, because it calls `fit_transform`, and `predict` sees images as they
     are, because it calls `transform`. The deformations are then drawn once, and are the same in all epochs.
+    As `augmenter` of :class:`skdigits.MLPDigitClassifier` it draws them anew for each epoch, which gives more.
 
     Images may hold any finite numbers, but 0 must be their background: deform before a scaler that changes it.
 
