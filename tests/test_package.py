@@ -41,9 +41,11 @@ def test_readme_code_runs(number, monkeypatch, tmp_path):
         exec(compile(block, "README.md", "exec"), namespace)
 
 
-def test_figures_of_the_readme_come_from_the_results():
-    table = re.search(r"<!-- results/fit.md -->\n(.*?)<!-- end -->", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert table.group(1) == (ROOT / "benchmarks" / "results" / "fit.md").read_text()
+@pytest.mark.parametrize("name", ["fit", "accuracy"])
+def test_figures_of_the_readme_come_from_the_results(name):
+    pattern = rf"<!-- results/{name}.md -->\n(.*?)<!-- end -->"
+    table = re.search(pattern, (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert table.group(1) == (ROOT / "benchmarks" / "results" / f"{name}.md").read_text()
 
 
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))

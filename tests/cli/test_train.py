@@ -175,3 +175,20 @@ def test_ctrl_c_while_training_keeps_the_old_model_and_what_was_learnt(run, tmp_
     assert outcome.err == f"skdigits: interrupted after 1 epochs, what was learnt is in {kept}\n"
     assert (tmp_path / "m.joblib").read_bytes() == b"old model"
     assert joblib.load(kept)[-1].n_iter_ == 1
+
+
+def test_recipe_sets_the_parameters_and_options_change_it(train, small_mnist, tmp_path, monkeypatch):
+    small_mnist.write(tmp_path)
+    monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
+    options = ("--recipe", "best", "--epochs", 1, "--hidden", 20)
+    parameters = train("--dataset", "mnist", *options, "--output", tmp_path / "m")["parameters"]
+    assert (parameters["hidden_layer_sizes"], parameters["max_iter"]) == ([20], 1)
+    assert (parameters["solver"], parameters["learning_rate"]) == ("adamw", "one_cycle")
+    assert parameters["augmenter"]["name"] == "ElasticDeformer"
+    assert parameters["n_iter_no_change"] == "inf"
+    assert type(joblib.load(tmp_path / "m")[0]).__name__ == "Normalizer"
+
+
+def test_recipe_is_for_mnist(assert_refused, tmp_path):
+    arguments = ("train", "--recipe", "quick", "--output", tmp_path / "m")
+    assert_refused(*arguments, says="--recipe quick is for --dataset mnist, got digits")
