@@ -61,7 +61,7 @@ RECIPES = {
         "learning_rate": "one_cycle",
         "learning_rate_init": 0.002,
         "max_iter": 400,
-        "dropout": (0.2, 0.2, 0.1),
+        "dropout": 0.15,
         "weight_averaging": 0.999,
         "augmenter": ElasticDeformer(),
         **_TO_THE_END,
