@@ -108,6 +108,28 @@ def render(content):
     return "\n".join(lines) + "\n"
 
 
+def draw(rows, path):
+    """A chart of errors and seconds, beside the goals."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
+        return
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for row in rows:
+        runs, goal = row["runs"], row["goal"]
+        seconds, errors = ([run["seconds"] for run in runs], [100 * (1 - run["accuracy"]) for run in runs])
+        (points,) = axes.plot(seconds, errors, "o", label=row["work"])
+        axes.plot(goal["seconds"], 100 * (1 - goal["accuracy"]), "x", color=points.get_color())
+    axes.set(
+        xscale="log", yscale="log", xlabel="seconds of the fit", ylabel="errors on the test images, %",
+        title="Accuracy on MNIST: reached (dots) and goal (crosses)",
+    )  # fmt: skip
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
 def save(rows, arguments):
     """Write JSON and table; rows measured before, which this run was not asked for, are kept."""
     path = arguments.output / "accuracy.json"
@@ -123,6 +145,7 @@ def save(rows, arguments):
     arguments.output.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n")
     path.with_suffix(".md").write_text(render(content))
+    draw(rows, path.with_suffix(".png"))
     return content
 
 

@@ -41,7 +41,7 @@ class Epoch:
         self.runner = EpochRunner(
             self.network, inputs, targets, None, alpha=1e-4, batch_size=BATCH, n_threads=n_threads
         )
-        self.optimizer = Adam(1e-3, 0.9, 0.999, 1e-8, np.zeros((2, len(parameters)), np.float32))
+        self.optimizer = Adam(learning_rate_init=1e-3, moments=np.zeros((2, len(parameters)), np.float32))
         self.order = np.random.RandomState(0).permutation(len(targets))
         self.order.flags.writeable = False
 
@@ -51,11 +51,12 @@ class Epoch:
 
     def parts(self):
         """A callable for each part of an epoch in one thread; they are run one after the other."""
-        runner, inputs = self.runner, self.runner._inputs
+        runner, inputs = self.runner, self.runner.inputs
         workspace, layout = runner._workspace, runner._layout
         n_sections = workspace.forward.list_ends.shape[0]
         bounds = [(s, s * BATCH // n_sections, (s + 1) * BATCH // n_sections) for s in range(n_sections)]
-        relu, softmax = codes.RELU, codes.SOFTMAX
+        objective = runner._objective._replace(solver=codes.ADAM)
+        settings = self.optimizer.settings(1)[0].astype(np.float32)
         blocks = [self.order[start : start + BATCH] for start in range(0, len(self.order), BATCH)]
 
         def each_block(work):
@@ -70,19 +71,20 @@ class Epoch:
         def forward(block):
             for section, first, last in bounds:
                 forward_section(
-                    section, first, last, inputs, runner._parameters, layout, relu, softmax, workspace.forward
-                )
+                    section, first, last, inputs, runner._parameters, layout, objective.activation,
+                    objective.output_activation, workspace.forward,
+                )  # fmt: skip
 
         def backward(block):
             for _, first, last in bounds:
                 backward_section(
-                    first, last, block, runner._targets, runner._sample_weight, layout, relu, softmax, 1e-7, workspace
+                    first, last, block, runner._targets, runner._sample_weight, layout, objective, workspace
                 )
 
         def update(block):
             update_parameters(
-                inputs, BATCH, block, True, True, runner._alpha, codes.ADAM, runner._parameters, runner._gradient,
-                runner._moments, layout, workspace, 0, 1,
+                inputs, BATCH, block, True, True, objective, settings, runner._parameters, runner._gradient,
+                runner._moments, runner._padded_average, layout, workspace, 0, 1,
             )  # fmt: skip
 
         return {

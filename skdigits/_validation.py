@@ -48,8 +48,8 @@ class HeldOut:
         return {"validation_loss": loss, "validation_score": float(score)}
 
 
-def check_held_out(estimator, X_val, y_val, sample_weight_val):
-    """Validation data that the user has brought, checked against a fitted estimator; None where there are none."""
+def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
+    """Validation data that the user has brought, checked against the samples to train on; None where there are none."""
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val was given without X_val and y_val.")
@@ -57,7 +57,7 @@ def check_held_out(estimator, X_val, y_val, sample_weight_val):
     if X_val is None or y_val is None:
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was given without {missing}: validation needs both.")
-    X = _samples.check_samples(estimator, X_val, np.dtype(estimator.coefs_[0].dtype), finite=True)
+    X = _samples.check_samples(estimator, X_val, dtype, finite=True)
     y = np.asarray(y_val)
     if y.ndim != 2 or y.shape[1] == 1:
         y = column_or_1d(y)

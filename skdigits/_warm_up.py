@@ -13,16 +13,16 @@ def warm_up(*, dtype="float32", solvers=("adam",)):
     way: while an image for a server is built, or before a time is measured. Where the kernels have been compiled
     before, they are only loaded, which takes a fraction of a second.
 
-    Compiled are training on dense and sparse samples and prediction, for any layer sizes and activations. What is not
-    covered is compiled when it is met: dense samples without a background in another type than `dtype`, and more than
-    65,536 times four features.
+    Compiled are training on dense and sparse samples and prediction, for any layer sizes, activations and options. What
+    is not covered is compiled when it is met: deformation of images, dense samples without a background in another
+    type than `dtype`, and more than 65,536 times four features.
 
     Parameters
     ----------
     dtype : {'float32', 'float64'}, default='float32'
         Type in which the networks compute; that of `MLPDigitClassifier`.
-    solvers : sequence of {'adam', 'sgd', 'lbfgs'}, default=('adam',)
-        'adam' and 'sgd' share their kernels; 'lbfgs' on up to 1,024 samples needs more, as do mini-batches of them all.
+    solvers : sequence of {'adam', 'adamw', 'sgd', 'lbfgs'}, default=('adam',)
+        All but 'lbfgs' share their kernels; 'lbfgs' on up to 1,024 samples needs more, as do mini-batches of them all.
 
     Raises
     ------

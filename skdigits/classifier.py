@@ -623,9 +623,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         random_state = check_random_state(self.random_state)
         dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
         inputs = None if self.augmenter is not None else self._compress(X, dtype, threads)
+        held_out = check_held_out(self, dtype, *validation)
+        data = _training.Data(X, inputs, targets, sample_weight, plain_weight, held_out)
         if first_pass:
             self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, dtype)
-        data = _training.Data(X, inputs, targets, sample_weight, plain_weight, check_held_out(self, *validation))
         network = self._trainable_network(dtype)
         hooks = EstimatorHooks(self, context, task, self._snapshot)
         options = {"n_threads": threads, "deadline": deadline}

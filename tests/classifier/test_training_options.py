@@ -390,6 +390,13 @@ class TestAveraging:
         plain = make(early_stopping=True, restore_best_weights=False).fit(X, Y, X_val=X, y_val=Y)
         assert (model.coefs_[0] != plain.coefs_[0]).any()
 
+    def test_warm_start_begins_with_the_average(self):
+        model = make(**self.PARAMETERS, warm_start=True).fit(X, Y)
+        before = [coef.copy() for coef in model.coefs_]
+        model.set_params(learning_rate_init=1e-30).fit(X, Y)
+        for coef, other in zip(model.coefs_, before, strict=True):
+            np.testing.assert_allclose(coef, other, rtol=1e-6)
+
     def test_plain_fit_forgets_it(self):
         model = make(**self.PARAMETERS).fit(X, Y)
         assert_same(model.set_params(weight_averaging=None).fit(X, Y), make(shuffle=False, max_iter=3).fit(X, Y))
@@ -468,6 +475,21 @@ class TestAugmenter:
         for _ in range(3):
             model.partial_fit(X, Y, classes=np.arange(10))
         assert len(augmenter.calls) == 3
+
+    def test_interrupt_keeps_what_was_learnt(self):
+        augmenter = Negative()
+        draw = augmenter.augment
+
+        def augment(X, random_state, out):
+            if len(augmenter.calls) == 2:
+                raise KeyboardInterrupt
+            return draw(X, random_state, out)
+
+        augmenter.augment = augment
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            model = make(augmenter=augmenter).fit(X, Y)
+        assert model.n_iter_ == 2
+        assert model.predict(X).shape == Y.shape
 
     def test_sparse_samples_are_refused(self):
         with pytest.raises(TypeError, match="Sparse data was passed"):
