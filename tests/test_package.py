@@ -8,12 +8,13 @@ import pytest
 
 import skdigits
 import skdigits.datasets
+import skdigits.plotting
 import skdigits.preprocessing
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("module", [skdigits, skdigits.datasets, skdigits.preprocessing])
+@pytest.mark.parametrize("module", [skdigits, skdigits.datasets, skdigits.plotting, skdigits.preprocessing])
 def test_public_names_are_sorted_and_there(module):
     assert module.__all__ == sorted(module.__all__)
     assert all(hasattr(module, name) for name in module.__all__)

@@ -1,0 +1,83 @@
+"""Where displays draw: on axes that they are given, or on a new figure."""
+
+import math
+
+import numpy as np
+
+
+def check_matplotlib(caller):
+    """Raise an ImportError that says what to install where matplotlib is missing.
+
+    Parameters
+    ----------
+    caller : str
+        What needs it.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f'{caller} needs matplotlib: pip install "skdigits[plot]"') from error
+
+
+def make_axes(ax, n_rows, n_columns, panel_size, caller):
+    """Axes for a table of panels.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, array-like of Axes or None
+        None: those of a new figure of pyplot. One Axes is used as it is for a single panel; for more it is switched
+        off, and the panels share its place. An array has one for each panel.
+    n_rows, n_columns : int
+    panel_size : tuple of (width, height)
+        In inches, of each panel of a new figure.
+    caller : str
+        What draws, for errors.
+
+    Returns
+    -------
+    axes : ndarray of shape (n_rows, n_columns)
+        Of matplotlib Axes.
+    """
+    check_matplotlib(caller)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        size = panel_size[0] * n_columns, panel_size[1] * n_rows
+        return plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, layout="constrained")[1]
+    given = np.atleast_1d(np.asarray(ax, object))
+    if given.size == n_rows * n_columns:
+        return given.reshape(n_rows, n_columns)
+    if given.size > 1 or given[0].get_subplotspec() is None:
+        raise ValueError(
+            f"{caller} draws {n_rows * n_columns} panels: ax must be None, as many Axes, or one Axes made by subplots, "
+            f"got {given.size} Axes"
+        )
+    return _divide(given[0], n_rows, n_columns)
+
+
+def _divide(ax, n_rows, n_columns):
+    from matplotlib.gridspec import GridSpecFromSubplotSpec
+
+    ax.set_axis_off()
+    grid = GridSpecFromSubplotSpec(n_rows, n_columns, subplot_spec=ax.get_subplotspec())
+    axes = np.empty((n_rows, n_columns), object)
+    for place in np.ndindex(n_rows, n_columns):
+        axes[place] = ax.figure.add_subplot(grid[place])
+    return axes
+
+
+def table_shape(n_panels):
+    """Rows and columns of a table that is about square, and rather wide than high."""
+    n_columns = max(1, math.ceil(math.sqrt(n_panels)))
+    return max(1, math.ceil(n_panels / n_columns)), n_columns
+
+
+def show_image(ax, image, title, *, color="black", **options):
+    """Draw pixels and a title, without ticks; return what matplotlib has drawn.
+
+    A title is a label that somebody has chosen, so dollar signs in it are no formulas.
+    """
+    drawn = ax.imshow(image, interpolation="nearest", **options)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, color=color, fontsize="medium", parse_math=False)
+    return drawn

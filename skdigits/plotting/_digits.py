@@ -1,0 +1,204 @@
+"""DigitsDisplay: images with what they are, and what a classifier takes them for."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length, check_random_state
+
+from skdigits.plotting._axes import make_axes, show_image, table_shape
+from skdigits.plotting._estimators import as_images, take
+
+_WRONG, _RIGHT = "tab:red", "black"
+
+
+class DigitsDisplay:
+    """Images of digits with their true and predicted labels; wrong predictions are red.
+
+    It is recommended to use `from_estimator` or `from_predictions`. All parameters are stored as attributes.
+
+    Above an image stands its label, or "3 read as 5" where the prediction is wrong, and behind it how sure the
+    classifier is.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_digits, height, width)
+        Pixels.
+    y_true : ndarray of shape (n_digits,)
+        Labels.
+    y_pred : ndarray of shape (n_digits,)
+        Predicted labels.
+    probabilities : ndarray of shape (n_digits,) or None, default=None
+        Probability that the classifier gives to the predicted label.
+
+    Attributes
+    ----------
+    ax_ : ndarray of matplotlib Axes
+        A table of panels; those that are left over are switched off.
+
+    figure_ : matplotlib Figure
+        Figure that holds them.
+
+    images_ : list of matplotlib AxesImage
+        What is drawn, in the order of `images`.
+
+    See Also
+    --------
+    sklearn.metrics.ConfusionMatrixDisplay : Which labels are taken for which, as numbers.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.plotting import DigitsDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPDigitClassifier(max_iter=300, tol=1e-2, random_state=0).fit(X[:900] / 16, y[:900])
+    >>> display = DigitsDisplay.from_estimator(model, X[900:] / 16, y[900:], which="worst", n_digits=9)
+    >>> display.images.shape
+    (9, 8, 8)
+    >>> bool((display.y_true == display.y_pred).any())
+    False
+    """
+
+    def __init__(self, images, y_true, y_pred, probabilities=None):
+        self.images = images
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.probabilities = probabilities
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, which="first", n_digits=25, image_shape="auto", random_state=None, ax=None
+    ):
+        """Predict, and draw some digits.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with ``predict_proba``.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        which : {'first', 'wrong', 'worst', 'random'}, default='first'
+            The first ones, the first that are wrong, those that are wrong with the largest probability, or any.
+        n_digits : int, default=25
+            At most so many.
+        image_shape : 'auto' or tuple of (height, width), default='auto'
+            Shape of the images; 'auto' is for square ones.
+        random_state : int, RandomState instance or None, default=None
+            Draws those of 'random'.
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            As in `plot`.
+
+        Returns
+        -------
+        display : DigitsDisplay
+        """
+        return cls.from_predictions(
+            X, y, estimator.predict(X), estimator.predict_proba(X), which=which, n_digits=n_digits,
+            image_shape=image_shape, random_state=random_state, ax=ax,
+        )  # fmt: skip
+
+    @classmethod
+    def from_predictions(
+        cls, X, y_true, y_pred, probabilities=None, *, which="first", n_digits=25, image_shape="auto",
+        random_state=None, ax=None,
+    ):  # fmt: skip
+        """Draw some digits whose labels have been predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y_true : array-like of shape (n_samples,)
+            Labels.
+        y_pred : array-like of shape (n_samples,)
+            Predicted labels.
+        probabilities : array-like of shape (n_samples, n_classes) or (n_samples,) or None, default=None
+            Of all classes, of which the largest is that of the predicted label, or of the predicted label. Needed
+            for the worst mistakes.
+        which : {'first', 'wrong', 'worst', 'random'}, default='first'
+            The first ones, the first that are wrong, those that are wrong with the largest probability, or any.
+        n_digits : int, default=25
+            At most so many.
+        image_shape : 'auto' or tuple of (height, width), default='auto'
+            Shape of the images; 'auto' is for square ones.
+        random_state : int, RandomState instance or None, default=None
+            Draws those of 'random'.
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            As in `plot`.
+
+        Returns
+        -------
+        display : DigitsDisplay
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit together, or if there is more than one label a sample.
+        """
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        if y_true.ndim != 1 or y_pred.ndim != 1:
+            raise ValueError(f"expected one label a sample, got labels of shapes {y_true.shape} and {y_pred.shape}")
+        check_consistent_length(X, y_true, y_pred, probabilities)
+        if probabilities is not None:
+            probabilities = np.asarray(probabilities, float)
+            probabilities = probabilities.max(axis=1) if probabilities.ndim == 2 else probabilities
+        if which not in _CHOICES:
+            raise ValueError(f"which must be one of {', '.join(map(repr, _CHOICES))}, got {which!r}")
+        if which == "worst" and probabilities is None:
+            raise ValueError("which='worst' needs probabilities")
+        chosen = _CHOICES[which](y_true != y_pred, probabilities, random_state)[:n_digits]
+        images = as_images(take(X, chosen), image_shape)
+        of_chosen = None if probabilities is None else probabilities[chosen]
+        return cls(images, y_true[chosen], y_pred[chosen], of_chosen).plot(ax=ax)
+
+    def plot(self, ax=None, *, cmap="gray_r"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            An Axes for each panel of the table, row by row. The place of a single one, made by ``subplots``, is
+            shared between all. None: a new figure.
+        cmap : str or matplotlib Colormap, default='gray_r'
+            Colours of the pixels.
+
+        Returns
+        -------
+        display : DigitsDisplay
+        """
+        self.ax_ = make_axes(ax, *table_shape(len(self.images)), (1.7, 1.8), type(self).__name__)
+        self.figure_, self.images_ = self.ax_[0, 0].figure, []
+        for axes in self.ax_.flat[len(self.images) :]:
+            axes.set_axis_off()
+        if len(self.images) == 0:
+            self.ax_[0, 0].text(0.5, 0.5, "none", ha="center", va="center", color="0.4")
+        for number, (axes, image) in enumerate(zip(self.ax_.flat, self.images, strict=False)):
+            is_wrong = self.y_true[number] != self.y_pred[number]
+            color = _WRONG if is_wrong else _RIGHT
+            self.images_.append(show_image(axes, image, self._title(number), color=color, cmap=cmap))
+            if is_wrong:
+                axes.spines[:].set(color=_WRONG, linewidth=2)
+        return self
+
+    def _title(self, number):
+        true, predicted = self.y_true[number], self.y_pred[number]
+        title = f"{true}" if true == predicted else f"{true} read as {predicted}"
+        return title if self.probabilities is None else f"{title}, {100 * self.probabilities[number]:.0f} %"
+
+
+def _choose_random(is_wrong, probabilities, random_state):
+    return check_random_state(random_state).permutation(len(is_wrong))
+
+
+def _choose_worst(is_wrong, probabilities, random_state):
+    wrong = np.flatnonzero(is_wrong)
+    return wrong[np.argsort(-probabilities[wrong], kind="stable")]
+
+
+# Which samples, in which order.
+_CHOICES = {
+    "first": lambda is_wrong, probabilities, random_state: np.arange(len(is_wrong)),
+    "wrong": lambda is_wrong, probabilities, random_state: np.flatnonzero(is_wrong),
+    "worst": _choose_worst,
+    "random": _choose_random,
+}

@@ -1,0 +1,113 @@
+"""HiddenUnitsDisplay: what the units of the first layer look for."""
+
+import numpy as np
+
+from skdigits.plotting._axes import make_axes, show_image, table_shape
+from skdigits.plotting._estimators import as_images, fitted_network
+
+
+class HiddenUnitsDisplay:
+    """Weights between the pixels and the units of the first layer, as images.
+
+    It is recommended to use `from_estimator`. All parameters are stored as attributes.
+
+    Ink where a unit is red excites it, ink where it is blue inhibits it. All units share one scale, which is symmetric
+    around 0.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_units, height, width)
+        Weights.
+    units : ndarray of shape (n_units,)
+        Numbers of the units in their layer.
+
+    Attributes
+    ----------
+    ax_ : ndarray of matplotlib Axes
+        A table of panels; those that are left over are switched off.
+
+    figure_ : matplotlib Figure
+        Figure that holds them.
+
+    images_ : list of matplotlib AxesImage
+        What is drawn, in the order of `images`.
+
+    Notes
+    -----
+    The pixels are those that the network sees. Steps of a Pipeline before it that make something else of them than
+    pixels of an image, PCA for example, leave nothing that could be drawn. Without hidden layers the units are the
+    outputs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.plotting import HiddenUnitsDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPDigitClassifier(max_iter=300, tol=1e-2, random_state=0).fit(X / 16, y)
+    >>> HiddenUnitsDisplay.from_estimator(model, n_units=9, order="index").units
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    """
+
+    def __init__(self, images, units):
+        self.images = images
+        self.units = units
+
+    @classmethod
+    def from_estimator(cls, estimator, *, n_units=25, order="norm", image_shape="auto", ax=None):
+        """Draw the first layer of a fitted network.
+
+        Parameters
+        ----------
+        estimator : MLPDigitClassifier or Pipeline
+            Fitted; a Pipeline ends with the network.
+        n_units : int, default=25
+            At most so many.
+        order : {'norm', 'index'}, default='norm'
+            The units with the largest Euclidean norm of their weights first, or those with the smallest number.
+        image_shape : 'auto' or tuple of (height, width), default='auto'
+            Shape of the images; 'auto' is for square ones.
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            As in `plot`.
+
+        Returns
+        -------
+        display : HiddenUnitsDisplay
+        """
+        if order not in _ORDERS:
+            raise ValueError(f"order must be one of {', '.join(map(repr, _ORDERS))}, got {order!r}")
+        weights = np.asarray(fitted_network(estimator).coefs_[0]).T
+        units = _ORDERS[order](weights)[:n_units]
+        return cls(as_images(weights[units], image_shape), units).plot(ax=ax)
+
+    def plot(self, ax=None, *, cmap="RdBu_r"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            An Axes for each panel of the table, row by row. The place of a single one, made by ``subplots``, is
+            shared between all. None: a new figure.
+        cmap : str or matplotlib Colormap, default='RdBu_r'
+            Colours of the weights; a diverging map.
+
+        Returns
+        -------
+        display : HiddenUnitsDisplay
+        """
+        self.ax_ = make_axes(ax, *table_shape(len(self.images)), (1.4, 1.5), type(self).__name__)
+        self.figure_, self.images_ = self.ax_[0, 0].figure, []
+        for axes in self.ax_.flat[len(self.images) :]:
+            axes.set_axis_off()
+        limit = np.abs(self.images).max(initial=0)
+        for axes, image, unit in zip(self.ax_.flat, self.images, self.units, strict=False):
+            self.images_.append(show_image(axes, image, f"unit {unit}", cmap=cmap, vmin=-limit, vmax=limit))
+        if self.images_:
+            self.figure_.colorbar(self.images_[0], ax=self.ax_.ravel().tolist(), label="Weight", shrink=0.6)
+        return self
+
+
+_ORDERS = {
+    "norm": lambda weights: np.argsort(-np.linalg.norm(weights, axis=1), kind="stable"),
+    "index": lambda weights: np.arange(len(weights)),
+}

@@ -1,0 +1,154 @@
+"""SaliencyDisplay: which pixels spoke for a class, and which against it."""
+
+import numpy as np
+
+from skdigits.plotting._axes import make_axes, show_image
+from skdigits.plotting._estimators import as_images, dense, fitted_network, network_inputs
+
+
+class SaliencyDisplay:
+    r"""What in an image spoke for a class, and what against it.
+
+    It is recommended to use `from_estimator`. All parameters are stored as attributes.
+
+    Above stands an image with its predicted label, below for each pixel :math:`x_i`
+
+    .. math::
+
+        x_i \frac{\partial z_c(x)}{\partial x_i}
+
+    for the logit :math:`z_c` of a class [1]_: red pixels spoke for it, blue ones against it. All images share one
+    scale, which is symmetric around 0. A pixel of 0 says nothing, so that samples should be scaled such that their
+    background is 0. For networks whose hidden activation is piecewise linear ('relu', 'leaky_relu', 'identity') the
+    sum over all pixels is the logit less what the biases contribute.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height, width)
+        Pixels as they were before the steps of a Pipeline.
+    contributions : ndarray of shape (n_images, height, width)
+        Pixels, as the network sees them, times gradient.
+    targets : ndarray of shape (n_images,)
+        The classes.
+    predictions : ndarray of shape (n_images,) or None, default=None
+        Predicted labels.
+
+    Attributes
+    ----------
+    ax_ : ndarray of shape (2, n_images)
+        matplotlib Axes: images above, contributions below.
+
+    figure_ : matplotlib Figure
+        Figure that holds them.
+
+    images_ : ndarray of shape (2, n_images)
+        matplotlib AxesImage in each of `ax_`.
+
+    References
+    ----------
+    .. [1] Shrikumar, A., Greenside, P., Shcherbina, A., and Kundaje, A. (2016). Not just a black box: learning
+           important features through propagating activation differences. arXiv:1605.01713.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.plotting import SaliencyDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPDigitClassifier(max_iter=300, tol=1e-2, random_state=0).fit(X / 16, y)
+    >>> display = SaliencyDisplay.from_estimator(model, X[:3] / 16)
+    >>> display.targets
+    array([0, 1, 2])
+    """
+
+    def __init__(self, images, contributions, targets, predictions=None):
+        self.images = images
+        self.contributions = contributions
+        self.targets = targets
+        self.predictions = predictions
+
+    @classmethod
+    def from_estimator(cls, estimator, X, target=None, *, image_shape="auto", ax=None):
+        """Ask a fitted network about some samples, a column for each.
+
+        Parameters
+        ----------
+        estimator : MLPDigitClassifier or Pipeline
+            Fitted. A Pipeline ends with the network; the steps before keep the number of pixels.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A few samples.
+        target : label, array-like of shape (n_samples,) or None, default=None
+            The class to speak for, for all samples or for each. None: the one with the largest logit, which is the
+            predicted label.
+        image_shape : 'auto' or tuple of (height, width), default='auto'
+            Shape of the images; 'auto' is for square ones.
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            As in `plot`.
+
+        Returns
+        -------
+        display : SaliencyDisplay
+
+        Raises
+        ------
+        ValueError
+            If `target` is no class of the network, or if X has other pixels than the network sees.
+        """
+        # Numba stands behind it.
+        from skdigits._engine.saliency import input_gradient
+
+        network, inputs, rows = fitted_network(estimator), network_inputs(estimator, X), dense(X)
+        if inputs.shape != rows.shape:
+            raise ValueError(
+                f"X has {rows.shape[1]} pixels, of which the steps before the network make {inputs.shape[1]} features, "
+                "which are no pixels of the image"
+            )
+        logits = network.decision_function(inputs)
+        if logits.ndim == 1:
+            logits = np.column_stack([-logits, logits])
+        predictions = network.classes_[logits.argmax(axis=1)]
+        targets = predictions if target is None else _check_targets(target, network.classes_, len(rows))
+        weights = (targets[:, np.newaxis] == network.classes_).astype(float)
+        if network.n_outputs_ == 1:
+            weights = weights[:, 1:] - weights[:, :1]
+        gradient = input_gradient(inputs, network.coefs_, network.intercepts_, network.activation, weights)
+        contributions = as_images(inputs * gradient, image_shape)
+        return cls(as_images(rows, image_shape), contributions, targets, predictions).plot(ax=ax)
+
+    def plot(self, ax=None, *, cmap="RdBu_r"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : array-like of matplotlib Axes, Axes or None, default=None
+            Axes for the images, then for their contributions. The place of a single one, made by ``subplots``, is
+            shared between all. None: a new figure.
+        cmap : str or matplotlib Colormap, default='RdBu_r'
+            Colours of the contributions; a diverging map.
+
+        Returns
+        -------
+        display : SaliencyDisplay
+        """
+        self.ax_ = make_axes(ax, 2, len(self.images), (1.9, 2.0), type(self).__name__)
+        self.figure_, self.images_ = self.ax_[0, 0].figure, np.empty(self.ax_.shape, object)
+        limit = np.abs(self.contributions).max(initial=0)
+        for number, target in enumerate(self.targets):
+            title = "" if self.predictions is None else f"read as {self.predictions[number]}"
+            self.images_[0, number] = show_image(self.ax_[0, number], self.images[number], title, cmap="gray_r")
+            self.images_[1, number] = show_image(
+                self.ax_[1, number], self.contributions[number], f"for {target}", cmap=cmap, vmin=-limit, vmax=limit
+            )
+        self.figure_.colorbar(self.images_[1, 0], ax=self.ax_[1].tolist(), label="Against / for")
+        return self
+
+
+def _check_targets(target, classes, n_samples):
+    """A class for each sample."""
+    targets = np.asarray(target)
+    if targets.shape not in ((), (n_samples,)):
+        raise ValueError(f"target must be one class, or one for each of {n_samples} samples, got shape {targets.shape}")
+    unknown = np.setdiff1d(targets, classes)
+    if unknown.size:
+        raise ValueError(f"target {unknown.tolist()[0]!r} is none of the classes {classes.tolist()}")
+    return np.broadcast_to(targets, n_samples)

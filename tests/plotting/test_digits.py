@@ -1,0 +1,105 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+from scipy import sparse
+
+from skdigits.plotting import DigitsDisplay
+
+RED, BLACK = to_rgba("tab:red"), to_rgba("black")
+
+
+def color_of(ax):
+    return to_rgba(ax.title.get_color())
+
+
+def test_predictions():
+    X = np.arange(3 * 16.0).reshape(3, 16)
+    display = DigitsDisplay.from_predictions(X, [3, 1, 4], [3, 7, 4], [0.5, 0.987, 0.2])
+    panels = display.ax_.ravel()
+    assert [ax.get_title() for ax in panels[:3]] == ["3, 50 %", "1 read as 7, 99 %", "4, 20 %"]
+    assert [color_of(ax) for ax in panels[:3]] == [BLACK, RED, BLACK]
+    assert to_rgba(panels[1].spines["left"].get_edgecolor()) == RED
+    assert to_rgba(panels[0].spines["left"].get_edgecolor()) == BLACK
+    for row, image in zip(X, display.images_, strict=True):
+        np.testing.assert_array_equal(image.get_array(), row.reshape(4, 4))
+    assert display.ax_.shape == (2, 2)
+    assert not panels[3].axison
+    assert display.figure_ is panels[0].figure
+
+
+def test_labels_are_no_formulas():
+    display = DigitsDisplay.from_predictions(np.ones((2, 4)), ["$x^", "<b>"], ["$x^", "$\\no$"])
+    assert [ax.get_title() for ax in display.ax_.flat] == ["$x^", "<b> read as $\\no$"]
+    display.figure_.canvas.draw()
+
+
+def test_most_confident_mistakes_come_first(fitted):
+    display = DigitsDisplay.from_estimator(fitted.pipeline, fitted.X, fitted.y, which="worst", n_digits=10)
+    probabilities, predicted = fitted.pipeline.predict_proba(fitted.X), fitted.pipeline.predict(fitted.X)
+    mistakes = [(max(row), index) for index, row in enumerate(probabilities) if predicted[index] != fitted.y[index]]
+    expected = [index for _, index in sorted(mistakes, key=lambda mistake: -mistake[0])][:10]
+    assert len(expected) == 10
+    np.testing.assert_array_equal(display.images.reshape(10, -1), fitted.X[expected])
+    np.testing.assert_array_equal(display.y_true, fitted.y[expected])
+    np.testing.assert_array_equal(display.y_pred, predicted[expected])
+    assert all(color_of(ax) == RED for ax in display.ax_.flat[:10])
+
+
+def test_which_ones(fitted):
+    X, y, predicted = fitted.X, fitted.y, fitted.pipeline.predict(fitted.X)
+    probabilities = fitted.pipeline.predict_proba(X).max(axis=1)
+    first = DigitsDisplay.from_estimator(fitted.pipeline, X, y, n_digits=4)
+    np.testing.assert_array_equal(first.images.reshape(4, -1), X[:4])
+    np.testing.assert_array_equal(first.probabilities, probabilities[:4])
+    wrong = DigitsDisplay.from_estimator(fitted.pipeline, X, y, which="wrong", n_digits=3)
+    np.testing.assert_array_equal(wrong.images.reshape(3, -1), X[predicted != y][:3])
+    draws = [
+        DigitsDisplay.from_estimator(fitted.pipeline, X, y, which="random", n_digits=6, random_state=seed).images
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+    assert len({image.tobytes() for image in draws[0]}) == 6
+
+
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.coo_array, pd.DataFrame, list])
+def test_containers(container):
+    X = np.arange(12.0).reshape(3, 4)
+    display = DigitsDisplay.from_predictions(container(X), [0, 1, 2], [1, 1, 0], which="wrong")
+    np.testing.assert_array_equal(display.images.reshape(2, 4), X[[0, 2]])
+
+
+def test_no_mistakes():
+    display = DigitsDisplay.from_predictions(np.ones((2, 4)), [0, 1], [0, 1], which="wrong")
+    assert display.images_ == []
+    assert [text.get_text() for text in display.ax_[0, 0].texts] == ["none"]
+
+
+def test_one_digit_on_given_axes():
+    figure, ax = plt.subplots()
+    display = DigitsDisplay.from_predictions(np.ones((1, 6)), [1], [1], image_shape=(2, 3), ax=ax)
+    assert display.ax_[0, 0] is ax
+    assert ax.images[0].get_array().shape == (2, 3)
+    assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"which": "best"}, "which must be one of 'first', 'wrong', 'worst', 'random', got 'best'"),
+        ({"which": "worst"}, "which='worst' needs probabilities"),
+        ({"image_shape": (2, 3)}, r"there are 4 pixels, but images of image_shape=\(2, 3\) have 6"),
+        ({"image_shape": 2}, "image_shape must be 'auto' or two positive integers"),
+        ({"image_shape": "square"}, "image_shape must be 'auto' or two positive integers"),
+        ({"y_pred": [0]}, "inconsistent numbers of samples"),
+        ({"y_true": np.eye(2)}, r"expected one label a sample, got labels of shapes \(2, 2\) and \(2,\)"),
+        ({"X": np.ones((2, 5))}, r"5 pixels, which is no square number; pass image_shape=\(height, width\)"),
+    ],
+)
+def test_bad_arguments(options, says):
+    arguments = {"X": np.ones((2, 4)), "y_true": [0, 1], "y_pred": [1, 0]} | options
+    with pytest.raises(ValueError, match=says):
+        DigitsDisplay.from_predictions(**arguments)
+    assert plt.get_fignums() == []

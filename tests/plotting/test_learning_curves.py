@@ -1,0 +1,178 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+
+from skdigits import MLPDigitClassifier
+from skdigits.plotting import LearningCurvesDisplay
+
+NAMES = {"loss": 0, "validation_loss": 0, "accuracy": 1, "validation_score": 1}
+
+
+def legend_texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_curves_are_the_history(fitted):
+    display = LearningCurvesDisplay.from_estimator(fitted.pipeline)
+    assert [ax.get_ylabel() for ax in display.ax_] == ["Loss", "Score"]
+    assert [ax.get_xlabel() for ax in display.ax_] == ["Epoch", "Epoch"]
+    assert display.figure_ is display.ax_[0].figure
+    history = fitted.network.history_
+    for name, panel in NAMES.items():
+        line = display.lines_["", name]
+        assert line.axes is display.ax_[panel]
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(1, len(history["loss"]) + 1))
+        np.testing.assert_array_equal(line.get_ydata(), history[name])
+
+
+def test_best_epoch_is_the_one_whose_weights_were_kept(fitted):
+    scores = fitted.network.validation_scores_
+    expected = scores.index(fitted.network.best_validation_score_) + 1
+    lines = LearningCurvesDisplay.from_estimator(fitted.network).best_lines_[""]
+    assert [list(line.get_xdata()) for line in lines] == [[expected, expected]] * 2
+    assert lines[0].axes is not lines[1].axes
+
+
+def test_legend(fitted):
+    display = LearningCurvesDisplay.from_estimator(fitted.network)
+    assert legend_texts(display.ax_[0])[:2] == ["training", "validation"]
+    assert legend_texts(display.ax_[1])[:2] == ["training accuracy", "validation accuracy"]
+    assert legend_texts(display.ax_[1])[2].startswith("best epoch, ")
+
+
+def test_without_validation_there_is_no_curve_of_it_and_no_best_epoch(fit_digits):
+    display = LearningCurvesDisplay.from_estimator(fit_digits(max_iter=3).pipeline)
+    assert set(display.lines_) == {("", "loss"), ("", "accuracy")}
+    assert display.best_lines_ == {}
+
+
+def test_epochs_without_a_value_are_left_out():
+    history = {
+        "loss": [3.0, 2.0, 1.0],
+        "accuracy": [np.nan, 0.5, 0.6],
+        "validation_loss": [np.nan, 4.0, 5.0],
+        "validation_score": [np.nan] * 3,
+        "learning_rate": [0.1] * 3,
+    }
+    display = LearningCurvesDisplay({"a": history}).plot()
+    assert list(display.lines_["a", "accuracy"].get_xdata()) == [2, 3]
+    assert list(display.lines_["a", "validation_loss"].get_ydata()) == [4, 5]
+    assert ("a", "validation_score") not in display.lines_
+    # Without scores the least validation loss decides.
+    assert display.best_lines_["a"][0].get_xdata()[0] == 2
+
+
+def test_lbfgs_has_iterations_and_no_accuracy(fitted):
+    X, y = fitted.X / 16, fitted.y
+    with pytest.warns(ConvergenceWarning):
+        network = MLPDigitClassifier((5,), solver="lbfgs", max_iter=4, random_state=0).fit(X, y)
+    display = LearningCurvesDisplay.from_estimator(network)
+    assert set(display.lines_) == {("", "loss")}
+    assert display.ax_[0].get_xlabel() == "Iteration"
+    assert [text.get_text() for text in display.ax_[1].texts] == ["not recorded"]
+    with pytest.warns(ConvergenceWarning):
+        network.fit(X, y, X_val=X, y_val=y)
+    assert ("", "validation_score") in LearningCurvesDisplay.from_estimator(network).lines_
+
+
+def test_several_estimators(fitted, fit_digits):
+    other = fit_digits(max_iter=4, early_stopping=True, scoring="loss")
+    display = LearningCurvesDisplay.from_estimators({"$a": fitted.pipeline, "b": other.network})
+    np.testing.assert_array_equal(display.lines_["$a", "loss"].get_ydata(), fitted.network.history_["loss"])
+    np.testing.assert_array_equal(display.lines_["b", "loss"].get_ydata(), other.network.history_["loss"])
+    assert display.lines_["$a", "loss"].get_color() != display.lines_["b", "loss"].get_color()
+    assert display.lines_["b", "loss"].get_color() == display.lines_["b", "validation_loss"].get_color()
+    assert {"$a training", "b training"} <= set(legend_texts(display.ax_[0]))
+    assert "b validation negative cross-entropy" in legend_texts(display.ax_[1])
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("scoring", "refit", "column"), [(None, True, "score"), (["accuracy", "f1_macro"], "f1_macro", "f1_macro")]
+)
+def test_search(fitted, scoring, refit, column):
+    grid = {"mlpdigitclassifier__hidden_layer_sizes": [(2,), (10,)], "mlpdigitclassifier__max_iter": [3]}
+    search = GridSearchCV(fitted.pipeline, grid, cv=2, scoring=scoring, refit=refit).fit(fitted.X, fitted.y)
+    display = LearningCurvesDisplay.from_search(search)
+    history = search.best_estimator_[-1].history_
+    np.testing.assert_array_equal(display.lines_["chosen", "loss"].get_ydata(), history["loss"])
+    means, stds = search.cv_results_[f"mean_test_{column}"], search.cv_results_[f"std_test_{column}"]
+    order = np.argsort(-means)
+    assert [line.get_ydata()[0] for line in display.candidate_lines_] == list(means[order])
+    assert display.candidates[0][0] == f"hidden_layer_sizes={[(2,), (10,)][order[0]]}, max_iter=3"
+    assert display.candidates[0][2] == stds[order[0]]
+    assert f"{display.candidates[0][0]}: {means.max():.4f} ± {stds[order[0]]:.4f}" in legend_texts(display.ax_[1])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_search_that_keeps_too_little(fitted):
+    grid = {"mlpdigitclassifier__max_iter": [1]}
+    search = GridSearchCV(fitted.pipeline, grid, cv=2, refit=False).fit(fitted.X, fitted.y)
+    with pytest.raises(ValueError, match="refit=False keeps no network"):
+        LearningCurvesDisplay.from_search(search)
+    search = GridSearchCV(fitted.pipeline, grid, cv=2, scoring=["accuracy", "f1_macro"], refit=lambda results: 0).fit(
+        fitted.X, fitted.y
+    )
+    with pytest.raises(ValueError, match="several scores"):
+        LearningCurvesDisplay.from_search(search)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_candidates_that_failed_are_left_out(fitted):
+    grid = {"mlpdigitclassifier__hidden_layer_sizes": [(0,), (5,)], "mlpdigitclassifier__max_iter": [1]}
+    search = GridSearchCV(fitted.pipeline, grid, cv=2)
+    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
+        search.fit(fitted.X, fitted.y)
+    display = LearningCurvesDisplay.from_search(search)
+    assert [candidate[0] for candidate in display.candidates] == ["hidden_layer_sizes=(5,), max_iter=1"]
+
+
+def test_many_candidates_are_drawn_and_few_are_named(fitted):
+    candidates = [(f"candidate {n}", 0.9 - n / 100, 0.01) for n in range(20)]
+    display = LearningCurvesDisplay({"a": fitted.network.history_}, candidates=candidates).plot()
+    assert len(display.candidate_lines_) == 20
+    assert sum("candidate" in text for text in legend_texts(display.ax_[1])) == 8
+
+
+def test_given_axes(fitted):
+    figure, axes = plt.subplots(1, 2)
+    display = LearningCurvesDisplay.from_estimator(fitted.network, ax=axes)
+    assert list(display.ax_) == list(axes)
+    assert display.figure_ is figure
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_place_of_one_axes_is_shared(fitted):
+    figure, (left, right) = plt.subplots(1, 2)
+    display = LearningCurvesDisplay.from_estimator(fitted.network, ax=right)
+    assert not right.axison
+    assert left.axison
+    edges = right.get_position()
+    for ax in display.ax_:
+        assert ax.figure is figure
+        assert edges.x0 - 1e-9 <= ax.get_position().x0
+        assert ax.get_position().x1 <= edges.x1 + 1e-9
+
+
+def test_axes_that_do_not_fit(fitted):
+    figure, axes = plt.subplots(1, 3)
+    with pytest.raises(ValueError, match="draws 2 panels: ax must be None, as many Axes, or one Axes"):
+        LearningCurvesDisplay.from_estimator(fitted.network, ax=axes)
+    with pytest.raises(ValueError, match="got 1 Axes"):
+        LearningCurvesDisplay.from_estimator(fitted.network, ax=figure.add_axes([0, 0, 1, 1]))
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        LearningCurvesDisplay.from_estimator(MLPDigitClassifier())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimator_without_a_history(fitted):
+    other = MLPClassifier((2,), max_iter=1).fit(fitted.X, fitted.y)
+    with pytest.raises(TypeError, match="got a MLPClassifier, which has no history_"):
+        LearningCurvesDisplay.from_estimator(other)

@@ -1,0 +1,95 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+from skdigits import MLPDigitClassifier
+from skdigits.plotting import SaliencyDisplay
+
+
+def differences(network, x, target):
+    """Input times the gradient of a logit by it, from central differences."""
+
+    def logit(x):
+        return network.decision_function(x[np.newaxis])[0, target]
+
+    step = 1e-5
+    return np.array(
+        [x[i] * (logit(x + step * row) - logit(x - step * row)) / (2 * step) for i, row in enumerate(np.eye(64))]
+    )
+
+
+@pytest.mark.parametrize("target", [None, 7])
+def test_contributions(fit_digits, target):
+    fitted = fit_digits(dtype="float64", activation="tanh")
+    display = SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:3], target)
+    predicted = fitted.pipeline.predict(fitted.X[:3])
+    expected = predicted if target is None else [target] * 3
+    assert list(display.targets) == list(expected)
+    scaled = fitted.pipeline[:-1].transform(fitted.X[:3])
+    for column, (x, label) in enumerate(zip(scaled, expected, strict=True)):
+        drawn = display.images_[1, column].get_array()
+        np.testing.assert_allclose(drawn.ravel(), differences(fitted.network, x, label), rtol=1e-5, atol=1e-8)
+        np.testing.assert_array_equal(display.images_[0, column].get_array().ravel(), fitted.X[column])
+        assert display.ax_[0, column].get_title() == f"read as {predicted[column]}"
+        assert display.ax_[1, column].get_title() == f"for {label}"
+
+
+def test_one_scale_around_zero(fitted):
+    display = SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:4])
+    limit = np.abs(display.contributions).max()
+    assert {image.get_clim() for image in display.images_[1]} == {(-limit, limit)}
+    assert display.ax_.shape == (2, 4)
+
+
+def test_contributions_of_a_piecewise_linear_network_add_up(fitted):
+    """To the logit, where biases contribute nothing."""
+    network = MLPDigitClassifier((12,), max_iter=1, early_stopping=False, random_state=0, dtype="float64")
+    with pytest.warns(UserWarning, match="converged"):
+        network.fit(fitted.X / 16, fitted.y)
+    for intercept in network.intercepts_:
+        intercept[:] = 0
+    display = SaliencyDisplay.from_estimator(network, fitted.X[:5] / 16)
+    largest = network.decision_function(fitted.X[:5] / 16).max(axis=1)
+    np.testing.assert_allclose(display.contributions.sum(axis=(1, 2)), largest)
+
+
+def test_binary_labels(fitted):
+    """The two classes share one logit: what speaks for one speaks against the other."""
+    network = MLPDigitClassifier((5,), max_iter=3, random_state=0)
+    y = np.where(fitted.y > 4, "large", "small")
+    with pytest.warns(UserWarning, match="converged"):
+        network.fit(fitted.X / 16, y)
+    large, small = (SaliencyDisplay.from_estimator(network, fitted.X[:2] / 16, name) for name in ("large", "small"))
+    np.testing.assert_array_equal(large.contributions, -small.contributions)
+    assert np.abs(large.contributions).max() > 0
+    either = SaliencyDisplay.from_estimator(network, fitted.X[:2] / 16, ["small", "large"])
+    np.testing.assert_array_equal(either.contributions[0], small.contributions[0])
+    np.testing.assert_array_equal(either.contributions[1], large.contributions[1])
+    assert list(either.predictions) == list(network.predict(fitted.X[:2] / 16))
+
+
+def test_sparse_samples(fitted):
+    dense = SaliencyDisplay.from_estimator(fitted.network, fitted.X[:2] / 16)
+    other = SaliencyDisplay.from_estimator(fitted.network, sparse.csr_array(fitted.X[:2] / 16))
+    np.testing.assert_array_equal(dense.contributions, other.contributions)
+    np.testing.assert_array_equal(dense.images, other.images)
+
+
+@pytest.mark.parametrize(
+    ("target", "says"), [(11, "target 11 is none of the classes"), ([1, 2, 3], "one for each of 2 samples, got shape")]
+)
+def test_bad_target(fitted, target, says):
+    with pytest.raises(ValueError, match=says):
+        SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:2], target)
+    assert plt.get_fignums() == []
+
+
+def test_features_that_are_no_pixels(fitted):
+    pipeline = make_pipeline(PCA(16), MLPDigitClassifier((4,), max_iter=1))
+    with pytest.warns(UserWarning, match="converged"):
+        pipeline.fit(fitted.X, fitted.y)
+    with pytest.raises(ValueError, match="64 pixels, of which the steps before the network make 16 features"):
+        SaliencyDisplay.from_estimator(pipeline, fitted.X[:2])
