@@ -1,37 +1,23 @@
 """Models on disk."""
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 import joblib
 
+from skdigits._cli.files import check_folder, replaced_whole
+
 
 def check_output(path):
     """Raise an error where a model could not be saved: before hours of training, not after."""
-    folder = path.parent
-    if path.is_dir() or not folder.is_dir():
-        what = "is a folder" if path.is_dir() else f"cannot be written: there is no folder {folder}"
-        raise ValueError(f"--output {path} {what}")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"--output {path} cannot be written: no permission to write to {folder.resolve()}")
+    if path.is_dir():
+        raise ValueError(f"--output {path} is a folder")
+    check_folder(path.parent, f"--output {path}")
 
 
 def save_model(model, path):
     """Save a model with joblib; a file of this name is replaced whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with open(handle, "wb") as stream:
-            joblib.dump(model, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    with replaced_whole(path) as stream:
+        joblib.dump(model, stream)
 
 
 def load_model(path):

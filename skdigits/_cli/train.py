@@ -96,6 +96,13 @@ def add_parser(commands):
     parser.add_argument(
         "--output", type=Path, default=None, help="file of the model (default: skdigits-DATASET.joblib in this folder)"
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
@@ -103,11 +110,14 @@ def add_parser(commands):
 def run(arguments):
     """Train, report, save."""
     from skdigits._cli.data import load_split
+    from skdigits._cli.html_report import check_report, write_report
     from skdigits._cli.models import check_output, save_model
     from skdigits._cli.report import print_json, score_model
 
     output = arguments.output or Path(f"skdigits-{arguments.dataset}.joblib")
     check_output(output)
+    if arguments.report is not None:
+        check_report(arguments.report)
     if arguments.recipe is not None and arguments.dataset != "mnist":
         raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
     model = _make_model(arguments)
@@ -125,25 +135,27 @@ def run(arguments):
         raise KeyboardInterrupt(f"interrupted after {classifier.n_iter_} epochs, what was learnt is in {output}")
     save_model(model, output)
     scores, text = score_model(model, X_test, y_test)
-    if arguments.json:
-        accuracy = scores.pop("accuracy")
-        print_json(
-            {
-                "dataset": arguments.dataset,
-                "test_accuracy": accuracy,
-                "train_seconds": train_seconds,
-                "n_iter": int(classifier.n_iter_),
-                "loss": float(classifier.loss_),
-                "model": str(output),
-                "parameters": _plain(classifier.get_params()),
-                **scores,
-            }
-        )
-        return
+    accuracy = scores.pop("accuracy")
+    result = {
+        "dataset": arguments.dataset,
+        "test_accuracy": accuracy,
+        "train_seconds": train_seconds,
+        "n_iter": int(classifier.n_iter_),
+        "loss": float(classifier.loss_),
+        "model": str(output),
+        "report": None if arguments.report is None else str(arguments.report / "index.html"),
+        "parameters": _plain(classifier.get_params()),
+        **scores,
+    }
     say(f"{classifier.n_iter_} epochs in {train_seconds:.2f} s, loss {classifier.loss_:.4f}\n")
     say(text)
-    say(f"\nTest accuracy: {scores['accuracy']:.4f}")
+    say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")
+    if arguments.report is not None:
+        write_report(arguments.report, model, X_test, y_test, result)
+        say(f"Report written to {result['report']}")
+    if arguments.json:
+        print_json(result)
 
 
 def _fit(model, X, y):

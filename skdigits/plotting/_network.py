@@ -6,6 +6,7 @@ from skdigits.plotting._axes import make_axes
 from skdigits.plotting._summary import describe_layers, describe_total
 
 _WIDTH, _DISTANCE = 1.0, 2.0
+_INCHES_A_LAYER = 1.6
 _COLORS = {"input": "0.85", "output": "#f4b183"}
 _HIDDEN_COLOR = "#9dc3e6"
 
@@ -84,7 +85,7 @@ class NetworkDisplay:
         -------
         display : NetworkDisplay
         """
-        size = 1.3 * _DISTANCE / 2 * (len(self.layers) + 0.5), 3.6
+        size = _INCHES_A_LAYER * len(self.layers), 3.6
         self.ax_ = make_axes(ax, 1, 1, size, type(self).__name__)[0, 0]
         self.figure_, self.columns_, self.texts_ = self.ax_.figure, [], []
         heights = [math.log1p(layer.n_units) for layer in self.layers]
@@ -93,7 +94,7 @@ class NetworkDisplay:
                 self._plot_connections(number * _DISTANCE, heights[number - 1], height)
             self._plot_layer(layer, number * _DISTANCE, height)
         top = max(heights) / 2
-        self.ax_.set(xlim=(-_DISTANCE / 2, (len(self.layers) - 0.5) * _DISTANCE), ylim=(-1.75 * top, 1.1 * top))
+        self.ax_.set(xlim=(-_DISTANCE / 2, (len(self.layers) - 0.5) * _DISTANCE), ylim=(-1.65 * top, 1.1 * top))
         self.ax_.set_title(self.title, fontsize="medium")
         self.ax_.set_axis_off()
         return self

@@ -1,7 +1,7 @@
 import joblib
 import pytest
 
-from skdigits._cli import models
+from skdigits._cli import files, models
 
 
 def test_round_trip(tmp_path):
@@ -35,7 +35,7 @@ def test_failure_leaves_no_new_file(tmp_path, monkeypatch):
     def replace(source, target):
         raise OSError("no rename")
 
-    monkeypatch.setattr(models.os, "replace", replace)
+    monkeypatch.setattr(files.os, "replace", replace)
     with pytest.raises(OSError, match="no rename"):
         models.save_model([1], tmp_path / "m")
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,30 @@
+"""Files that are replaced whole or not at all, and a look ahead whether they can be written."""
+
+import contextlib
+import os
+import tempfile
+
+
+def check_folder(folder, what):
+    """Raise an error that begins with `what` where no file could be written to a folder."""
+    if not folder.is_dir():
+        raise ValueError(f"{what} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{what} cannot be written: no permission to write to {folder.resolve()}")
+
+
+@contextlib.contextmanager
+def replaced_whole(path):
+    """A binary stream whose content takes the place of a file when the ``with`` block ends without an error."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with open(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
