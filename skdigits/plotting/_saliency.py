@@ -103,7 +103,7 @@ class SaliencyDisplay:
                 f"X has {rows.shape[1]} pixels, of which the steps before the network make {inputs.shape[1]} features, "
                 "which are no pixels of the image"
             )
-        logits = network.decision_function(inputs)
+        logits = estimator.decision_function(X)
         if logits.ndim == 1:
             logits = np.column_stack([-logits, logits])
         predictions = network.classes_[logits.argmax(axis=1)]

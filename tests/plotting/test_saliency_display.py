@@ -1,9 +1,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
 from skdigits.plotting import SaliencyDisplay
@@ -76,6 +78,34 @@ def test_sparse_samples(fitted):
     other = SaliencyDisplay.from_estimator(fitted.network, sparse.csr_array(fitted.X[:2] / 16))
     np.testing.assert_array_equal(dense.contributions, other.contributions)
     np.testing.assert_array_equal(dense.images, other.images)
+
+
+def test_data_frames_between_the_steps(fitted):
+    pipeline = make_pipeline(MinMaxScaler().set_output(transform="pandas"), MLPDigitClassifier((4,), max_iter=1))
+    X = pd.DataFrame(fitted.X, columns=[f"pixel {number}" for number in range(64)])
+    with pytest.warns(UserWarning, match="converged"):
+        pipeline.fit(X, fitted.y)
+    display = SaliencyDisplay.from_estimator(pipeline, X[:2])
+    assert list(display.predictions) == list(pipeline.predict(X[:2]))
+    np.testing.assert_array_equal(display.images.reshape(2, 64), fitted.X[:2])
+
+
+def test_pipeline_in_a_pipeline(fitted):
+    nested = make_pipeline(make_pipeline(fitted.pipeline[0]), make_pipeline(fitted.network))
+    expected = SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:2]).contributions
+    np.testing.assert_array_equal(SaliencyDisplay.from_estimator(nested, fitted.X[:2]).contributions, expected)
+
+
+def test_multilabel_targets(fitted):
+    """A class is a column; without one the largest logit is asked about."""
+    network = MLPDigitClassifier((5,), max_iter=2, random_state=0, dtype="float64", activation="tanh")
+    X = fitted.X / 16
+    with pytest.warns(UserWarning, match="converged"):
+        network.fit(X, np.column_stack([fitted.y > 4, fitted.y % 2, fitted.y < 3]).astype(int))
+    display = SaliencyDisplay.from_estimator(network, X[:2])
+    assert list(display.targets) == list(network.decision_function(X[:2]).argmax(axis=1))
+    second = SaliencyDisplay.from_estimator(network, X[:1], 1)
+    np.testing.assert_allclose(second.contributions.ravel(), differences(network, X[0], 1), rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize(
