@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
@@ -76,3 +77,11 @@ def validation_split(targets, *, validation_fraction, random_state):
     if len(validation) < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     return train, validation
+
+
+def weigh_classes(class_weight, y, sample_weight):
+    """Weights of the samples times those of their classes."""
+    if class_weight is None:
+        return sample_weight
+    class_weights = compute_sample_weight(class_weight, y)
+    return class_weights if sample_weight is None else sample_weight * class_weights

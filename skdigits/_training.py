@@ -6,23 +6,14 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.optimize import _check_optimize_result
 
-from skdigits import _validation
+from skdigits import _samples, _validation
 from skdigits._engine import lbfgs, parameters, trainer
+from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
-
-# Parameters that mean something for mini-batches alone, with the value that leaves them out.
-_MINI_BATCH_ONLY = {
-    "dropout": 0.0,
-    "input_dropout": 0.0,
-    "max_grad_norm": None,
-    "weight_averaging": None,
-    "augmenter": None,
-}
 
 
 def compiled_engine():
@@ -32,47 +23,16 @@ def compiled_engine():
     return inputs, network
 
 
-def check_hidden_layer_sizes(estimator):
-    """Units of each hidden layer, as a list."""
-    sizes = np.atleast_1d(estimator.hidden_layer_sizes)
-    if sizes.ndim > 1 or (sizes.size and sizes.dtype.kind not in "iu"):
-        raise ValueError(f"hidden_layer_sizes must be one integer a layer, got {estimator.hidden_layer_sizes}.")
-    if (sizes <= 0).any():
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
-    return sizes.astype(int).tolist()
-
-
-def check_drop_rates(estimator, n_hidden):
-    """Rates at which the inputs of each layer are dropped, the samples first."""
+def compress(estimator, X, dtype, n_threads):
+    """Samples as the kernels read them, where no augmenter makes new ones in each epoch."""
+    if estimator.augmenter is not None:
+        return None
+    inputs, _ = compiled_engine()
     try:
-        rates = np.asarray(estimator.dropout, float)
-    except (TypeError, ValueError):
-        rates = np.array(np.nan)
-    if rates.ndim > 1 or not ((rates >= 0) & (rates < 1)).all():
-        raise InvalidParameterError(
-            "The 'dropout' parameter of MLPDigitClassifier must be a number in [0, 1) or one for each hidden layer. "
-            f"Got {estimator.dropout!r} instead."
-        )
-    if rates.ndim == 1 and len(rates) != n_hidden:
-        raise ValueError(
-            f"dropout has {len(rates)} rates for {n_hidden} hidden layers: give one for each of hidden_layer_sizes, or "
-            "a single number for all."
-        )
-    return (float(estimator.input_dropout), *np.broadcast_to(rates, n_hidden).tolist())
-
-
-def check_solver(estimator):
-    """Refuse what full-batch training cannot do, so that nothing is left out in silence."""
-    if estimator.solver != "lbfgs":
-        return
-    asked = [name for name, off in _MINI_BATCH_ONLY.items() if not np.array_equal(getattr(estimator, name), off)]
-    if estimator.learning_rate in SCHEDULES:
-        asked.append("learning_rate")
-    if asked:
-        raise ValueError(
-            f"{', '.join(f'{name}={getattr(estimator, name)!r}' for name in asked)} needs mini-batches, which "
-            "solver='lbfgs' does not have. Use solver 'adam', 'adamw' or 'sgd'."
-        )
+        return inputs.compress_inputs(X, dtype, n_threads, with_background=estimator.input_dropout == 0)
+    except NotFiniteError:
+        _samples.refuse_not_finite(estimator, X, dtype)
+        raise
 
 
 class Data:

@@ -9,13 +9,13 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skdigits import _samples, _targets, _training
+from skdigits import _checks, _samples, _targets, _training
 from skdigits._callbacks import EstimatorHooks
 from skdigits._engine import parameters
 from skdigits._engine.exceptions import NotFiniteError
@@ -604,9 +604,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, validation, *, incremental):
         deadline = None if self.max_time is None else time.monotonic() + self.max_time
-        hidden_layer_sizes = _training.check_hidden_layer_sizes(self)
-        drop_rates = _training.check_drop_rates(self, len(hidden_layer_sizes))
-        _training.check_solver(self)
+        hidden_layer_sizes = _checks.check_hidden_layer_sizes(self)
+        drop_rates = _checks.check_drop_rates(self, len(hidden_layer_sizes))
+        _checks.check_solver(self)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -619,10 +619,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         X, y, targets = self._validate_input(X, y, incremental, reset=first_pass)
         plain_weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        sample_weight = self._weigh_classes(y, plain_weight)
+        sample_weight = _targets.weigh_classes(self.class_weight, y, plain_weight)
         random_state = check_random_state(self.random_state)
         dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
-        inputs = None if self.augmenter is not None else self._compress(X, dtype, threads)
+        inputs = _training.compress(self, X, dtype, threads)
         held_out = check_held_out(self, dtype, *validation)
         data = _training.Data(X, inputs, targets, sample_weight, plain_weight, held_out)
         if first_pass:
@@ -662,13 +662,6 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
         return X, y, _targets.encode(self._label_binarizer, y)
 
-    def _weigh_classes(self, y, sample_weight):
-        """Weights of the samples times those of their classes."""
-        if self.class_weight is None:
-            return sample_weight
-        class_weights = compute_sample_weight(self.class_weight, y)
-        return class_weights if sample_weight is None else sample_weight * class_weights
-
     def _computing_dtype(self, X, first_pass):
         if self.dtype != "auto":
             return np.dtype(self.dtype)
@@ -676,36 +669,17 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return np.result_type(*self.coefs_)
         return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
 
-    def _compress(self, X, dtype, n_threads):
-        try:
-            inputs, _ = _training.compiled_engine()
-            return inputs.compress_inputs(X, dtype, n_threads, with_background=self.input_dropout == 0)
-        except NotFiniteError:
-            _samples.refuse_not_finite(self, X, dtype)
-            raise
-
     def _initialize(self, units, random_state, dtype):
         """Set the learned attributes of a network that has learnt nothing."""
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
-        self.out_activation_ = self._check_output_activation()
+        self.out_activation_ = _checks.check_output_activation(self.output_activation, self._label_binarizer.y_type_)
         flat = draw_parameters(units, self.activation, random_state, dtype, self.weight_init)
         self.coefs_, self.intercepts_ = parameters.split(flat, units)
         self.n_iter_ = 0
         self.t_ = 0
         if self.solver != "lbfgs":
             TrainingRecord.start(early_stopping=self.early_stopping).publish(self)
-
-    def _check_output_activation(self):
-        y_type = self._label_binarizer.y_type_
-        if self.output_activation == "auto":
-            return "softmax" if y_type == "multiclass" else "logistic"
-        if self.output_activation == "softmax" and y_type != "multiclass":
-            raise ValueError(
-                f"output_activation='softmax' needs one label of at least three classes for each sample, got {y_type} "
-                "targets. Use 'auto' or 'logistic'."
-            )
-        return self.output_activation
 
     def _trainable_network(self, dtype):
         """The network of the learned attributes, which become views of its parameters."""

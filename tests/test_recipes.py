@@ -13,7 +13,7 @@ from skdigits.recipes import RECIPES
 def test_recipe_makes_a_network_that_learns(name, mnist):
     X_train, _, y_train, _ = mnist
     X, y = X_train[:1000] / np.float32(255), y_train[:1000]
-    model = MLPDigitClassifier(**{**RECIPES[name], "max_iter": 10}, random_state=0)
+    model = MLPDigitClassifier(**{**RECIPES[name], "max_iter": 12, "batch_size": 40}, random_state=0)
     assert clone(model).fit(X, y).score(X, y) > 0.9
 
 

@@ -27,6 +27,10 @@ with event.install_listener("numba:compile", Listener()):
             warnings.simplefilter("ignore")
             model = skdigits.MLPDigitClassifier((7, 3), batch_size=10, max_iter=2).fit(samples, np.arange(40) % 3)
         model.predict_proba(samples)
+    skdigits.MLPDigitClassifier(
+        (7, 3), activation="gelu", solver="adamw", learning_rate="cosine", dropout=0.5, input_dropout=0.1, max_iter=2,
+        weight_averaging=0.9, max_grad_norm=1.0, label_smoothing=0.1, class_weight="balanced", batch_size=10,
+    ).fit(X, np.arange(40) % 3, X_val=X, y_val=np.arange(40) % 3)
 print(compiled)
 """
 

@@ -9,6 +9,7 @@ from scipy import sparse
 from skdigits._engine import parameters, team
 from skdigits._engine.inputs import compress_inputs
 from skdigits._engine.network import EpochRunner, Network
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
 N_EXAMPLES = 60
 
@@ -39,7 +40,7 @@ def problems(draw):
     flat[:] = rng.normal(size=flat.shape) / 3
     if draw(st.booleans()):
         X = sparse.csr_array(X)
-    activation = draw(st.sampled_from(["relu", "tanh", "logistic", "identity"]))
+    activation = draw(st.sampled_from(sorted(HIDDEN_ACTIVATIONS)))
     out_activation = draw(st.sampled_from(["softmax", "logistic"]))
     return Network(units, activation, out_activation, flat), X, targets, weights
 
