@@ -1,6 +1,9 @@
 """Transformers of images, in front of a network."""
 
+from skdigits.preprocessing._deskewer import Deskewer
+from skdigits.preprocessing._digit_centerer import DigitCenterer
+from skdigits.preprocessing._digit_normalizer import DigitNormalizer
 from skdigits.preprocessing._elastic_deformer import ElasticDeformer
 from skdigits.preprocessing._image_flattener import ImageFlattener
 
-__all__ = ["ElasticDeformer", "ImageFlattener"]
+__all__ = ["Deskewer", "DigitCenterer", "DigitNormalizer", "ElasticDeformer", "ImageFlattener"]

@@ -2,7 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdigits.preprocessing import ElasticDeformer, ImageFlattener
+from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
 
 
 class _AnyShape:
@@ -32,11 +32,26 @@ class AnyShapeFlattener(_AnyShape, ImageFlattener):
     pass
 
 
+class AnyShapeCenterer(_AnyShape, DigitCenterer):
+    pass
+
+
+class AnyShapeDeskewer(_AnyShape, Deskewer):
+    pass
+
+
+class AnyShapeNormalizer(_AnyShape, DigitNormalizer):
+    pass
+
+
 @parametrize_with_checks(
     [
         AnyShapeDeformer(),
         StillDeformer(rotation=0, scale=0, shear=0, shift=0, alpha=0),
         AnyShapeFlattener(),
+        AnyShapeCenterer(),
+        AnyShapeDeskewer(),
+        AnyShapeNormalizer(),
     ]
 )
 def test_check(estimator, check):
