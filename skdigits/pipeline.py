@@ -6,6 +6,10 @@ from sklearn.preprocessing import MinMaxScaler
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer
 
+# Ink is what is above this share of the maximum. Blurred edges and noise then do not change the size of a digit; of
+# 0, 0.2, 0.35 and 0.5 it was best on changed training images.
+_INK = 0.35
+
 
 def make_digit_pipeline(**classifier_parameters):
     """Put what prepares images of digits in front of a classifier.
@@ -50,7 +54,7 @@ def make_digit_pipeline(**classifier_parameters):
     """
     return make_pipeline(
         DigitNormalizer(),
-        DigitCenterer(),
+        DigitCenterer(threshold=_INK),
         Deskewer(),
         MinMaxScaler(clip=True),
         MLPDigitClassifier(**classifier_parameters),
