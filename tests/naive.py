@@ -162,3 +162,51 @@ def sample_bilinearly(image, x, y):
             weight = (1 - abs(x - left)) * (1 - abs(y - top))
             out += np.where(is_inside, weight * image[row, column], 0)
     return out
+
+
+def moments(image):
+    """Mass, centre x and y, and the central sums in xy and in yy of what is above 0; zeros where there is none."""
+    ink, (y, x) = np.maximum(image.astype(np.float64), 0), np.indices(image.shape)
+    total = ink.sum()
+    if not total > 0:
+        return np.zeros(5)
+    x_centre, y_centre = (ink * x).sum() / total, (ink * y).sum() / total
+    dx, dy = x - x_centre, y - y_centre
+    return np.array([total, x_centre, y_centre, (ink * dx * dy).sum(), (ink * dy * dy).sum()])
+
+
+def deskew(image, max_slant):
+    """An image sheared about the centre of its mass."""
+    _, _, y_centre, xy_sum, yy_sum = moments(image)
+    slope = np.clip(xy_sum / yy_sum, -max_slant, max_slant) if yy_sum > 0 else 0
+    y, x = np.indices(image.shape)
+    return sample_bilinearly(image.astype(np.float64), x + slope * (y - y_centre), y.astype(np.float64))
+
+
+def centre(image, threshold, box_side, field_side):
+    """An image scaled into a box, by repeating its pixels and taking means, and moved into the middle of a field."""
+    image, out = np.maximum(image.astype(np.float64), 0), np.zeros((field_side, field_side))
+    rows, columns = np.nonzero(image > threshold * image.max())
+    if len(rows) == 0:
+        return out
+    ink = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    n_rows, n_columns = (max(int(box_side * n / max(ink.shape) + 0.5), 1) for n in ink.shape)
+    repeated = np.kron(ink, np.ones((n_rows, n_columns)))
+    small = repeated.reshape(n_rows, ink.shape[0], n_columns, ink.shape[1]).mean(axis=(1, 3))
+    _, x_centre, y_centre, _, _ = moments(small)
+    top = np.clip(int(np.floor(field_side / 2 - y_centre + 0.5 - 1e-9)), 0, field_side - n_rows)
+    left = np.clip(int(np.floor(field_side / 2 - x_centre + 0.5 - 1e-9)), 0, field_side - n_columns)
+    out[top : top + n_rows, left : left + n_columns] = small
+    return out
+
+
+def normalize(image, level, surface, noise, threshold):
+    """What an image has on its ground, as light strokes with a maximum of 1."""
+    y, x = (np.linspace(-1, 1, n) if n > 1 else -np.ones(1) for n in image.shape)
+    x, y = np.meshgrid(x, y)
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    ink = image.astype(np.float64) - level - terms @ surface
+    if -ink.min() > max(ink.max(), 0):
+        ink = -ink
+    limit = max(threshold * ink.max(), min(noise, ink.max() / 2))
+    return np.where(ink > max(limit, 0), ink, 0) / (ink.max() if ink.max() > 0 else 1)

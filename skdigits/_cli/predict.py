@@ -1,52 +1,93 @@
-"""``skdigits predict``: labels for files of pixels."""
+"""``skdigits predict``: labels for files of pixels, photographs and scans."""
 
 
 def add_parser(commands):
     """Add the command to the parser."""
     parser = commands.add_parser(
         "predict",
-        help="print labels for files of pixels",
-        description="Print a label a line for each sample. Model files can run code: use only your own.",
+        help="print labels for files of pixels, photographs and scans",
+        description="Print a label a line for each sample, and for each image file its name, label, probability and "
+        "runner-up. Model files can run code: use only your own.",
     )
     parser.add_argument("model", metavar="MODEL", help="file that `skdigits train` has saved")
     parser.add_argument(
         "inputs",
         metavar="FILE",
         nargs="+",
-        help="IDX file (plain or .gz), .npy array, or .csv with a sample a row; pixels as in the training images",
+        help="IDX file (plain or .gz), .npy array, or .csv with a sample a row; pixels as in the training images. "
+        "Or an image file with one digit (.png, .jpg, .bmp, .tif), or a folder of them, for models of 28 x 28 pixels",
     )
     parser.add_argument("--proba", action="store_true", help="print the probability of each class behind the label")
+    parser.add_argument("--page", action="store_true", help="image files hold several digits, in lines or in a grid")
+    parser.add_argument("--show", action="store_true", help="draw what was made of image files, in characters")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
 
 def run(arguments):
     """Load, read, predict, print."""
-    import numpy as np
-
     from skdigits._cli.models import load_model
     from skdigits._cli.report import print_json
-    from skdigits._cli.samples import read_samples
 
     model = load_model(arguments.model)
     predictions = []
     for path in arguments.inputs:
-        samples = read_samples(path, model.n_features_in_)
-        if samples.shape[1] != model.n_features_in_:
-            raise ValueError(
-                f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "
-                f"got {samples.shape[1]}"
-            )
-        probabilities = model.predict_proba(samples)
-        for index, row in enumerate(probabilities):
-            best = int(np.argmax(row))
-            label = model.classes_[best].item() if hasattr(model.classes_[best], "item") else model.classes_[best]
+        names, samples, images = _read(path, model, arguments)
+        for index, row in enumerate(model.predict_proba(samples)):
             if arguments.json:
-                prediction = {"input": f"{path}[{index}]", "label": label, "probability": float(row[best])}
-                if arguments.proba:
-                    prediction["probabilities"] = [float(value) for value in row]
-                predictions.append(prediction)
+                predictions.append(_describe(names[index], row, model.classes_, arguments))
+            elif images is None:
+                print(_label(model.classes_, row.argmax()), *_probabilities(row, arguments))
             else:
-                print(label, *(f"{value:.6f}" for value in row if arguments.proba))
+                if arguments.show:
+                    print(_draw(images[index]))
+                print(_sentence(names[index], row, model.classes_), *_probabilities(row, arguments))
     if arguments.json:
         print_json({"model": arguments.model, "predictions": predictions})
+
+
+def _read(path, model, arguments):
+    """The name and the pixels of each sample of a file; the images where it is an image file, else None."""
+    from skdigits._cli import pictures
+    from skdigits._cli.samples import read_samples
+
+    if pictures.is_picture(path):
+        names, images = pictures.read_pictures(path, is_page=arguments.page)
+        return names, pictures.to_samples(images, model), images
+    samples = read_samples(path, model.n_features_in_)
+    if samples.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "
+            f"got {samples.shape[1]}"
+        )
+    return [f"{path}[{index}]" for index in range(len(samples))], samples, None
+
+
+def _describe(name, row, classes, arguments):
+    """A prediction as JSON knows it."""
+    best = row.argmax()
+    prediction = {"input": name, "label": _label(classes, best), "probability": float(row[best])}
+    if arguments.proba:
+        prediction["probabilities"] = [float(value) for value in row]
+    return prediction
+
+
+def _sentence(name, row, classes):
+    """Label, probability and runner-up of an image."""
+    second, best = row.argsort(kind="stable")[-2:]
+    return f"{name}: {_label(classes, best)} ({row[best]:.1%}), else {_label(classes, second)} ({row[second]:.1%})"
+
+
+def _probabilities(row, arguments):
+    return (f"{value:.6f}" for value in row if arguments.proba)
+
+
+def _label(classes, index):
+    label = classes[index]
+    return label.item() if hasattr(label, "item") else label
+
+
+def _draw(image):
+    from skdigits._cli.pictures import draw
+
+    return draw(image)

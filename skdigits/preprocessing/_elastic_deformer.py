@@ -1,6 +1,5 @@
 """ElasticDeformer: more training images, as other hands would have written them."""
 
-import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,9 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._threads import allowed_threads
-
-# What is deformed as it is. Anything else is converted to the first.
-_DTYPES = [np.float32, np.float64]
+from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
 
 
 def _compiled_engine():
@@ -251,7 +248,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X is not as described, or has other features than in `fit`.
         """
         check_is_fitted(self)
-        return validate_data(self, X, dtype=_DTYPES, reset=False)
+        return validate_data(self, X, dtype=DTYPES, reset=False)
 
     def augment(self, X, random_state, *, out=None):
         """Deform each image once, with newly drawn deformations; for the epochs of a training.
@@ -290,29 +287,12 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return out
 
     def _fit(self, X):
-        X = validate_data(self, X, dtype=_DTYPES, order="C")
+        X = validate_data(self, X, dtype=DTYPES, order="C")
         self.image_shape_ = self._find_image_shape(X.shape[1])
         return X
 
     def _find_image_shape(self, n_features):
-        if isinstance(self.image_shape, str):
-            side = math.isqrt(n_features)
-            if side * side != n_features:
-                raise ValueError(
-                    f"image_shape='auto' is for square images, but X has {n_features} features, which is no square "
-                    "number; pass image_shape=(height, width)"
-                )
-            return side, side
-        shape = tuple(self.image_shape)
-        if len(shape) != 2 or not all(isinstance(length, Integral) and length > 0 for length in shape):
-            raise ValueError(
-                f"image_shape must be 'auto' or two positive integers, (height, width), got {self.image_shape!r}"
-            )
-        if math.prod(shape) != n_features:
-            raise ValueError(
-                f"X has {n_features} features, but images of image_shape={self.image_shape!r} have {math.prod(shape)}"
-            )
-        return int(shape[0]), int(shape[1])
+        return find_image_shape(self.image_shape, n_features)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

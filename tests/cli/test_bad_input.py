@@ -222,7 +222,7 @@ def test_missing_input(assert_refused, trained, tmp_path, name):
 
 
 def test_input_is_a_folder(assert_refused, trained, tmp_path):
-    assert_refused("predict", trained.path, tmp_path, says=f"there is no file {tmp_path}")
+    assert_refused("predict", trained.path, tmp_path, says=[str(tmp_path), "expected image files in this folder"])
 
 
 def test_json_of_bad_input_is_nothing(assert_refused, trained, tmp_path):

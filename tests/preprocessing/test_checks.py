@@ -2,10 +2,10 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdigits.preprocessing import ElasticDeformer
+from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
 
 
-class AnyShapeDeformer(ElasticDeformer):
+class _AnyShape:
     """Takes what is no square for one row of pixels: most checks bring 2, 3 or 10 features."""
 
     def _find_image_shape(self, n_features):
@@ -13,6 +13,10 @@ class AnyShapeDeformer(ElasticDeformer):
             return super()._find_image_shape(n_features)
         except ValueError:
             return 1, n_features
+
+
+class AnyShapeDeformer(_AnyShape, ElasticDeformer):
+    pass
 
 
 class StillDeformer(AnyShapeDeformer):
@@ -24,6 +28,31 @@ class StillDeformer(AnyShapeDeformer):
         return tags
 
 
-@parametrize_with_checks([AnyShapeDeformer(), StillDeformer(rotation=0, scale=0, shear=0, shift=0, alpha=0)])
+class AnyShapeFlattener(_AnyShape, ImageFlattener):
+    pass
+
+
+class AnyShapeCenterer(_AnyShape, DigitCenterer):
+    pass
+
+
+class AnyShapeDeskewer(_AnyShape, Deskewer):
+    pass
+
+
+class AnyShapeNormalizer(_AnyShape, DigitNormalizer):
+    pass
+
+
+@parametrize_with_checks(
+    [
+        AnyShapeDeformer(),
+        StillDeformer(rotation=0, scale=0, shear=0, shift=0, alpha=0),
+        AnyShapeFlattener(),
+        AnyShapeCenterer(),
+        AnyShapeDeskewer(),
+        AnyShapeNormalizer(),
+    ]
+)
 def test_check(estimator, check):
     check(estimator)

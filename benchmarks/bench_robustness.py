@@ -1,0 +1,182 @@
+"""Accuracy on changed test images, with and without the preparation of `make_digit_pipeline`.
+
+The networks are trained on MNIST as it is, and have never seen such changes; the way of MNIST-C (Mu and Gilmer, 2019).
+"""
+
+import json
+import statistics
+
+import _harness
+import numpy as np
+from scipy.ndimage import affine_transform, gaussian_filter
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits.datasets import fetch_mnist
+
+PARAMETERS = {"hidden_layer_sizes": (100,), "max_iter": 10, "tol": 0.0, "n_iter_no_change": np.inf}
+N_SEEDS = 3
+
+
+def shift(images, rng):
+    """Moved no farther than the margins go, so that nothing is cut off."""
+    moves = rng.integers(-4, 5, (len(images), 2))
+    for axis in (0, 1):
+        is_lit = images.any(axis=2 - axis)
+        before, behind = is_lit.argmax(axis=1), is_lit[:, ::-1].argmax(axis=1)
+        moves[:, axis] = np.clip(moves[:, axis], -before, behind)
+    return np.stack([np.roll(image, move, axis=(0, 1)) for image, move in zip(images, moves, strict=True)])
+
+
+def deform(images, matrices):
+    """Each image by its own matrix about its middle: where a pixel (y, x) comes from."""
+    middle = np.array([13.5, 13.5])
+    pairs = zip(images, matrices, strict=True)
+    return np.stack([affine_transform(image, m, middle - m @ middle, order=1) for image, m in pairs])
+
+
+def rotate(images, rng):
+    angles = np.radians(rng.uniform(-25, 25, len(images)))
+    return deform(images, [np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in angles])
+
+
+def scale(images, rng):
+    return deform(images, [np.eye(2) / factor for factor in rng.uniform(0.6, 1.2, len(images))])
+
+
+def shear(images, rng):
+    return deform(images, [np.array([[1, 0], [k, 1]]) for k in rng.uniform(-0.6, 0.6, len(images))])
+
+
+def invert(images, rng):
+    return 1 - images
+
+
+def noise(images, rng):
+    return np.clip(images + rng.normal(scale=0.15, size=images.shape), 0, 1)
+
+
+def blur(images, rng):
+    return gaussian_filter(images, 1.2, axes=(1, 2))
+
+
+def light(images, rng):
+    """Dark strokes on paper that is lit from one side, from a third to all of the light."""
+    angles = rng.uniform(0, 2 * np.pi, len(images))[:, np.newaxis, np.newaxis]
+    y, x = (np.indices((28, 28)) - 13.5) / 13.5
+    lit = 2 / 3 + (np.cos(angles) * x + np.sin(angles) * y) / 3 / np.sqrt(2)
+    return lit * (1 - 0.8 * images)
+
+
+def stripe(images, rng):
+    changed = images.copy()
+    changed[:, :, :7] = 1 - changed[:, :, :7]
+    changed[:, :, 21:] = 1 - changed[:, :, 21:]
+    return changed
+
+
+# Row, change.
+WORK = {
+    "as they are": lambda images, rng: images,
+    "shifted by up to 4 pixels, inside the image": shift,
+    "scaled by 0.6 to 1.2": scale,
+    "rotated by up to 25 degrees": rotate,
+    "sheared by up to 0.6": shear,
+    "inverted": invert,
+    "dark on unevenly lit paper": light,
+    "noise, standard deviation 0.15": noise,
+    "blurred, standard deviation 1.2 pixels": blur,
+    "sides inverted": stripe,
+}
+SIDES = {
+    "MinMaxScaler": lambda **parameters: make_pipeline(MinMaxScaler(), MLPDigitClassifier(**parameters)),
+    "make_digit_pipeline": make_digit_pipeline,
+}
+
+
+def fit_models(arguments, X, y):
+    """The networks of each side, one a seed, after the same number of epochs."""
+    parameters = {**PARAMETERS, "n_jobs": arguments.threads}
+    n_seeds = 1 if arguments.quick else N_SEEDS
+    return {
+        side: [make(**parameters, random_state=seed).fit(X, y) for seed in range(n_seeds)]
+        for side, make in SIDES.items()
+    }
+
+
+def measure(name, models, images, y):
+    """Accuracies of all networks on images with one change, which is the same for all."""
+    changed = WORK[name](images, np.random.default_rng(0)).astype(np.float32).reshape(len(images), -1)
+    # Networks have been trained on pixels up to 255.
+    accuracy = {
+        side: [round(float(model.score(255 * changed, y)), 4) for model in each] for side, each in models.items()
+    }
+    return {"work": name, "accuracy": accuracy, "ratios": {}}
+
+
+def render(content):
+    """The table of results, as Markdown."""
+    lines = [f"| test images of MNIST | {' | '.join(SIDES)} |", f"|{' --- |' * (len(SIDES) + 1)}"]
+    for row in content["rows"]:
+        cells = [f"{statistics.mean(row['accuracy'][side]):.2%}" for side in SIDES]
+        lines.append(f"| {row['work']} | {' | '.join(cells)} |")
+    machine, settings = content["machine"], content["settings"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items() if number)
+    lines += [
+        "",
+        f"Accuracies of 784-100-10, {PARAMETERS['max_iter']} epochs on the training images as they are: means of "
+        f"{settings['seeds']} seeds. Python {machine['python']}, {packages}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows, path):
+    """A chart of the accuracies."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
+        return
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for s, side in enumerate(SIDES):
+        means = [100 * statistics.mean(row["accuracy"][side]) for row in rows]
+        axes.barh([i + 0.4 * s - 0.2 for i in range(len(rows))], means, 0.38, label=side)
+    axes.set(xlabel="accuracy, %", title="Changed test images of MNIST")
+    axes.set_yticks(range(len(rows)), [row["work"] for row in rows])
+    axes.invert_yaxis()
+    axes.legend(loc="lower left")
+    figure.savefig(path, dpi=110)
+
+
+def main():
+    arguments = _harness.parse(__doc__, repeats=1)
+    X, y = fetch_mnist(subset="train", return_X_y=True)
+    pixels, y_test = fetch_mnist(subset="test", return_X_y=True)
+    if arguments.quick:
+        X, y, pixels, y_test = X[:5000], y[:5000], pixels[:500], y_test[:500]
+    images = pixels.reshape(-1, 28, 28) / np.float32(255)
+    models = fit_models(arguments, X, y)
+    rows = [measure(name, models, images, y_test) for name in WORK if _harness.is_wanted(name, arguments)]
+    path = arguments.output / "robustness.json"
+    if arguments.only and path.exists():
+        before = {row["work"]: row for row in json.loads(path.read_text())["rows"]}
+        rows = list((before | {row["work"]: row for row in rows}).values())
+    settings = {"threads": arguments.threads, "seeds": len(models["MinMaxScaler"])}
+    content = {"machine": _harness.describe_machine(), "settings": settings, "rows": rows}
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.with_suffix(".md").write_text(render(content))
+    draw(rows, path.with_suffix(".png"))
+    print(render(content))
+
+
+if __name__ == "__main__":
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    # The number of epochs was asked for.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    main()

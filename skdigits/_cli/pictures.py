@@ -1,0 +1,71 @@
+"""Photographs and scans of digits, as a model takes them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from skdigits.preprocessing import read_digit_image, read_digit_images
+from skdigits.preprocessing._digit_images import find_image_files
+from skdigits.preprocessing._photos import SUFFIXES
+
+_N_PIXELS = 784
+# From dark to light, a character for two pixels above one another.
+_SHADES = " .:-=+*#%@"
+
+
+def is_picture(path):
+    """Whether a path is a folder or an image file, by its suffix."""
+    path = Path(path)
+    return path.is_dir() or path.suffix.lower() in SUFFIXES
+
+
+def read_pictures(path, *, is_page):
+    """Read the digits of an image file or of the image files of a folder.
+
+    Parameters
+    ----------
+    path : str
+    is_page : bool
+        Whether a file may hold several digits.
+
+    Returns
+    -------
+    names : list of str
+        The file of each digit, with its number behind it where files are pages.
+    images : ndarray of shape (n_digits, 28, 28)
+        As `read_digit_image` gives them.
+    """
+    if not Path(path).exists():
+        raise ValueError(f"there is no file {path}")
+    files = find_image_files(path) if Path(path).is_dir() else [path]
+    try:
+        if not is_page:
+            return list(map(str, files)), np.stack([read_digit_image(file) for file in files])
+        pages = [read_digit_images(file) for file in files]
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    names = [f"{file}[{i}]" for file, page in zip(files, pages, strict=True) for i in range(len(page))]
+    return names, np.concatenate(pages)
+
+
+def to_samples(images, model):
+    """Prepared images as rows, in the range of the pixels that a model was trained on."""
+    if model.n_features_in_ != _N_PIXELS:
+        raise ValueError(
+            f"image files are prepared as samples of {_N_PIXELS} pixels, but the model was trained on samples of "
+            f"{model.n_features_in_} pixels"
+        )
+    return images.reshape(-1, _N_PIXELS) * np.float32(_largest_pixel(model))
+
+
+def _largest_pixel(model):
+    """What white is for the scaler that a pipeline begins with; anything else has its say about images in [0, 1]."""
+    first = model[0] if hasattr(model, "named_steps") else model
+    return float(np.max(first.data_max_)) if hasattr(first, "data_max_") else 1.0
+
+
+def draw(image):
+    """An image as 14 lines of 28 characters."""
+    means = image.reshape(len(image) // 2, 2, -1).mean(axis=1)
+    levels = np.rint(means * (len(_SHADES) - 1)).astype(int)
+    return "\n".join("".join(_SHADES[level] for level in row).rstrip() for row in levels)

@@ -1,0 +1,52 @@
+"""What rows of pixels are as images."""
+
+import math
+from numbers import Integral
+
+import numpy as np
+
+# Types that images keep. Anything else is converted to the first.
+DTYPES = [np.float32, np.float64]
+
+
+def find_image_shape(image_shape, n_features):
+    """Shape of images of so many pixels.
+
+    Parameters
+    ----------
+    image_shape : 'auto' or tuple of (height, width)
+        'auto' is for square images.
+    n_features : int
+
+    Returns
+    -------
+    shape : tuple of (height, width)
+
+    Raises
+    ------
+    ValueError
+        If `image_shape` is no shape, or has another number of pixels.
+    """
+    if isinstance(image_shape, str):
+        side = math.isqrt(n_features)
+        if side * side != n_features:
+            raise ValueError(
+                f"image_shape='auto' is for square images, but X has {n_features} features, which is no square "
+                "number; pass image_shape=(height, width)"
+            )
+        return side, side
+    shape = tuple(image_shape)
+    if len(shape) != 2 or not all(isinstance(length, Integral) and length > 0 for length in shape):
+        raise ValueError(f"image_shape must be 'auto' or two positive integers, (height, width), got {image_shape!r}")
+    if math.prod(shape) != n_features:
+        raise ValueError(
+            f"X has {n_features} features, but images of image_shape={image_shape!r} have {math.prod(shape)}"
+        )
+    return int(shape[0]), int(shape[1])
+
+
+def as_separate_images(X):
+    """The images of a three-dimensional array, or of a list of two-dimensional ones; None for anything else."""
+    if isinstance(X, (list, tuple)):
+        return list(map(np.asarray, X)) if len(X) > 0 and np.ndim(X[0]) == 2 else None
+    return X if isinstance(X, np.ndarray) and X.ndim == 3 else None

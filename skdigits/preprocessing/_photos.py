@@ -1,0 +1,101 @@
+"""Image files as arrays of grey values, by Pillow."""
+
+import os
+import warnings
+
+import numpy as np
+
+# Suffixes by which the image files of a folder are found, and Pillow's names of their formats.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+_MOST_PIXELS = 50_000_000
+# Digits on a scanned page have some thirty pixels then, and more than a network looks at.
+_LONGEST_SIDE = 2000
+# One number a pixel, of more than eight bits.
+_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def read_grey(source):
+    """Decode an image file.
+
+    Parameters
+    ----------
+    source : str, path-like or binary file
+        PNG, JPEG, BMP or TIFF.
+
+    Returns
+    -------
+    grey : ndarray of shape (height, width), float32
+        As the file has them, upright, on white where the file is transparent, and made smaller by a whole number
+        where a side is longer than 2,000 pixels.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is not installed.
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is no image, cannot be decoded to its end, or has more than 50 million pixels.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise ImportError('image files are read with Pillow: pip install "skdigits[plot]"') from error
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as stream:
+            return _decode(stream, os.fspath(source), Image, ImageOps)
+    return _decode(source, getattr(source, "name", "the file"), Image, ImageOps)
+
+
+def _decode(stream, name, Image, ImageOps):
+    try:
+        with warnings.catch_warnings():
+            # About damaged notes beside the pixels, and sizes, which are looked at below.
+            warnings.simplefilter("ignore")
+            with Image.open(stream, formats=_FORMATS) as image:
+                _check_size(image, name)
+                image.load()
+                grey = _shrink(_make_grey(ImageOps.exif_transpose(image), Image))
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name}: expected at most {_MOST_PIXELS:,} pixels, got far more") from error
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(f"{name}: expected an image, PNG, JPEG, BMP or TIFF") from error
+    except (_TooLargeError, MemoryError):
+        raise
+    except Exception as error:  # the decoders raise nearly anything about files that are cut or damaged
+        raise ValueError(f"{name}: the image is damaged or cut off ({error})") from error
+    if not np.isfinite(grey).all():
+        raise ValueError(f"{name}: expected finite pixels")
+    return grey
+
+
+class _TooLargeError(ValueError):
+    """Tells a refusal from what a decoder raises."""
+
+
+def _check_size(image, name):
+    if image.width * image.height > _MOST_PIXELS:
+        raise _TooLargeError(
+            f"{name}: expected at most {_MOST_PIXELS:,} pixels, got {image.width} x {image.height}; make it smaller"
+        )
+
+
+def _make_grey(image, Image):
+    if image.mode in _DEEP_MODES:
+        return np.asarray(image).astype(np.float32)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    # Colours that a palette or another model stands for.
+    return np.asarray(image.convert("RGB").convert("L") if image.mode != "L" else image).astype(np.float32)
+
+
+def _shrink(grey):
+    """Means of squares, as few as needed; what does not fill a square at the right and at the bottom is left out."""
+    side = -(-max(grey.shape) // _LONGEST_SIDE)
+    height, width = (max(n // side, 1) for n in grey.shape)
+    if side == 1 or min(grey.shape) < side:
+        return grey
+    squares = grey[: height * side, : width * side].reshape(height, side, width, side)
+    return squares.mean(axis=(1, 3))

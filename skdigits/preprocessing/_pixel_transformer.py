@@ -1,0 +1,64 @@
+"""What the transformers share that write one image for each, of the same shape, and learn nothing but that shape."""
+
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
+
+
+class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base class: a child has the parameter `image_shape`, and a method `_transform_images(X, shape)`."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the shape of the images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images of any real type, finite.
+        y : object
+            Not used.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not as described, or its images do not have the shape `image_shape`.
+        """
+        X = validate_data(self, X, dtype=DTYPES)
+        self.image_shape_ = self._find_image_shape(X.shape[1])
+        return self
+
+    def transform(self, X):
+        """Transform each image on its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images of any real type, finite. Never written to.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features)
+            Of type float64 where X is, else float32.
+
+        Raises
+        ------
+        ValueError
+            If X is not as described, or has other features than in `fit`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=DTYPES, order="C", reset=False)
+        return self._transform_images(X, self.image_shape_)
+
+    def _find_image_shape(self, n_features):
+        return find_image_shape(self.image_shape, n_features)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

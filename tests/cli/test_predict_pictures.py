@@ -1,0 +1,98 @@
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits.preprocessing import DigitCenterer
+
+PARAMETERS = {"hidden_layer_sizes": (50,), "learning_rate_init": 0.01, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Digits of 28 x 28 with values up to 255, and their labels."""
+    images, y = load_digits().images, load_digits().target
+    return DigitCenterer().fit_transform(images * 255 / 16), y
+
+
+@pytest.fixture(scope="module")
+def models(pictures, tmp_path_factory):
+    """Files of a pipeline that scales pixels up to 255, one that prepares images, and a bare network."""
+    X, y = pictures
+    folder = tmp_path_factory.mktemp("models")
+    networks = {
+        "scaled": make_pipeline(MinMaxScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X, y),
+        "prepared": make_digit_pipeline(**PARAMETERS).fit(X, y),
+        "bare": MLPDigitClassifier(**PARAMETERS).fit(X / 255, y),
+    }
+    for name, network in networks.items():
+        joblib.dump(network, folder / name)
+    return folder
+
+
+@pytest.fixture
+def folder(pictures, tmp_path):
+    """Six scans: dark on light, larger than the training images, the digit not in the middle."""
+    X, _ = pictures
+    (tmp_path / "scans").mkdir()
+    for i in range(6):
+        scan = np.pad(np.kron(255 - X[i].reshape(28, 28), np.ones((3, 3))), ((40, 9), (5, 50)), constant_values=255)
+        Image.fromarray(scan.astype(np.uint8)).save(tmp_path / "scans" / f"{i}.png")
+    return tmp_path / "scans"
+
+
+@pytest.mark.parametrize("name", ["scaled", "prepared", "bare"])
+def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
+    outcome = run("predict", models / name, folder)
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    starts = [f"{folder / f'{i}.png'}: {pictures[1][i]} (" for i in range(6)]
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 6
+    assert "%), else " in lines[0]
+
+
+def test_json_and_files_of_both_kinds(run, models, folder, pictures, tmp_path):
+    np.save(tmp_path / "x.npy", pictures[0][:2])
+    outcome = run("predict", models / "scaled", tmp_path / "x.npy", folder / "3.png", "--json", "--proba")
+    predictions = outcome.json["predictions"]
+    assert [entry["label"] for entry in predictions] == [0, 1, 3]
+    assert [entry["input"] for entry in predictions] == [
+        f"{tmp_path / 'x.npy'}[0]", f"{tmp_path / 'x.npy'}[1]", str(folder / "3.png"),
+    ]  # fmt: skip
+    assert all(len(entry["probabilities"]) == 10 for entry in predictions)
+
+
+def test_show_draws_what_the_network_is_given(run, models, folder):
+    plain = run("predict", models / "prepared", folder / "1.png").out
+    shown = run("predict", models / "prepared", folder / "1.png", "--show").out
+    assert shown.endswith(plain)
+    lines = shown.splitlines()[:-1]
+    assert len(lines) == 14
+    assert max(map(len, lines)) <= 28
+    assert "@" in shown
+
+
+def test_page(run, models, pictures, tmp_path):
+    page = np.hstack([pictures[0][i].reshape(28, 28) for i in (4, 2, 7)])
+    Image.fromarray(255 - np.kron(page, np.ones((2, 2))).astype(np.uint8)).save(tmp_path / "page.png")
+    predictions = run("predict", models / "prepared", tmp_path / "page.png", "--page", "--json").json["predictions"]
+    assert [entry["label"] for entry in predictions] == [4, 2, 7]
+    assert [entry["input"] for entry in predictions] == [f"{tmp_path / 'page.png'}[{i}]" for i in range(3)]
+
+
+def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder, tmp_path, monkeypatch):
+    model = models / "prepared"
+    (tmp_path / "x.png").write_bytes(b"no image")
+    (tmp_path / "empty").mkdir()
+    assert_refused("predict", model, tmp_path / "x.png", says=[str(tmp_path / "x.png"), "expected an image"])
+    assert_refused("predict", model, tmp_path / "y.png", says=f"there is no file {tmp_path / 'y.png'}")
+    assert_refused("predict", model, tmp_path / "empty", says=[str(tmp_path / "empty"), "expected image files"])
+    assert_refused("predict", trained.path, folder, says="the model was trained on samples of 64 pixels")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert_refused("predict", model, folder, says='pip install "skdigits[plot]"')
