@@ -217,7 +217,9 @@ def _optimizer_for(estimator, network, incremental):
     if incremental and hasattr(estimator, "_optimizer"):
         state = dict(estimator._optimizer)
         optimizer = OPTIMIZERS[state.pop("name")]
-        return optimizer(**{**state, "moments": np.array(state["moments"], dtype)})
+        # Whether there is an average is for each call to say: it stands in the learned attributes.
+        state |= {"moments": np.array(state["moments"], dtype), "average_decay": estimator.weight_averaging}
+        return optimizer(**state)
     optimizer = OPTIMIZERS[estimator.solver]
     settings = {
         "sgd": {"momentum": "momentum", "nesterov": "nesterovs_momentum", "power_t": "power_t"},

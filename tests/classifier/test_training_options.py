@@ -397,6 +397,15 @@ class TestAveraging:
         for coef, other in zip(model.coefs_, before, strict=True):
             np.testing.assert_allclose(coef, other, rtol=1e-6)
 
+    def test_begins_when_it_is_switched_on(self):
+        plain = make(shuffle=False).partial_fit(X, Y, classes=np.arange(10)).partial_fit(X, Y)
+        averaged = make(shuffle=False).partial_fit(X, Y, classes=np.arange(10))
+        start = averaged.coefs_[0].copy()
+        averaged.set_params(weight_averaging=0.5).partial_fit(X, Y)
+        # Behind the weights that are trained, but not where it began.
+        distances = [np.abs(coef - plain.coefs_[0]).sum() for coef in (averaged.coefs_[0], start)]
+        assert 0 < distances[0] < distances[1] / 2
+
     def test_plain_fit_forgets_it(self):
         model = make(**self.PARAMETERS).fit(X, Y)
         assert_same(model.set_params(weight_averaging=None).fit(X, Y), make(shuffle=False, max_iter=3).fit(X, Y))
