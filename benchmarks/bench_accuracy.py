@@ -33,7 +33,7 @@ WORK = [
         "99.3 % (Simard, Steinkraus and Platt, 2003)", 0.994, 150,
     ),
     (
-        "the best single plain network", "best", 1, 1,
+        "the best single plain network", "best", 2, 1,
         "99.65 % (Ciresan et al., 2010: 12 million weights, GPU, 114 hours)", 0.996, 900,
     ),
     (
