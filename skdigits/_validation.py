@@ -45,6 +45,12 @@ class HeldOut:
         else:
             weights = {} if self._sample_weight is None else {"sample_weight": self._sample_weight}
             score = self._scorer(*self._for_scorer, **weights)
+            if np.isnan(score) and not np.isnan(loss):
+                # It would never be the best, and early stopping would keep the last epoch in silence.
+                raise ValueError(
+                    f"scoring={self._scoring!r} gave nan on the {len(self._labels)} held-out samples: they may lack a "
+                    "class that it needs. Hold out more samples, or choose another score."
+                )
         return {"validation_loss": loss, "validation_score": float(score)}
 
 

@@ -266,6 +266,10 @@ class TestValidation:
         model = self.fit(scoring=scorer)
         assert calls == [((80, 64), 64)] * model.n_iter_
 
+    def test_score_that_is_no_number_is_refused(self):
+        with pytest.raises(ValueError, match="gave nan on the 80 held-out samples"):
+            self.fit(scoring=lambda estimator, X, y: np.nan)
+
     def test_is_recorded_without_early_stopping(self):
         model = self.fit(early_stopping=False, max_iter=5)
         assert model.n_iter_ == len(model.validation_loss_curve_) == 5
