@@ -13,8 +13,9 @@ from skdigits._kernels.codes import CONTROL_SIZE, STOP_REQUESTED
 from skdigits._kernels.images import BORDER, Frame, Scratch, deform_images, sum_quarters
 from skdigits._kernels.tiles import TILE, lanes
 
-# Images that draw from one generator. Any number of threads gives the same result because this does not change.
-_CHUNK = 128
+# Images that draw from one generator; a few hundred make up for what Python does for each chunk, which threads wait
+# for one another to do. Any number of threads gives the same result because this does not change.
+_CHUNK = 512
 # Parts of the elastic field that are this much smaller than its largest one are left out.
 _SMALLEST_PART = 1e-3
 # SciPy's filter ends at so many standard deviations.
