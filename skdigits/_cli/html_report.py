@@ -137,10 +137,12 @@ def _worst_mistakes(model, X, y):
     rows = worst.images[:_EXPLAINED].reshape(-1, X.shape[1])
     if len(rows):
         figure = _make_figure(1.9 * len(rows) + 1, 4.0)
-        SaliencyDisplay.from_estimator(model, rows, ax=figure.subplots())
+        # The steps before the network may change the number of pixels.
+        SaliencyDisplay.from_estimator(model[-1], model[:-1].transform(rows), ax=figure.subplots())
         elements += [
             _heading(
-                "What misled it", "In the first of them, red pixels spoke for the wrong label, blue ones against."
+                "What misled it",
+                "The first of them as the network sees them: red pixels spoke for the wrong label, blue ones against.",
             ),
             _image("What misled it", figure),
         ]

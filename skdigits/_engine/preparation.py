@@ -13,7 +13,7 @@ BOX_SIDE, FIELD_SIDE = 20, 28
 # The ground is looked for in so thick a frame of the shorter side: two pixels of 28.
 _FRAME_SHARE = 14
 # A smaller image has too few pixels in its frame to tell lighting from ink.
-_SMALLEST_LIT = 8
+_SMALLEST_LIT = 12
 # Pixels of frames that are looked at together.
 _LARGEST_FRAMES = 1_000_000
 # Noise ends at so many third quartiles of its size: 5.8 standard deviations, 3.4 of noise of which half is cut off.

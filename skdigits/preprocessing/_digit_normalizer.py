@@ -42,7 +42,7 @@ class DigitNormalizer(PixelTransformer):
     -----
     Each image is looked at on its own. An image and its inverse give the same result, up to rounding, and images of one
     value give zeros. Digits need some margin: of the pixels near the edges three quarters should be ground. Lighting is
-    not looked for in images that are smaller than 8 pixels.
+    not looked for in images that are smaller than 12 pixels.
 
     Examples
     --------

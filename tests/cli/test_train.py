@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
-from skdigits import MLPDigitClassifier
+from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._cli.progress import TrainingProgress
 
 
@@ -47,7 +47,7 @@ def test_saved_model_knows_nothing_of_the_progress(trained):
 
 
 def test_progress_goes_to_standard_error(trained):
-    assert "epoch 100/100  loss " in trained.outcome.err
+    assert "epoch 90/100  loss " in trained.outcome.err
     assert "epoch" not in trained.outcome.out.split("epochs in")[0]
 
 
@@ -100,7 +100,7 @@ def test_options_reach_the_estimator(train, tmp_path, arguments, expected):
 
 def test_hidden_layers_are_built(train, tmp_path):
     train("--epochs", 1, "--hidden", 30, 20, "--output", tmp_path / "m")
-    assert [coef.shape for coef in joblib.load(tmp_path / "m")[-1].coefs_] == [(64, 30), (30, 20), (20, 10)]
+    assert [coef.shape for coef in joblib.load(tmp_path / "m")[-1].coefs_] == [(784, 30), (30, 20), (20, 10)]
 
 
 def test_validation_may_stop_training(train, tmp_path):
@@ -124,6 +124,20 @@ def test_same_seed_same_model(train, tmp_path):
     assert results[0]["test_accuracy"] == results[1]["test_accuracy"]
     assert results[0]["loss"] == results[1]["loss"] != results[2]["loss"]
     assert not np.array_equal(weights[0], weights[2])
+
+
+def test_images_are_prepared(trained):
+    assert list(trained.model.named_steps) == ["digitcenterer", "deskewer", "minmaxscaler", "mlpdigitclassifier"]
+
+
+def test_images_of_mnist_are_prepared(train, small_mnist, tmp_path, monkeypatch):
+    small_mnist.write(tmp_path)
+    monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
+    train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m")
+    model = joblib.load(tmp_path / "m")
+    assert list(model.named_steps) == list(make_digit_pipeline().named_steps)
+    X = np.random.default_rng(0).integers(0, 200, (5, 784))
+    np.testing.assert_allclose(model.predict_proba(255 - X), model.predict_proba(X), atol=1e-4)
 
 
 def test_file_name_when_none_is_given(train, tmp_path, monkeypatch):
@@ -186,7 +200,7 @@ def test_recipe_sets_the_parameters_and_options_change_it(train, small_mnist, tm
     assert (parameters["solver"], parameters["learning_rate"]) == ("adamw", "one_cycle")
     assert parameters["augmenter"]["name"] == "ElasticDeformer"
     assert parameters["n_iter_no_change"] == "inf"
-    assert type(joblib.load(tmp_path / "m")[0]).__name__ == "Normalizer"
+    assert joblib.load(tmp_path / "m").named_steps["minmaxscaler"] == "passthrough"
 
 
 def test_recipe_is_for_mnist(assert_refused, tmp_path):

@@ -64,6 +64,12 @@ def test_strokes_at_the_edge_are_no_lighting():
     np.testing.assert_array_equal(normalized(images), images / 200)
 
 
+def test_small_digits_that_reach_the_edges_are_not_inverted():
+    images = load_digits().images
+    out = normalized(images)
+    assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(images, out, strict=True)) > 0.5
+
+
 def test_ground_agrees_with_least_squares():
     rng, basis = np.random.default_rng(0), np.random.default_rng(1).normal(size=(200, 6))
     basis[:, 0] = 1
