@@ -69,7 +69,7 @@ def to_onnx(estimator, path=None, *, input_dtype="float32"):
     >>> from skdigits import MLPDigitClassifier
     >>> from skdigits.persistence import to_onnx
     >>> X, y = load_digits(return_X_y=True)
-    >>> classifier = MLPDigitClassifier(hidden_layer_sizes=(20,), random_state=0).fit(X, y)
+    >>> classifier = MLPDigitClassifier(learning_rate_init=0.01, random_state=0).fit(X, y)
     >>> model = to_onnx(classifier)
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
@@ -150,11 +150,11 @@ def _convert(steps, dtype):
     """The graph of steps for pixels of a type."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    computing = _computing_dtype(steps[0][1], dtype)
+    computing, shape = _computing_dtype(steps[0][1], dtype), _input_shape(steps[0])
     number = DoubleTensorType if computing == np.float64 else FloatTensorType
     pipeline = Pipeline(steps) if len(steps) > 1 else steps[0][1]
     try:
-        model = _convert_by_skl2onnx(pipeline, number([None, *_input_shape(steps[0])]))
+        model = _convert_by_skl2onnx(pipeline, number([None, *shape]))
     except Exception as error:  # of many kinds, about parameters as well as about types that are unknown
         for name, step in steps:
             _check_step(name, step, number)
@@ -178,8 +178,11 @@ def _check_step(name, step, number):
     try:
         _convert_by_skl2onnx(step, number([None, step.n_features_in_]))
     except Exception as error:
-        what = f"step {name!r}, {type(step).__name__}," if name else type(step).__name__
-        raise ValueError(f"{what} cannot be expressed in ONNX: {_first_line(error)}") from error
+        raise ValueError(f"{_describe(name, step)} cannot be expressed in ONNX: {_first_line(error)}") from error
+
+
+def _describe(name, step):
+    return f"step {name!r}, {type(step).__name__}," if name else type(step).__name__
 
 
 def _first_line(error):
@@ -206,8 +209,8 @@ def _input_shape(step):
         return list(first.image_shape_)
     if not hasattr(first, "n_features_in_"):
         raise ValueError(
-            f"{f'step {name!r}, ' if name else ''}{type(first).__name__}, has seen images of different sizes, which an "
-            "ONNX graph cannot take: fit on images of one size"
+            f"{_describe(name, first)} has seen images of different sizes, which an ONNX graph cannot take: fit on "
+            "images of one size"
         )
     return [int(first.n_features_in_)]
 
@@ -229,19 +232,22 @@ def _set_input(graph, dtype, computing):
 
 def _metadata(estimator, steps):
     """What a program wants to know that shows samples and results."""
-    first = steps[0][1]
-    shape = _input_shape(steps[0])
+    first, shape = steps[0][1], _input_shape(steps[0])
     metadata = {"skdigits_version": __version__, "input_shape": json.dumps(shape)}
-    side = math.isqrt(shape[0])
-    image_shapes = [step.image_shape_ for _, step in steps[:1] if hasattr(step, "image_shape_")]
-    if not image_shapes and isinstance(getattr(first, "image_shape", None), tuple):
-        image_shapes.append(first.image_shape)
-    if not image_shapes and side * side == shape[0]:
-        image_shapes.append((side, side))
-    for image_shape in image_shapes:
+    image_shape = _image_shape(first, math.prod(shape))
+    if image_shape is not None:
         metadata["image_shape"] = json.dumps([int(length) for length in image_shape])
     if hasattr(first, "data_max_"):
         metadata["largest_pixel"] = json.dumps(float(np.max(first.data_max_)))
     if is_classifier(estimator):
         metadata["classes"] = json.dumps(np.asarray(estimator.classes_).tolist())
     return metadata
+
+
+def _image_shape(first, n_features):
+    """Shape of images as the first step has it, else of square ones; None where they are not."""
+    shape = getattr(first, "image_shape_", getattr(first, "image_shape", "auto"))
+    if not isinstance(shape, str):
+        return shape
+    side = math.isqrt(n_features)
+    return (side, side) if side * side == n_features else None

@@ -95,7 +95,8 @@ def _labels(classifier):
 def _leaky_relu(add, logits, dtype):
     from skdigits._kernels.activations import LEAK
 
-    return add("LeakyRelu", logits, alpha=LEAK)
+    # ONNX's own operator knows the leak in single precision only.
+    return add("Max", logits, add("Mul", logits, dtype.type(LEAK)))
 
 
 def _gelu(add, logits, dtype):

@@ -34,6 +34,8 @@ class GraphWriter:
             [value if isinstance(value, str) else self.constant(value) for value in values],
             outputs,
             name=self._scope.get_unique_operator_name(operator),
+            # Since 18 ELU and its like are defined by other operators, and run in double precision for that reason.
+            op_version=self._container.target_opset,
             **attributes,
         )
         return outputs[0]
