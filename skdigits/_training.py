@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Bunch
 from sklearn.utils.optimize import _check_optimize_result
 
 from skdigits import _samples, _validation
@@ -132,7 +131,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
             outcome = trainer.train(runner, evaluated.parameters, optimizer, record, hooks, plan, random_state)
     finally:
         record.publish(estimator)
-        estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
+        estimator._optimizer = {"name": optimizer.name, **vars(optimizer)}
     _warn(outcome, estimator, incremental)
 
 
