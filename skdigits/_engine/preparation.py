@@ -17,7 +17,7 @@ _SMALLEST_LIT = 12
 # Pixels of frames that are looked at together.
 _LARGEST_FRAMES = 1_000_000
 # Noise ends at so many third quartiles of its size: 5.8 standard deviations, 3.4 of noise of which half is cut off.
-_CUT = 5.0
+CUT = 5.0
 
 
 def centre(images, shape, threshold):
@@ -76,7 +76,7 @@ def normalize(images, shape, threshold):
     normalized : ndarray of the shape and the type of `images`
     """
     out = np.empty_like(images)
-    places, basis = _make_frame(*shape)
+    places, basis = frame_of(*shape)
     chunk = max(1, _LARGEST_FRAMES // len(places))
     for start in range(0, len(images), chunk):
         rows = slice(start, start + chunk)
@@ -112,11 +112,11 @@ def estimate_ground(frames, basis):
     for _ in range(2):
         uneven = np.flatnonzero(best > 0)
         residuals = differences[uneven] - surfaces[uneven] @ basis.T
-        fitted = _fit_surfaces(differences[uneven], abs(residuals) <= _CUT * best[uneven, np.newaxis], basis)
+        fitted = _fit_surfaces(differences[uneven], abs(residuals) <= CUT * best[uneven, np.newaxis], basis)
         achieved = _spread(differences[uneven] - fitted @ basis.T)
         is_better = achieved < np.minimum(best[uneven], 0.5 * spread[uneven])
         surfaces[uneven[is_better]], best[uneven[is_better]] = fitted[is_better], achieved[is_better]
-    return levels, surfaces, _CUT * best
+    return levels, surfaces, CUT * best
 
 
 def _fit_surfaces(values, weights, basis):
@@ -135,16 +135,21 @@ def _spread(differences):
     return np.partition(abs(differences), place, axis=1)[:, place]
 
 
+def surface_terms(height, width, places):
+    """The terms of a quadratic surface, 1, x, y, x x, x y, y y, at pixels of an image, x and y from -1 to 1."""
+    x, y = (2 * v / max(n - 1, 1) - 1 for v, n in ((places % width, width), (places // width, height)))
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
 @lru_cache(maxsize=8)
-def _make_frame(height, width):
+def frame_of(height, width):
     """Pixels at the edges of an image, and the terms of a quadratic surface there."""
     depth = max(1, min(height, width) // _FRAME_SHARE)
     rows, columns = np.indices((height, width)).reshape(2, -1)
     is_edge = np.minimum(rows, height - 1 - rows) < depth
     is_edge |= np.minimum(columns, width - 1 - columns) < depth
     places = np.flatnonzero(is_edge)
-    x, y = (2 * v[places] / max(n - 1, 1) - 1 for v, n in ((columns, width), (rows, height)))
-    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    basis = surface_terms(height, width, places)
     if min(height, width) < _SMALLEST_LIT:
         basis[:] = 0
     return as_read_only(places), as_read_only(basis)

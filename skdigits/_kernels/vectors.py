@@ -20,13 +20,13 @@ from skdigits._kernels.jit import exact_kernel
 from skdigits._kernels.tiles import VECTOR_BYTES
 
 # erf(x) / x below 1, and erfc(x) * exp(x * x) above, numerator and denominator.
-_ERF = (
+ERF = (
     (9.60497373987051638749, 90.0260197203842689217, 2232.00534594684319226, 7003.32514112805075473,
      55592.3013010394962768),
     (1.0, 33.5617141647503099647, 521.357949780152679795, 4594.32382970980127987, 22629.0000613890934246,
      49267.3942608635921086),
 )  # fmt: skip
-_ERFC = (
+ERFC = (
     (2.46196981473530512524e-10, 0.564189564831068821977, 7.46321056442269912687, 48.6371970985681366614,
      196.520832956077098242, 526.445194995477358631, 934.528527171957607540, 1027.55188689515710272,
      557.535335369399327526),
@@ -143,11 +143,11 @@ class _Emitter:
         x = builder.fmul(self.clamp(x, -38.0, 38.0), self.all(math.sqrt(0.5)))
         magnitude, _ = self.magnitude_and_sign(x)
         square = builder.fmul(x, x)
-        near = builder.fdiv(self.polynomial(square, _ERF[0]), self.polynomial(square, _ERF[1]))
+        near = builder.fdiv(self.polynomial(square, ERF[0]), self.polynomial(square, ERF[1]))
         near = self.multiply_add(x, near, self.all(1.0))
         # The rational function overflows in single precision long after erfc has come to nothing.
         bounded = self.clamp(magnitude, 0.0, 27.0)
-        far = builder.fdiv(self.polynomial(bounded, _ERFC[0]), self.polynomial(bounded, _ERFC[1]))
+        far = builder.fdiv(self.polynomial(bounded, ERFC[0]), self.polynomial(bounded, ERFC[1]))
         far = builder.fmul(far, self.exp(builder.fneg(square)))
         is_negative = builder.fcmp_ordered("<", x, self.all(0.0))
         far = builder.select(is_negative, far, builder.fsub(self.all(2.0), far))

@@ -1,0 +1,253 @@
+"""Models as ONNX files, for programs that know neither Python nor scikit-learn."""
+
+import functools
+import json
+import math
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skdigits._version import __version__
+
+# What all programs of the last years read.
+_OPSETS = {"": 18, "ai.onnx.ml": 3}
+_INPUT_DTYPES = ("float32", "float64", "uint8")
+
+
+def to_onnx(estimator, path=None, *, input_dtype="float32"):
+    """Convert a fitted classifier, or a pipeline that ends in one, to ONNX.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        Fitted :class:`skdigits.MLPDigitClassifier`, or a :class:`sklearn.pipeline.Pipeline`, whose steps may be all
+        transformers of :mod:`skdigits.preprocessing` and what `skl2onnx` knows of scikit-learn, searches included.
+    path : str, path-like or None, default=None
+        File to write, whole or not at all. None writes none.
+    input_dtype : {'float32', 'float64', 'uint8'}, default='float32'
+        Type of the pixels that the graph is given. Their range is that of training, whatever the type.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        With an input ``X`` of shape (n_samples, n_features), or of (n_samples, height, width) for a pipeline that
+        begins with `ImageFlattener`, for any number of samples. The outputs of a classifier are ``label``, as of
+        `predict`, and ``probabilities``, as of `predict_proba`.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed: ``pip install "skdigits[export]"``.
+    NotFittedError
+        If the estimator is not fitted.
+    OSError
+        If the file cannot be written.
+    ValueError
+        If a step cannot be expressed in ONNX, which the error names, or `input_dtype` is unknown.
+
+    See Also
+    --------
+    skdigits.persistence.save : Writes a file from which the estimator itself is read again.
+
+    Notes
+    -----
+    The graph has standard operators of opset 18 only. It computes in the type of the network: in double precision for
+    one that was trained on float64, in single precision otherwise; images are prepared in double precision.
+
+    Nothing checks what the graph is given: missing or infinite pixels, which `predict_proba` refuses, give
+    probabilities without a meaning.
+
+    Metadata of the model are ``skdigits_version`` and, in JSON, ``input_shape``, the shape of one sample; ``classes``;
+    ``image_shape``, (height, width), where it is known or images are square; and ``largest_pixel``, the largest of
+    training, where a `MinMaxScaler` begins the pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.persistence import to_onnx
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = MLPDigitClassifier(learning_rate_init=0.01, random_state=0).fit(X, y)
+    >>> model = to_onnx(classifier)
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities']
+    """
+    if input_dtype not in _INPUT_DTYPES:
+        raise ValueError(f"input_dtype must be one of {', '.join(_INPUT_DTYPES)}, got {input_dtype!r}")
+    check_is_fitted(estimator)
+    try:
+        import onnx
+        import skl2onnx  # noqa: F401
+    except ImportError as error:
+        raise ImportError('to_onnx needs onnx and skl2onnx: pip install "skdigits[export]"') from error
+    _register_converters()
+    steps = list(_flat_steps("", estimator))
+    model = _convert(steps, np.dtype(input_dtype))
+    model.producer_name, model.producer_version = "skdigits", __version__
+    onnx.helper.set_model_props(model, _metadata(estimator, steps))
+    onnx.checker.check_model(model, full_check=True)
+    if path is not None:
+        _write(model, path)
+    return model
+
+
+def _write(model, path):
+    from pathlib import Path
+
+    from skdigits.persistence._files import replaced_whole
+
+    with replaced_whole(Path(path)) as stream:
+        stream.write(model.SerializeToString())
+
+
+@functools.cache
+def _register_converters():
+    """Tell skl2onnx about the estimators of this package."""
+    from skl2onnx import update_registered_converter
+
+    from skdigits.classifier import MLPDigitClassifier
+    from skdigits.persistence import _onnx_classifier, _onnx_images, _onnx_lighting
+    from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
+
+    update_registered_converter(
+        MLPDigitClassifier,
+        "SkdigitsMLPDigitClassifier",
+        _onnx_classifier.find_classifier_types,
+        _onnx_classifier.convert_classifier,
+        options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True]},
+    )
+    transformers = {
+        Deskewer: _onnx_images.add_deskewer,
+        DigitCenterer: _onnx_images.add_centerer,
+        DigitNormalizer: _onnx_lighting.add_normalizer,
+        ElasticDeformer: _onnx_images.add_identity,
+        ImageFlattener: _onnx_images.add_identity,
+    }
+    for transformer, add_transformer in transformers.items():
+        update_registered_converter(
+            transformer,
+            f"Skdigits{transformer.__name__}",
+            _onnx_images.find_image_types,
+            _onnx_images.make_converter(add_transformer),
+        )
+
+
+def _flat_steps(name, estimator):
+    """Names and estimators of a pipeline, those of pipelines in it included, without what lets everything pass."""
+    if hasattr(estimator, "best_estimator_"):
+        yield from _flat_steps(name, estimator.best_estimator_)
+    elif isinstance(estimator, Pipeline):
+        for step_name, step in estimator.steps:
+            if step is not None and step != "passthrough":
+                yield from _flat_steps(f"{name}.{step_name}".lstrip("."), step)
+    else:
+        yield name, estimator
+
+
+def _convert(steps, dtype):
+    """The graph of steps for pixels of a type."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    computing, shape = _computing_dtype(steps[0][1], dtype), _input_shape(steps[0])
+    number = DoubleTensorType if computing == np.float64 else FloatTensorType
+    pipeline = Pipeline(steps) if len(steps) > 1 else steps[0][1]
+    try:
+        model = _convert_by_skl2onnx(pipeline, number([None, *shape]))
+    except Exception as error:  # of many kinds, about parameters as well as about types that are unknown
+        for name, step in steps:
+            _check_step(name, step, number)
+        raise ValueError(f"the model cannot be expressed in ONNX: {_first_line(error)}") from error
+    _set_input(model.graph, dtype, computing)
+    return model
+
+
+def _convert_by_skl2onnx(estimator, input_type):
+    from skl2onnx import convert_sklearn
+
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    options = {id(last): {"zipmap": False}} if is_classifier(last) else None
+    return convert_sklearn(
+        estimator, name="skdigits", initial_types=[("X", input_type)], options=options, target_opset=_OPSETS
+    )
+
+
+def _check_step(name, step, number):
+    """Raise an error that names a step if it cannot be converted on its own."""
+    try:
+        _convert_by_skl2onnx(step, number([None, step.n_features_in_]))
+    except Exception as error:
+        raise ValueError(f"{_describe(name, step)} cannot be expressed in ONNX: {_first_line(error)}") from error
+
+
+def _describe(name, step):
+    return f"step {name!r}, {type(step).__name__}," if name else type(step).__name__
+
+
+def _first_line(error):
+    """What skl2onnx has to say; its advice goes on for pages."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _computing_dtype(first, dtype):
+    """The type to which a graph converts pixels: whole numbers as the first step does."""
+    if dtype != np.uint8:
+        return dtype
+    if hasattr(first, "coefs_"):
+        return np.result_type(*first.coefs_)
+    is_ours = type(first).__module__.startswith("skdigits.")
+    return np.dtype(np.float32 if is_ours else np.float64)
+
+
+def _input_shape(step):
+    """Shape of a sample."""
+    from skdigits.preprocessing import ImageFlattener
+
+    name, first = step
+    if isinstance(first, ImageFlattener):
+        return list(first.image_shape_)
+    if not hasattr(first, "n_features_in_"):
+        raise ValueError(
+            f"{_describe(name, first)} has seen images of different sizes, which an ONNX graph cannot take: fit on "
+            "images of one size"
+        )
+    return [int(first.n_features_in_)]
+
+
+def _set_input(graph, dtype, computing):
+    """Name the dimension of samples, and convert pixels of another type first."""
+    from onnx import helper
+
+    for value in [*graph.input, *graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_param = "n_samples"
+    if dtype == computing:
+        return
+    for node in graph.node:
+        node.input[:] = ["X_cast" if name == "X" else name for name in node.input]
+    cast = helper.make_node("Cast", ["X"], ["X_cast"], name="Cast_X", to=helper.np_dtype_to_tensor_dtype(computing))
+    graph.node.insert(0, cast)
+    graph.input[0].type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(dtype)
+
+
+def _metadata(estimator, steps):
+    """What a program wants to know that shows samples and results."""
+    first, shape = steps[0][1], _input_shape(steps[0])
+    metadata = {"skdigits_version": __version__, "input_shape": json.dumps(shape)}
+    image_shape = _image_shape(first, math.prod(shape))
+    if image_shape is not None:
+        metadata["image_shape"] = json.dumps([int(length) for length in image_shape])
+    if hasattr(first, "data_max_"):
+        metadata["largest_pixel"] = json.dumps(float(np.max(first.data_max_)))
+    if is_classifier(estimator):
+        metadata["classes"] = json.dumps(np.asarray(estimator.classes_).tolist())
+    return metadata
+
+
+def _image_shape(first, n_features):
+    """Shape of images as the first step has it, else of square ones; None where they are not."""
+    shape = getattr(first, "image_shape_", getattr(first, "image_shape", "auto"))
+    if not isinstance(shape, str):
+        return shape
+    side = math.isqrt(n_features)
+    return (side, side) if side * side == n_features else None

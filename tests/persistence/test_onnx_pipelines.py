@@ -1,0 +1,182 @@
+"""Pipelines as ONNX graphs: images are prepared in them as by the transformers."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
+
+from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits.persistence import to_onnx
+from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
+
+pytest.importorskip("onnx")
+pytest.importorskip("skl2onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+DIGITS, Y = load_digits(return_X_y=True)
+DIGITS, Y = DIGITS[:250], Y[:250]
+
+
+def photographs():
+    """Digits of 32 x 24 pixels: noise, a lamp at one side, dark strokes; some are of one colour."""
+    rng = np.random.default_rng(0)
+    large = DIGITS.reshape(-1, 8, 8).repeat(4, axis=1).repeat(3, axis=2)
+    lamp = np.linspace(0, 1, 24) ** 2 * rng.uniform(0, 12, (len(large), 1, 1))
+    images = large + lamp + rng.normal(0, 0.4, large.shape)
+    images[::3] = 25 - images[::3]
+    images[5], images[6], images[7], images[8] = 0, 3, -2, 0
+    images[8, 0, 23] = 4
+    return images.reshape(len(images), -1)
+
+
+IMAGES = {"digits": (DIGITS, (8, 8)), "photographs": (photographs(), (32, 24)), "rows": (DIGITS, (1, 64))}
+TRANSFORMERS = {
+    "Deskewer": lambda shape: Deskewer(image_shape=shape),
+    "Deskewer up to a slant": lambda shape: Deskewer(image_shape=shape, max_slant=0.2),
+    "Deskewer up to none": lambda shape: Deskewer(image_shape=shape, max_slant=0),
+    "DigitCenterer": lambda shape: DigitCenterer(image_shape=shape),
+    "DigitCenterer with a threshold": lambda shape: DigitCenterer(image_shape=shape, threshold=0.35),
+    "DigitNormalizer": lambda shape: DigitNormalizer(image_shape=shape),
+    "DigitNormalizer without a threshold": lambda shape: DigitNormalizer(image_shape=shape, threshold=0.0),
+    "ElasticDeformer": lambda shape: ElasticDeformer(image_shape=shape),
+}
+
+
+def run(model, X):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"X": X})
+
+
+def classifier(**parameters):
+    return MLPDigitClassifier(hidden_layer_sizes=(20,), max_iter=8, random_state=0, **parameters)
+
+
+def assert_agrees(model, X, input_dtype="float32", tolerance=2e-6):
+    X = X.astype(input_dtype)
+    labels, probabilities = run(to_onnx(model, input_dtype=input_dtype), X)
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(labels, model.predict(X))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("images", IMAGES)
+@pytest.mark.parametrize("make", TRANSFORMERS.values(), ids=TRANSFORMERS)
+def test_transformers_give_the_same_images(make, images, dtype):
+    X, shape = IMAGES[images]
+    X = X.astype(dtype)
+    transformer = make(shape).fit(X)
+    (transformed,) = run(to_onnx(transformer, input_dtype=dtype), X)
+    assert transformed.dtype == dtype
+    # Two units in the last place of the brightest pixel.
+    tolerance = 2 * np.spacing(np.abs(X).max())
+    np.testing.assert_allclose(transformed, transformer.transform(X), rtol=0, atol=max(tolerance, 1e-12))
+
+
+@pytest.mark.parametrize("n_samples", [1, 3])
+@pytest.mark.parametrize("make", TRANSFORMERS.values(), ids=TRANSFORMERS)
+def test_each_image_is_transformed_on_its_own(make, n_samples):
+    X, shape = IMAGES["photographs"]
+    X = X.astype(np.float32)
+    transformer = make(shape).fit(X)
+    (transformed,) = run(to_onnx(transformer), X[:n_samples])
+    np.testing.assert_allclose(transformed, transformer.transform(X[:n_samples]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
+def test_the_standard_pipeline(input_dtype):
+    X = np.clip(8 * photographs(), 0, 255).astype(np.uint8)
+    model = make_digit_pipeline(max_iter=8, random_state=0)
+    model.set_params(digitnormalizer__image_shape=(32, 24), digitcenterer__image_shape=(32, 24)).fit(X, Y)
+    assert_agrees(model, X, input_dtype)
+
+
+@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("scaler", [MinMaxScaler(), MinMaxScaler(clip=True), StandardScaler(), Normalizer()], ids=str)
+def test_scalers_of_scikit_learn(scaler, input_dtype):
+    assert_agrees(make_pipeline(scaler, classifier()).fit(DIGITS, Y), DIGITS, input_dtype)
+
+
+def test_other_transformers_and_classifiers_of_scikit_learn():
+    model = make_pipeline(Deskewer(), PCA(10, random_state=0), LogisticRegression(max_iter=500)).fit(DIGITS, Y)
+    assert_agrees(model, DIGITS, tolerance=1e-5)
+
+
+def test_images_that_are_not_flat():
+    images = DIGITS.reshape(-1, 8, 8)
+    model = to_onnx(make_pipeline(ImageFlattener(), MinMaxScaler(), classifier()).fit(images, Y))
+    assert [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim] == [0, 8, 8]
+    assert_agrees(make_pipeline(ImageFlattener(), MinMaxScaler(), classifier()).fit(images, Y), images)
+
+
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_steps_that_let_everything_pass(nothing):
+    model = Pipeline([("first", nothing), ("scaler", MinMaxScaler()), ("other", nothing), ("network", classifier())])
+    assert_agrees(model.fit(DIGITS, Y), DIGITS)
+
+
+def test_a_pipeline_in_a_pipeline():
+    preparation = make_pipeline(Deskewer(), MinMaxScaler())
+    assert_agrees(make_pipeline(ElasticDeformer(random_state=0), preparation, classifier()).fit(DIGITS, Y), DIGITS)
+
+
+def test_the_best_of_a_search():
+    search = GridSearchCV(make_pipeline(MinMaxScaler(), classifier()), {"mlpdigitclassifier__alpha": [0.1, 1]}, cv=2)
+    assert_agrees(search.fit(DIGITS, Y), DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "expected"),
+    [
+        (make_pipeline(MinMaxScaler(), classifier()), DIGITS, {"image_shape": [8, 8], "largest_pixel": 16.0}),
+        (
+            make_pipeline(Deskewer(image_shape=(4, 16)), classifier()),
+            DIGITS,
+            {"image_shape": [4, 16], "largest_pixel": None},
+        ),
+        (
+            make_pipeline(DigitCenterer(image_shape=[4, 16]), classifier()),
+            DIGITS,
+            {"image_shape": [4, 16], "largest_pixel": None},
+        ),
+        (make_pipeline(MinMaxScaler(), classifier()), DIGITS[:, :60], {"input_shape": [60], "image_shape": None}),
+        (
+            make_pipeline(ImageFlattener((4, 16)), classifier()),
+            DIGITS,
+            {"input_shape": [4, 16], "image_shape": [4, 16]},
+        ),
+    ],
+)
+def test_metadata(model, X, expected):
+    metadata = {prop.key: json.loads(prop.value) for prop in to_onnx(model.fit(X, Y)).metadata_props[1:]}
+    assert {name: metadata.get(name) for name in expected} == expected
+    assert metadata["classes"] == list(range(10))
+
+
+class Doubled(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return 2 * X
+
+
+@pytest.mark.parametrize("step", [Doubled(), FunctionTransformer(np.sqrt, validate=True)])
+def test_a_step_that_cannot_be_expressed_is_named(step):
+    model = Pipeline([("scaler", MinMaxScaler()), ("own", step), ("network", classifier())]).fit(DIGITS, Y)
+    with pytest.raises(ValueError, match=rf"^step 'own', {type(step).__name__}, cannot be expressed in ONNX"):
+        to_onnx(model)
+
+
+def test_images_of_different_sizes_are_refused():
+    centerer = DigitCenterer().fit([np.ones((5, 6)), np.ones((7, 8))])
+    with pytest.raises(ValueError, match="DigitCenterer has seen images of different sizes"):
+        to_onnx(centerer)
