@@ -27,6 +27,10 @@ from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits._threads import allowed_threads
 from skdigits._transaction import all_or_nothing
 from skdigits._validation import check_held_out
+from skdigits.exceptions import ModelFormatError
+
+# Of the state that pickle, joblib and skops store. It rises when an older version could not read a new state rightly.
+_STATE_FORMAT = 1
 
 
 class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -561,6 +565,21 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         logits = self._fitted()._outputs(X, logits=True)
         return logits.ravel() if self.n_outputs_ == 1 else logits
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skdigits_format": _STATE_FORMAT}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        found = state.pop("_skdigits_format", 0)  # the first version wrote none
+        if type(found) is not int or not 0 <= found <= _STATE_FORMAT:
+            raise ModelFormatError(
+                f"This model is of format {found!r}, and this version of skdigits reads formats up to {_STATE_FORMAT}. "
+                "Update skdigits to load it."
+            )
+        if "_optimizer" in state:
+            state["_optimizer"] = dict(state["_optimizer"])  # a Bunch in format 0
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

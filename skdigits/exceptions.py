@@ -7,3 +7,7 @@ class DataFileError(ValueError):
 
 class DownloadError(OSError):
     """No mirror gave a data set, or the machine is offline."""
+
+
+class ModelFormatError(ValueError):
+    """A file holds no model that can be loaded: corrupt, of another or a newer format, or with what is not allowed."""

@@ -9,8 +9,8 @@ from importlib.metadata import version
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from skdigits._cli.files import check_folder, replaced_whole
 from skdigits._version import __version__
+from skdigits.persistence._files import check_folder, replaced_whole
 from skdigits.plotting import (
     DigitsDisplay,
     HiddenUnitsDisplay,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import joblib
 
-from skdigits._cli.files import check_folder, replaced_whole
+from skdigits.persistence._files import check_folder, replaced_whole
 
 
 def check_output(path):

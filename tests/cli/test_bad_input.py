@@ -58,7 +58,7 @@ def test_output_is_a_folder(assert_refused, tmp_path):
 
 
 def test_output_folder_is_locked(assert_refused, tmp_path, monkeypatch):
-    monkeypatch.setattr("skdigits._cli.files.os.access", lambda path, mode: False)  # as root all is open
+    monkeypatch.setattr("skdigits.persistence._files.os.access", lambda path, mode: False)  # as root all is open
     assert_refused("train", "--output", tmp_path / "m", says=[str(tmp_path / "m"), "no permission"])
 
 

@@ -1,7 +1,8 @@
 import joblib
 import pytest
 
-from skdigits._cli import files, models
+from skdigits._cli import models
+from skdigits.persistence import _files
 
 
 def test_round_trip(tmp_path):
@@ -35,7 +36,7 @@ def test_failure_leaves_no_new_file(tmp_path, monkeypatch):
     def replace(source, target):
         raise OSError("no rename")
 
-    monkeypatch.setattr(files.os, "replace", replace)
+    monkeypatch.setattr(_files.os, "replace", replace)
     with pytest.raises(OSError, match="no rename"):
         models.save_model([1], tmp_path / "m")
     assert list(tmp_path.iterdir()) == []

@@ -198,7 +198,7 @@ def test_failure_leaves_the_old_page_alone(tmp_path, monkeypatch):
 
     (tmp_path / "index.html").write_text("old")
     monkeypatch.setattr(html_report, "make_page", lambda *arguments: "new")
-    monkeypatch.setattr("skdigits._cli.files.os.replace", fail)
+    monkeypatch.setattr("skdigits.persistence._files.os.replace", fail)
     with pytest.raises(OSError, match="no rename"):
         html_report.write_report(tmp_path, None, None, None, None)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"index.html": "old"}
@@ -229,7 +229,7 @@ def test_bad_folders_are_refused_before_training(assert_refused, tmp_path):
 def test_locked_folder_is_refused_before_training(assert_refused, tmp_path, monkeypatch):
     (tmp_path / "locked").mkdir()
     # As root all is open.
-    monkeypatch.setattr("skdigits._cli.files.os.access", lambda path, mode: path != tmp_path / "locked")
+    monkeypatch.setattr("skdigits.persistence._files.os.access", lambda path, mode: path != tmp_path / "locked")
     says = [f"--report {tmp_path / 'locked'} cannot be written", "no permission"]
     assert_refused("train", "--output", tmp_path / "m", "--report", tmp_path / "locked", says=says)
 

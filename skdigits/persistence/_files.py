@@ -1,0 +1,44 @@
+"""Files that are replaced whole or not at all, and a look ahead whether they can be written."""
+
+import contextlib
+import os
+import secrets
+
+
+def check_folder(folder, what):
+    """Raise an error that begins with `what` where no file could be written to a folder."""
+    if not folder.is_dir():
+        raise ValueError(f"{what} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{what} cannot be written: no permission to write to {folder.resolve()}")
+
+
+@contextlib.contextmanager
+def replaced_whole(path):
+    """A binary stream whose content takes the place of a file when the ``with`` block ends without an error.
+
+    Until then it is in a hidden file beside it, whose name ends in ``.part``. A process that is killed leaves the old
+    file or the new one, and perhaps the hidden one. Permissions are those of any new file: what the umask allows.
+    """
+    temporary = path.parent / f".skdigits-{secrets.token_hex(8)}.part"
+    try:
+        with open(temporary, "xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder):
+    """Have the new name survive a power cut, too, where the system can be asked for that."""
+    with contextlib.suppress(OSError):  # Windows opens no folders, and some network drives flush none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

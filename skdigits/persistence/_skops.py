@@ -1,0 +1,278 @@
+"""Whole pipelines, in the format of skops: a zip file of arrays and of JSON that names the type of each object.
+
+What skops trusts by default is every estimator of scikit-learn. Here it is a short list, looked at before skops builds
+anything, and what was built is looked at once more.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skdigits.classifier import MLPDigitClassifier
+from skdigits.exceptions import ModelFormatError
+from skdigits.persistence._archives import NUMBER_TYPES, opened_zip, parse_npy
+from skdigits.persistence._files import replaced_whole
+from skdigits.persistence._reading import join_weights, model_file, parse_json
+from skdigits.persistence._states import TRANSIENT, check_state, has_checks
+from skdigits.persistence._values import TRANSFORMERS
+
+# The types of ours, which skops is told to trust.
+TRUSTED = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in (MLPDigitClassifier, *TRANSFORMERS))
+
+# Of scikit-learn, all in Python: there is no code in C that an array of wrong numbers could lead astray.
+_ESTIMATORS = frozenset({
+    *TRUSTED,
+    "sklearn.decomposition._pca.PCA",
+    "sklearn.decomposition._truncated_svd.TruncatedSVD",
+    "sklearn.ensemble._bagging.BaggingClassifier",
+    "sklearn.feature_selection._variance_threshold.VarianceThreshold",
+    "sklearn.multiclass.OneVsRestClassifier",
+    "sklearn.pipeline.FeatureUnion",
+    "sklearn.pipeline.Pipeline",
+    "sklearn.preprocessing._data.Binarizer",
+    "sklearn.preprocessing._data.MaxAbsScaler",
+    "sklearn.preprocessing._data.MinMaxScaler",
+    "sklearn.preprocessing._data.Normalizer",
+    "sklearn.preprocessing._data.PowerTransformer",
+    "sklearn.preprocessing._data.QuantileTransformer",
+    "sklearn.preprocessing._data.RobustScaler",
+    "sklearn.preprocessing._data.StandardScaler",
+    "sklearn.preprocessing._label.LabelBinarizer",
+    "sklearn.preprocessing._label.LabelEncoder",
+})  # fmt: skip
+_NUMBERS = frozenset(f"numpy.{name}" for name in NUMBER_TYPES - {"bool"})
+
+# What may stand behind each of the ways in which skops stores an object. Keys of a dict that are bool come back wrong.
+_ALLOWED = {
+    "DictNode": {"builtins.dict"},
+    "JsonNode": {"builtins.str"},
+    "ListNode": {"builtins.list"},
+    "NdArrayNode": {"numpy.ndarray", "numpy.bool", "numpy.bool_", "numpy.str_", *_NUMBERS},
+    "ObjectNode": _ESTIMATORS,
+    "RandomStateNode": {"numpy.random.mtrand.RandomState"},
+    "TupleNode": {"builtins.tuple"},
+    "TypeNode": {"builtins.float", "builtins.int", "builtins.str", *_NUMBERS},
+}
+_SCHEMA = "schema.json"
+_MAX_DEPTH = 60
+
+# What skops takes for an entry of its schema in memory, at most, and what a small file may take.
+_BYTES_PER_NODE = 3000
+_FREE_BYTES = 2**20
+
+
+def save(model, path):
+    """Save a fitted estimator, or a whole pipeline, in a file from which no code is run.
+
+    A file of this name is replaced whole or not at all. Callbacks are not stored.
+
+    Parameters
+    ----------
+    model : estimator
+        `MLPDigitClassifier`, a transformer of :mod:`skdigits.preprocessing`, or one of scikit-learn's `Pipeline`,
+        `FeatureUnion`, `BaggingClassifier`, `OneVsRestClassifier`, `PCA`, `TruncatedSVD`, `VarianceThreshold`,
+        `Binarizer`, `Normalizer` and scalers, made of these. Of a search, save its ``best_estimator_``.
+    path : str or path-like
+        A file name that ends in '.skops'.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is another, or if there is something in the model that `load` would refuse.
+    ImportError
+        If skops is missing.
+
+    See Also
+    --------
+    load : Reads the file.
+    save_weights : Stores pipelines of fewer steps, in formats that any program can read, and without skops.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.persistence import load, save
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = MLPDigitClassifier(learning_rate_init=0.01, max_iter=300, random_state=0)
+    >>> model = make_pipeline(MinMaxScaler(), classifier).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, Path(folder) / "digits.skops")
+    ...     restored = load(Path(folder) / "digits.skops")
+    >>> bool((restored.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    path = _check_suffix(path)
+    skops_io = import_skops()
+    check_is_fitted(model)
+    model = _without_callbacks(model)
+    try:
+        content = skops_io.dumps(model)
+        _check_file(io.BytesIO(content))
+        _check_objects(model)
+    except Exception as error:  # skops raises errors of several kinds for what it cannot store
+        raise ValueError(f"The model cannot be saved as {path}: {error}.") from error
+    with replaced_whole(path) as stream:
+        stream.write(content)
+
+
+def load(path):
+    """Load what `save` has written.
+
+    The file may hold estimators of the types that `save` names, arrays, numbers, text and plain containers. All of it
+    is checked before anything is built, and no code in the file is run.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that ends in '.skops'.
+
+    Returns
+    -------
+    model : estimator
+        With the same predictions to the last bit.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is corrupt, of another kind, of a newer format, or holds a type that is not allowed.
+    FileNotFoundError
+        If there is no file.
+    ImportError
+        If skops is missing.
+
+    See Also
+    --------
+    save : Writes the file, with an example.
+    """
+    path = _check_suffix(path)
+    skops_io = import_skops()
+    with model_file(path), open(path, "rb") as stream:
+        _check_file(stream)
+        model = skops_io.load(stream, trusted=list(TRUSTED))
+        for classifier in _check_objects(model):
+            join_weights(classifier)
+    return model
+
+
+def import_skops():
+    """The module that reads and writes."""
+    try:
+        import skops.io
+    except ImportError:
+        raise ImportError("Files that end in .skops need skops: python -m pip install 'skdigits[export]'") from None
+    return skops.io
+
+
+def _check_suffix(path):
+    path = Path(path)
+    if path.suffix != ".skops":
+        raise ValueError(f"expected a file name that ends in .skops, got {path}")
+    return path
+
+
+def _without_callbacks(value):
+    """The same estimator without what belongs to a training run; arrays are shared."""
+    if isinstance(value, BaseEstimator):
+        twin = type(value).__new__(type(value))
+        state = vars(value).items()
+        vars(twin).update({name: _without_callbacks(entry) for name, entry in state if name not in TRANSIENT})
+        return twin
+    if type(value) in (list, tuple):
+        return type(value)(_without_callbacks(entry) for entry in value)
+    return value
+
+
+def _check_file(stream):
+    """Raise ModelFormatError where a file holds anything that `save` does not write."""
+    with opened_zip(stream) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if _SCHEMA not in archive.namelist():
+            raise ModelFormatError(f"it has no {_SCHEMA}, so that save has not written it")
+        schema = parse_json(archive.read(_SCHEMA), size)
+        checked = _Schema(_BYTES_PER_NODE, 10 * size + _FREE_BYTES)
+        checked.visit(schema, 0)
+        if schema["__loader__"] != "ObjectNode":
+            raise ModelFormatError("it holds no estimator")
+        if {_SCHEMA, *checked.files} != set(archive.namelist()):
+            raise ModelFormatError("its arrays are not those of which its schema speaks")
+        for name in checked.files:
+            parse_npy(archive.read(name), name, with_text=True)
+    stream.seek(0)
+
+
+class _Schema:
+    """The entries of a schema that have been looked at.
+
+    Parameters
+    ----------
+    bytes_per_node : int
+    n_bytes : int
+        That they may take in memory together.
+    """
+
+    def __init__(self, bytes_per_node, n_bytes):
+        self._left = n_bytes // bytes_per_node
+        self._nodes = {}
+        self.files = {}
+
+    def visit(self, node, depth):
+        """Look at an entry and at all below it."""
+        self._left -= 1
+        if self._left < 0 or depth > _MAX_DEPTH:
+            raise ModelFormatError("its schema is too large or nested too deeply")
+        loader, name, identity = node["__loader__"], f"{node['__module__']}.{node['__class__']}", node["__id__"]
+        if loader not in _ALLOWED or name not in _ALLOWED[loader]:
+            raise ModelFormatError(f"it holds {name:.200} (a {loader:.40} of skops), which is not allowed")
+        # skops builds entries of one number once, so that a second one would not be what it seems.
+        if type(identity) is not int or identity <= 0 or self._nodes.setdefault(identity, node) != node:
+            raise ModelFormatError("its schema has two entries of one number")
+        for child in self._children(node, loader):
+            self.visit(child, depth + 1)
+
+    def _children(self, node, loader):
+        content = node.get("content")
+        if loader == "DictNode":
+            return [node["key_types"], *content.values()]
+        if loader in ("ListNode", "TupleNode"):
+            return list(content)
+        if loader in ("ObjectNode", "RandomStateNode"):
+            return [content]
+        if loader == "NdArrayNode" and node["type"] == "json":
+            return [*content, node["shape"]]
+        if loader == "NdArrayNode":
+            if self.files.setdefault(node["file"], node["__id__"]) != node["__id__"]:
+                raise ModelFormatError("its schema has one array twice")
+        elif loader == "JsonNode" and (type(content) is not str or content[:1] in ("[", "{", " ")):
+            raise ModelFormatError("its schema has a value that is no number and no text")
+        return []
+
+
+def _check_objects(model):
+    """Raise ModelFormatError where an estimator could not work with its state; returns the classifiers in it."""
+    classifiers, seen, waiting = [], set(), [model]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, BaseEstimator):
+            state = vars(value)
+            if has_checks(type(value)):
+                check_state(type(value), state)
+            if isinstance(value, MLPDigitClassifier):
+                classifiers.append(value)
+            waiting.extend(state.values())
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            waiting.extend(value)
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ModelFormatError("it holds an array with numbers that are not finite")
+    return classifiers

@@ -1,0 +1,137 @@
+"""Weights, parameters and learned attributes as plain arrays and JSON: .npz and .safetensors."""
+
+import json
+from pathlib import Path
+
+from sklearn.utils.validation import check_is_fitted
+
+from skdigits._version import __version__
+from skdigits.exceptions import ModelFormatError
+from skdigits.persistence import _values
+from skdigits.persistence._archives import ARCHIVES, MAX_DESCRIPTION
+from skdigits.persistence._files import replaced_whole
+from skdigits.persistence._reading import classifier_of, join_weights, model_file, parse_json
+from skdigits.persistence._states import TRANSIENT
+
+# It rises when an older version could not read a new file rightly.
+_FORMAT = 1
+_TRAINING_STATE = ("_optimizer", "_unaveraged")
+
+
+def save_weights(estimator, path, *, include_optimizer=True):
+    """Save a fitted classifier, or a pipeline that ends in one, as arrays that any program can read.
+
+    The file holds weights and biases (``coefs_.0`` and so on), parameters and learned attributes. A file of this name
+    is replaced whole or not at all. Callbacks are not stored.
+
+    Parameters
+    ----------
+    estimator : MLPDigitClassifier or Pipeline
+        Fitted. The steps of a pipeline may be the transformers of :mod:`skdigits.preprocessing` and scikit-learn's
+        `MinMaxScaler`, `MaxAbsScaler`, `StandardScaler` and `Normalizer`.
+    path : str or path-like
+        Its suffix says in which format: '.npz' of NumPy or '.safetensors', which needs safetensors.
+    include_optimizer : bool, default=True
+        Whether to store the state of the optimizer, with which `partial_fit` goes on as if it had never been
+        interrupted. It is as large as the weights, or with Adam twice as large.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is another, or if something cannot be stored: a scorer that is a function, a `random_state` that
+        is not a number, a step of another type, weights that are not finite.
+    ImportError
+        If safetensors is needed and missing.
+
+    See Also
+    --------
+    load_weights : Reads the file.
+    save : Stores pipelines of more steps.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.persistence import load_weights, save_weights
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPDigitClassifier(learning_rate_init=0.01, max_iter=300, random_state=0).fit(X / 16, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, Path(folder) / "digits.npz")
+    ...     restored = load_weights(Path(folder) / "digits.npz")
+    >>> bool((restored.predict_proba(X / 16) == model.predict_proba(X / 16)).all())
+    True
+    """
+    path = Path(path)
+    write, _ = ARCHIVES[_known_suffix(path)]
+    check_is_fitted(classifier_of(estimator))
+    arrays = {}
+    left_out = (*TRANSIENT, *(() if include_optimizer else _TRAINING_STATE))
+    try:
+        model = _values.encode(estimator, "", arrays, left_out)
+        description = json.dumps({"format": _FORMAT, "skdigits": __version__, "model": model}).encode()
+        if len(description) > MAX_DESCRIPTION:
+            raise ModelFormatError(f"its description is too long: {len(description)} bytes")
+    except ModelFormatError as error:
+        raise ValueError(f"The model cannot be saved as {path}: {error}.") from None
+    with replaced_whole(path) as stream:
+        write(stream, description, arrays)
+
+
+def load_weights(path):
+    """Load what `save_weights` has written. No code in the file is run, and nothing in it is trusted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that ends in '.npz' or '.safetensors'.
+
+    Returns
+    -------
+    estimator : MLPDigitClassifier or Pipeline
+        With the same predictions to the last bit.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is corrupt, of another kind, or of a newer format.
+    FileNotFoundError
+        If there is no file.
+    ImportError
+        If safetensors is needed and missing.
+
+    See Also
+    --------
+    save_weights : Writes the file, with an example.
+    """
+    path = Path(path)
+    _, read = ARCHIVES[_known_suffix(path)]
+    with model_file(path):
+        description, arrays = read(path)
+        content = parse_json(description, path.stat().st_size)
+        _check_format(content)
+        estimator = _values.decode(content.get("model"), arrays)
+        if arrays:
+            raise ModelFormatError(f"nothing refers to its array {min(arrays)}")
+        classifier = classifier_of(estimator)
+        if not hasattr(classifier, "coefs_"):
+            raise ModelFormatError("it holds a classifier that is not fitted")
+        join_weights(classifier)
+    return estimator
+
+
+def _known_suffix(path):
+    if path.suffix not in ARCHIVES:
+        raise ValueError(f"expected a file name that ends in {' or '.join(ARCHIVES)}, got {path}")
+    return path.suffix
+
+
+def _check_format(content):
+    if not isinstance(content, dict) or type(content.get("format")) is not int:
+        raise ModelFormatError("its description does not say of which format it is")
+    if not 1 <= content["format"] <= _FORMAT:
+        raise ModelFormatError(
+            f"it is of format {content['format']:.20}, and this version of skdigits reads formats up to {_FORMAT}: "
+            "update skdigits to load it"
+        )
