@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skdigits._engine.progress import restored_random_state
 from skdigits._engine.trainer import TrainingHooks
 
 
@@ -17,10 +18,21 @@ class EstimatorHooks(TrainingHooks):
         ``X``, ``y`` and ``metadata`` as the user gave them: callbacks that score get these.
     snapshot : callable
         Returns a dict of the attributes that make a copy of the estimator ready to predict.
+
+    Notes
+    -----
+    A callback may keep the progress of training for another process, which scikit-learn's protocol has no hook for, by
+    two methods more: ``keep_progress(estimator, capture)`` is called after each epoch with a function that returns the
+    progress, or None where a training cannot go on from one, and ``kept_progress(estimator, samples)`` before the first
+    epoch, with a description of the samples; it returns a progress to go on from, or None.
     """
 
     def __init__(self, estimator, context, data, snapshot):
         self._estimator = estimator
+        self._keepers = [
+            callback for callback in vars(estimator).get("_skl_callbacks", ()) if hasattr(callback, "keep_progress")
+        ]
+        self._origin = None
         self._context = context
         self._data = data
         self._snapshot = snapshot
@@ -33,12 +45,43 @@ class EstimatorHooks(TrainingHooks):
         self._epoch_context = self._context.subcontext(task_name="epoch")
         self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
-    def epoch_ends(self, record):
+    def epoch_ends(self, record, capture=None):
         """Publish the record on the estimator and close the task; True where a callback asks to stop."""
         record.publish(self._estimator)
-        return self._epoch_context.call_on_fit_task_end(
+        asked_to_stop = self._epoch_context.call_on_fit_task_end(
             estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
         )
+        can_resume = capture is not None and self._origin is not None
+        for keeper in self._keepers:
+            keeper.keep_progress(self._estimator, (lambda: self._origin | capture()) if can_resume else None)
+        return asked_to_stop
+
+    def resume(self, describe_samples, random_state):
+        """Go on from the progress that a callback has kept, where there is one.
+
+        Parameters
+        ----------
+        describe_samples : callable
+            Returns a string that differs for other samples.
+        random_state : numpy.random.RandomState
+            As it is before anything is drawn that training depends on beside the first parameters.
+
+        Returns
+        -------
+        captured : dict or None
+            What training goes on from.
+        random_state : numpy.random.RandomState
+            The one given, or one that draws the same as it did then.
+        """
+        if not self._keepers:
+            return None, random_state
+        samples = describe_samples()
+        kept = (keeper.kept_progress(self._estimator, samples) for keeper in self._keepers)
+        captured = next((progress for progress in kept if progress is not None), None)
+        if captured is not None:
+            random_state = restored_random_state(captured.get("first_random_state"))
+        self._origin = {"samples": samples, "first_random_state": random_state.get_state(legacy=False)}
+        return captured, random_state
 
     def log(self, line):
         """Print a line where the user has asked for it."""

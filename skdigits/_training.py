@@ -2,8 +2,10 @@
 
 import time
 import warnings
+import zlib
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
@@ -69,6 +71,18 @@ class Data:
             self.sample_weight = None if self.sample_weight is None else self.sample_weight[self.samples]
             self.samples = None
 
+    def describe(self):
+        """What tells these samples from others, for people and for a comparison."""
+        held_out = () if self.held_out is None else self.held_out.arrays
+        checksum = 0
+        for array in (self.X, self.targets, self.sample_weight, *held_out):
+            if array is not None:
+                parts = (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
+                for part in parts:
+                    checksum = zlib.crc32(np.ascontiguousarray(part).view(np.uint8), checksum)
+        n_samples, n_features = self.X.shape
+        return f"{n_samples} samples of {n_features} features, checksum {checksum:08x}"
+
     @property
     def n_samples(self):
         """How many there are to train on."""
@@ -109,6 +123,9 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     evaluated = _follow_average(estimator, network, incremental)
     optimizer = _optimizer_for(estimator, network, incremental)
     record = TrainingRecord.of(estimator)
+    captured = None
+    if not incremental:
+        captured, random_state = hooks.resume(data.describe, random_state)
     if estimator.early_stopping and data.held_out is None:
         data.set_aside(estimator, random_state)
     if data.held_out is not None:
@@ -128,7 +145,9 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     )  # fmt: skip
     try:
         with runner:
-            outcome = trainer.train(runner, evaluated.parameters, optimizer, record, hooks, plan, random_state)
+            outcome = trainer.train(
+                runner, evaluated.parameters, optimizer, record, hooks, plan, random_state, captured
+            )  # fmt: skip
     finally:
         record.publish(estimator)
         estimator._optimizer = {"name": optimizer.name, **vars(optimizer)}

@@ -32,6 +32,11 @@ class HeldOut:
         self._scoring = scoring
         self._scorer = None if scoring in (None, "loss") else check_scoring(for_scorer[0], scoring)
 
+    @property
+    def arrays(self):
+        """Samples, targets and weights, which may be None."""
+        return self._X, self._targets, self._sample_weight
+
     def evaluate(self, network, binarizer, n_threads):
         """Mean cross-entropy, and the score; of a score higher is better, so that of a loss it is the negative."""
         outputs = network.forward(self._X, n_threads)

@@ -25,6 +25,7 @@ from skdigits._engine.record import TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits._threads import allowed_threads
+from skdigits._transaction import all_or_nothing
 from skdigits._validation import check_held_out
 from skdigits.exceptions import ModelFormatError
 
@@ -443,7 +444,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             If `max_iter` was reached before training stopped making progress, except at the end of a schedule.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        with all_or_nothing(self):
+            return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -478,9 +480,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "class_weight='balanced' is not supported for partial_fit, which never sees all labels. Compute the "
                 "weights with sklearn.utils.compute_class_weight and pass them as a dict."
             )
-        if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = _targets.fit_binarizer(y, classes)
-        return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
+        with all_or_nothing(self):
+            if _check_partial_fit_first_call(self, classes):
+                self._label_binarizer = _targets.fit_binarizer(y, classes)
+            return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
 
     def predict(self, X):
         """Predict labels.
@@ -701,11 +704,13 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             TrainingRecord.start(early_stopping=self.early_stopping).publish(self)
 
     def _trainable_network(self, dtype):
-        """The network of the learned attributes, which become views of its parameters."""
+        """The network of a copy of the learned attributes, which become views of its parameters.
+
+        A copy, because training that fails must leave what was learnt before, and some of it may be read-only.
+        """
         network = self._network(dtype)
-        if not network.parameters.flags.writeable:
-            flat = parameters.writable(network.parameters, network.units)
-            network = type(network)(network.units, network.activation, network.out_activation, flat)
+        flat = parameters.copy(network.parameters, network.units)
+        network = type(network)(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 

@@ -7,3 +7,7 @@ class NotFiniteError(ValueError):
 
 class ZeroWeightError(ZeroDivisionError):
     """A mini-batch whose sample weights sum to zero has no mean loss."""
+
+
+class ProgressError(ValueError):
+    """A state from which this training cannot go on."""

@@ -224,8 +224,6 @@ class EpochRunner:
         self._gradient = aligned_zeros(n_padded, sum_dtype)
         self._optimizer, self._moments = None, aligned_zeros((0, n_padded), dtype)
         self._average, self._padded_average = average, aligned_zeros(0 if average is None else n_padded, dtype)
-        if average is not None:
-            pad(average, network.units, self._layout, self._padded_average)
         self.n_threads = n_threads
         self._team = ThreadTeam(
             n_threads, in_caller=n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
@@ -237,13 +235,23 @@ class EpochRunner:
 
     def __exit__(self, *exception):
         self._team.__exit__(*exception)
+        self.store_moments()
+
+    @property
+    def parameters(self):
+        """The parameters that are trained, of shape (n_parameters,)."""
+        return self._network.parameters
+
+    def store_moments(self):
+        """Write the moments of the optimizer back from the padded copy that they are worked on in."""
         for moments, padded in zip(getattr(self._optimizer, "moments", ()), self._moments, strict=True):
             unpad(padded, self._network.units, self._layout, moments)
 
     def train(self, optimizer, order, *, seed=0, deadline=None):
         """One epoch of mini-batches in the given order of the samples to train on.
 
-        The moments of the optimizer are worked on in a padded copy, and written back when the ``with`` block ends.
+        The moments of the optimizer are worked on in a padded copy, and written back by `store_moments` and when the
+        ``with`` block ends.
 
         Parameters
         ----------
@@ -268,6 +276,8 @@ class EpochRunner:
             self._moments = aligned_zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
             for moments, padded in zip(optimizer.moments, self._moments, strict=True):
                 pad(moments, self._network.units, self._layout, padded)
+            if self._average is not None:
+                pad(self._average, self._network.units, self._layout, self._padded_average)
         samples = order if self._samples is None else self._samples[order]
         settings = optimizer.settings(-(-len(order) // self._batch_size))
         try:

@@ -20,12 +20,15 @@ def _slack(units):
 
 
 def writable(parameters, units):
-    """The vector itself, or a copy that kernels may write where it may not be written."""
-    if parameters.flags.writeable:
-        return parameters
-    copy = allocate(units, parameters.dtype)
-    copy[:] = parameters
-    return copy
+    """The vector itself, or a copy where it may not be written."""
+    return parameters if parameters.flags.writeable else copy(parameters, units)
+
+
+def copy(parameters, units):
+    """A copy of a vector that kernels may write, and read a little beyond its end."""
+    copied = allocate(units, parameters.dtype)
+    copied[:] = parameters
+    return copied
 
 
 def count_parameters(units):

@@ -25,6 +25,13 @@ def _append(history, values):
         entries.append(float(values.get(name, np.nan)))
 
 
+def _copied(value):
+    """A copy of a list or of a dict of lists; numbers as they are."""
+    if isinstance(value, dict):
+        return {name: list(entries) for name, entries in value.items()}
+    return list(value) if isinstance(value, list) else value
+
+
 def _known(entries):
     """A copy of a list of the history; None where nothing in it is known."""
     return None if np.isnan(entries).all() else list(entries)
@@ -71,9 +78,11 @@ class TrainingRecord:
 
     @classmethod
     def of(cls, estimator):
-        """The record that was published on an estimator, to be continued."""
+        """A copy of the record that was published on an estimator, to be continued."""
         known = {
-            name: vars(estimator)[attribute] for name, attribute in _ATTRIBUTES.items() if attribute in vars(estimator)
+            name: _copied(vars(estimator)[attribute])
+            for name, attribute in _ATTRIBUTES.items()
+            if attribute in vars(estimator)
         }
         return cls(**known)
 
@@ -83,6 +92,10 @@ class TrainingRecord:
             if name != "loss" or self.loss is not None:
                 setattr(estimator, attribute, getattr(self, name))
         estimator.validation_loss_curve_ = _known(self.history["validation_loss"])
+
+    def as_dict(self):
+        """A copy of all fields."""
+        return {name: _copied(value) for name, value in vars(self).items()}
 
     def add_epoch(self, totals):
         """Take note of what an epoch has brought.

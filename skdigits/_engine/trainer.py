@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skdigits._engine.progress import Progress
+
 
 class TrainingHooks:
     """What a caller may do between epochs; the default does nothing.
@@ -28,8 +30,15 @@ class TrainingHooks:
         """
         return {}
 
-    def epoch_ends(self, record):
-        """Called with the TrainingRecord after each epoch; return True to stop."""
+    def epoch_ends(self, record, capture):
+        """Called after each epoch; return True to stop.
+
+        Parameters
+        ----------
+        record : TrainingRecord
+        capture : callable
+            Returns the state from which training could go on behind this epoch, as `train` takes it.
+        """
         return False
 
     def log(self, line):
@@ -74,7 +83,7 @@ class Plan:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-def train(runner, evaluated, optimizer, record, hooks, plan, random_state):
+def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captured=None):
     """Train a network for at most so many epochs.
 
     Parameters
@@ -91,6 +100,8 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state):
     plan : Plan
     random_state : numpy.random.RandomState
         Shuffles as scikit-learn does: every epoch shuffles the order of the one before.
+    captured : dict or None, default=None
+        State of an earlier call with the same arguments, from which this one goes on.
 
     Returns
     -------
@@ -98,47 +109,57 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state):
         Why training ended: no progress, a hook asked for it, a loss that is not a number, all epochs done, Ctrl-C, or
         the time that it was given.
     """
-    best_parameters = None
-    order = np.arange(plan.n_samples)
+    progress = Progress(
+        runner=runner, evaluated=evaluated, optimizer=optimizer, record=record, random_state=random_state,
+        order=np.arange(plan.n_samples),
+    )  # fmt: skip
     record.n_iter = 0
-    outcome = "exhausted"
+    if captured is not None:
+        progress.restore(captured)
+    outcome = "converged" if progress.has_settled else "exhausted"
     try:
-        for _ in range(plan.max_epochs):
-            hooks.epoch_begins()
-            start = time.perf_counter()
-            if plan.shuffle:
-                permutation = np.arange(plan.n_samples)
-                random_state.shuffle(permutation)
-                order = order[permutation]
-            is_best = _run_epoch(runner, order, optimizer, record, hooks, plan, random_state, start)
-            if is_best and plan.restore_best:
-                best_parameters = evaluated.copy()
-            optimizer.end_epoch(record.n_samples_seen)
-            asked_to_stop = hooks.epoch_ends(record)
-            if _has_settled(record, optimizer, hooks, plan):
-                outcome = "converged"
-            elif asked_to_stop:
-                outcome = "stopped"
-            elif np.isnan(record.loss) and not plan.early_stopping:
-                outcome = "diverged"  # a parameter that is not a number never becomes one again
-            elif plan.is_over:
-                outcome = "timed out"
-            if outcome != "exhausted":
-                break
+        while outcome == "exhausted" and record.n_iter < plan.max_epochs:
+            outcome = _train_epoch(progress, hooks, plan)
     except KeyboardInterrupt:
         outcome = "interrupted"
-    if best_parameters is not None:
-        evaluated[:] = best_parameters
+    if progress.best_parameters is not None:
+        evaluated[:] = progress.best_parameters
     return outcome
 
 
-def _run_epoch(runner, order, optimizer, record, hooks, plan, random_state, start):
-    """Train for one epoch, look what it has brought, and return whether it was the best by the validation score."""
-    seed = int(random_state.randint(2**31)) if plan.draws_seeds else 0
-    inputs = hooks.draw_inputs(random_state)
+def _train_epoch(progress, hooks, plan):
+    """Train for one epoch, and return why training ends with it; 'exhausted' where it need not."""
+    record = progress.record
+    hooks.epoch_begins()
+    start = time.perf_counter()
+    if plan.shuffle:
+        permutation = np.arange(plan.n_samples)
+        progress.random_state.shuffle(permutation)
+        progress.order = progress.order[permutation]
+    is_best = _run_epoch(progress, hooks, plan, start)
+    if is_best and plan.restore_best:
+        progress.best_parameters = progress.evaluated.copy()
+    progress.optimizer.end_epoch(record.n_samples_seen)
+    # Before the hooks, which may keep the state for another process: nothing is then left to decide in it.
+    progress.has_settled = _has_settled(record, progress.optimizer, hooks, plan)
+    asked_to_stop = hooks.epoch_ends(record, progress.capture)
+    if progress.has_settled:
+        return "converged"
+    if asked_to_stop:
+        return "stopped"
+    if np.isnan(record.loss) and not plan.early_stopping:
+        return "diverged"  # a parameter that is not a number never becomes one again
+    return "timed out" if plan.is_over else "exhausted"
+
+
+def _run_epoch(progress, hooks, plan, start):
+    """Look at all samples once and what that has brought; return whether the validation score is the best so far."""
+    optimizer, record = progress.optimizer, progress.record
+    seed = int(progress.random_state.randint(2**31)) if plan.draws_seeds else 0
+    inputs = hooks.draw_inputs(progress.random_state)
     if inputs is not None:
-        runner.inputs = inputs
-    totals = runner.train(optimizer, order, seed=seed, deadline=plan.deadline)
+        progress.runner.inputs = inputs
+    totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
     record.add_epoch(totals)
     hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
     validation, is_best = hooks.validate(), False

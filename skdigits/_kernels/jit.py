@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numba
 
+from skdigits._kernels.disk_cache import KernelCache
+
 # Sums may be regrouped (vector lanes) and a product may be fused into a sum. Neither "nnan" nor "ninf" is among the
 # flags: a fit that diverges must show NaN, and the checks for it must not be optimised away.
 FAST_MATH_FLAGS = {"contract", "reassoc", "nsz"}
@@ -64,11 +66,12 @@ def kernel(function, fast_math=FAST_MATH_FLAGS):
         return numba.njit(**options)(function)
     plain_name = function.__qualname__
     function.__qualname__ = f"{plain_name}_{_CACHE_SALT}"
+    dispatcher = numba.njit(**options)(function)
     try:
-        return numba.njit(cache=True, **options)(function)
+        dispatcher._cache = KernelCache(function)
     except RuntimeError:  # Numba's way to say that no cache folder is writable
         function.__qualname__ = plain_name
-        return numba.njit(**options)(function)
+    return dispatcher
 
 
 def exact_kernel(function):

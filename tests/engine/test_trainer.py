@@ -40,7 +40,7 @@ class Hooks(TrainingHooks):
         score = next(self._scores, None)
         return {} if score is None else {"validation_loss": 1 - score, "validation_score": score}
 
-    def epoch_ends(self, record):
+    def epoch_ends(self, record, capture):
         return record.n_iter == self._stop_after
 
     def log(self, line):

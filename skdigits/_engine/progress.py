@@ -1,0 +1,160 @@
+"""Everything that training depends on between two epochs, so that another process can go on from there."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from skdigits._engine.exceptions import ProgressError
+from skdigits._engine.record import TrainingRecord
+
+_MT19937_WORDS = 624
+_BIT_GENERATORS = {
+    kind.__name__: kind
+    for kind in (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)
+}
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What the loop over epochs works on, and all of what it hands from one epoch to the next.
+
+    Parameters
+    ----------
+    runner : EpochRunner
+    evaluated : ndarray of shape (n_parameters,)
+        Parameters that predictions are made with: those of the runner, or their moving average.
+    optimizer : Optimizer
+    record : TrainingRecord
+    random_state : numpy.random.RandomState
+    order : int array
+        Of the samples in the last epoch: the next one shuffles it.
+    best_parameters : ndarray of shape (n_parameters,) or None, default=None
+        Those of the epoch with the best validation score.
+    has_settled : bool, default=False
+        Whether training is over because it makes no progress.
+    """
+
+    runner: Any
+    evaluated: np.ndarray
+    optimizer: Any
+    record: TrainingRecord
+    random_state: np.random.RandomState
+    order: np.ndarray
+    best_parameters: np.ndarray | None = None
+    has_settled: bool = False
+
+    def capture(self):
+        """A copy as a dict of arrays, numbers, strings, lists of numbers, and such dicts."""
+        self.runner.store_moments()
+        return {
+            "parameters": self.runner.parameters.copy(),
+            "evaluated": None if self.evaluated is self.runner.parameters else self.evaluated.copy(),
+            "best_parameters": None if self.best_parameters is None else self.best_parameters.copy(),
+            "order": self.order.copy(),
+            "has_settled": bool(self.has_settled),
+            "moments": self.optimizer.moments.copy(),
+            "n_steps": int(self.optimizer.t),
+            "learning_rate": float(self.optimizer.learning_rate),
+            "record": self.record.as_dict(),
+            "random_state": self.random_state.get_state(legacy=False),
+        }
+
+    def restore(self, captured):
+        """Go on from what `capture` returned, perhaps in another process, before the first epoch.
+
+        Raises
+        ------
+        ProgressError
+            If it is not of such a training, or damaged. Nothing is then changed.
+        """
+        try:
+            self._check(captured)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ProgressError(
+                f"The checkpoint is damaged, or of another training ({type(error).__name__}: {error}). Remove it to "
+                "train from the start."
+            ) from error
+        self.runner.parameters[:] = captured["parameters"]
+        if captured["evaluated"] is not None:
+            self.evaluated[:] = captured["evaluated"]
+        self.best_parameters, self.order = captured["best_parameters"], captured["order"]
+        self.has_settled = captured["has_settled"]
+        self.optimizer.moments[:] = captured["moments"]
+        self.optimizer.t, self.optimizer.learning_rate = captured["n_steps"], captured["learning_rate"]
+        vars(self.record).update(captured["record"])
+        self.random_state.set_state(captured["random_state"])
+
+    def _check(self, captured):
+        """Look at everything that comes from a file: kernels trust what they are given."""
+        _check_like("parameters", captured["parameters"], self.runner.parameters)
+        if (captured["evaluated"] is None) != (self.evaluated is self.runner.parameters):
+            raise ValueError("averaged parameters")
+        for name in ("evaluated", "best_parameters"):
+            if captured[name] is not None:
+                _check_like(name, captured[name], self.evaluated)
+        _check_like("moments", captured["moments"], self.optimizer.moments)
+        _check_like("order", captured["order"], self.order)
+        if not np.array_equal(np.sort(captured["order"]), np.arange(len(self.order))):
+            raise ValueError("order")
+        _check_number("has_settled", captured["has_settled"], bool)
+        _check_number("n_steps", captured["n_steps"], int)
+        _check_number("learning_rate", captured["learning_rate"], float)
+        _check_record(captured["record"])
+        restored_random_state(captured["random_state"])
+
+
+def _check_like(name, array, expected):
+    if not isinstance(array, np.ndarray) or array.shape != expected.shape or array.dtype != expected.dtype:
+        raise ValueError(f"{name}: expected {expected.dtype} of shape {expected.shape}")
+
+
+def _check_number(name, value, kind):
+    is_number = isinstance(value, (int, float)) if kind is float else type(value) is kind
+    if not is_number or (kind is int and value < 0):
+        raise ValueError(f"{name}: {value!r}")
+
+
+def _check_floats(name, values):
+    if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
+        raise ValueError(f"{name}: expected a list of numbers")
+
+
+def _check_record(record):
+    if set(record) != {field.name for field in fields(TrainingRecord)}:
+        raise ValueError("record")
+    for name in ("n_iter", "n_samples_seen", "no_improvement_count"):
+        _check_number(name, record[name], int)
+    _check_number("loss", record["loss"], float)
+    for name in ("best_loss", "best_validation_score"):
+        if record[name] is not None:
+            _check_number(name, record[name], float)
+    _check_floats("loss_curve", record["loss_curve"])
+    if record["validation_scores"] is not None:
+        _check_floats("validation_scores", record["validation_scores"])
+    if set(record["history"]) != set(TrainingRecord().history):
+        raise ValueError("history")
+    for name, entries in record["history"].items():
+        _check_floats(name, entries)
+    if len({len(entries) for entries in record["history"].values()}) != 1:
+        raise ValueError("history: lists of different lengths")
+
+
+def restored_random_state(state):
+    """A RandomState that draws what the one did of which this is ``get_state(legacy=False)``.
+
+    Raises
+    ------
+    ProgressError
+        If it is no such state.
+    """
+    try:
+        name = state["bit_generator"]
+        # NumPy believes this number, and reads where it points.
+        if name == "MT19937" and not 0 <= int(state["state"]["pos"]) <= _MT19937_WORDS:
+            raise ValueError("position")
+        random_state = np.random.RandomState(_BIT_GENERATORS[name]())
+        random_state.set_state(state)
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise ProgressError(f"The checkpoint holds no state of a random generator ({error}).") from error
+    return random_state
