@@ -1,0 +1,224 @@
+"""``skdigits search``: which hidden layers and learning rates do best, by cross-validation."""
+
+import argparse
+import contextlib
+import sys
+import warnings
+from pathlib import Path
+
+from skdigits._cli.train import _BATCH_SIZES, _COUNT, _EPOCHS, _JOBS, _RATE, _SEED, _listed, _number
+
+_FOLDS = _number(int, lambda value: value >= 2, "a whole number of at least 2")
+_MODEL = "best.joblib"
+_PREFIX = "mlpdigitclassifier__"
+_HIDDEN = f"{_PREFIX}hidden_layer_sizes"
+_FEW = 300
+
+
+def _layers(text):
+    """Sizes of hidden layers, separated by commas."""
+    try:
+        return tuple(_COUNT(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"expected units of hidden layers, as in 64 or 64,32, got {text!r}") from None
+
+
+def add_parser(commands):
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "search",
+        help="compare hidden layers and other parameters by cross-validation, save the best model",
+        description="Try all combinations of the values given, each in several folds of the training images. Finished "
+        "fits are kept: Ctrl-C loses none, and --resume goes on.",
+    )
+    parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits", help="(default: digits)")
+    parser.add_argument(
+        "--rows", type=_COUNT, default=None, metavar="N", help="only the first training images (default: all)"
+    )
+    parser.add_argument(
+        "--hidden",
+        type=_layers,
+        nargs="+",
+        default=[(32,), (64,), (128,), (64, 32)],
+        metavar="UNITS[,UNITS...]",
+        help="candidates for the hidden layers (default: 32 64 128 64,32)",
+    )
+    parser.add_argument(
+        "--learning-rate", type=_RATE, nargs="+", default=[1e-3], metavar="RATE", help="(default: 0.001)"
+    )
+    parser.add_argument("--epochs", type=_COUNT, nargs="+", default=None, help=f"(default: {_listed(_EPOCHS)})")
+    parser.add_argument(
+        "--batch-size", type=_COUNT, nargs="+", default=None, help=f"(default: {_listed(_BATCH_SIZES)})"
+    )
+    parser.add_argument("--cv", type=_FOLDS, default=3, metavar="FOLDS", help="(default: 3)")
+    parser.add_argument(
+        "--halving",
+        action="store_true",
+        help="start all candidates on few images, and go on with the better third of them on three times as many",
+    )
+    parser.add_argument(
+        "--seed", type=_SEED, default=0, help="of each fit, and of the images of --halving (default: 0)"
+    )
+    parser.add_argument(
+        "--jobs", type=_JOBS, default=-1, help="fits at a time, each in one thread (default: a core each)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="folder of table, picture, best model and finished fits (default: skdigits-search-DATASET)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the search in the folder of --output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    return parser
+
+
+def run(arguments):
+    """Search, report, train the best candidate on all images, save."""
+    from skdigits._cli.data import load_split
+    from skdigits._cli.models import check_output, save_model
+    from skdigits._cli.report import print_json
+    from skdigits._cli.search_store import open_store
+
+    folder = arguments.output or Path(f"skdigits-search-{arguments.dataset}")
+    X, X_test, y, y_test = load_split(arguments.dataset)
+    X, y = X[: arguments.rows], y[: arguments.rows]
+    fits = open_store(folder, _settings(arguments), X, y, resume=arguments.resume)
+    check_output(folder / _MODEL)
+    say = (lambda *_: None) if arguments.json else print
+    with _warnings_as_lines():
+        search = _run_search(arguments, fits, X, y, say)
+        model = _train_best(arguments, search.best_params_, X, y)
+    save_model(model, folder / _MODEL)
+    summary = {
+        "dataset": arguments.dataset,
+        "n_samples": len(X),
+        "best_parameters": {name.removeprefix(_PREFIX): value for name, value in search.best_params_.items()},
+        "best_score": float(search.cv_results_["mean_test_score"][search.best_index_]),
+        "test_accuracy": float(model.score(X_test, y_test)),
+        "model": str(folder / _MODEL),
+    }
+    results = _report(folder, search, fits, summary, (len(X), X.shape[1], len(model.classes_)), say)
+    if arguments.json:
+        print_json({**summary, "cv_results": results})
+
+
+def _report(folder, search, fits, summary, shape, say):
+    """Write and show what was found; return `cv_results_` as plain lists."""
+    from skdigits._cli import search_results
+
+    results = search_results.complete_results(search, fits, shape[0])
+    results["n_parameters"] = [search_results.count_parameters(p[_HIDDEN], *shape[1:]) for p in results["params"]]
+    names = [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
+    search_results.write_results(folder, results, summary)
+    has_picture = search_results.draw_picture(folder / "search.png", results, names)
+    say(f"\n{search_results.draw_table(results, names)}\n")
+    best = search_results.name_candidate(search.best_params_, names)
+    say(f"Best: {best}; trained on all {shape[0]:,} images its test accuracy is {summary['test_accuracy']:.4f}")
+    pictured = ", search.png" if has_picture else ""
+    say(f"Results are in {folder}: cv_results.csv, cv_results.json{pictured}, {_MODEL}")
+    if not has_picture:
+        print('skdigits: no picture is drawn without matplotlib: pip install "skdigits[plot]"', file=sys.stderr)
+    return results
+
+
+def _settings(arguments):
+    """What scores depend on besides candidates and samples."""
+    from skdigits import __version__
+
+    names = ("dataset", "rows", "cv", "halving", "seed")
+    return {"version": __version__, **{name: getattr(arguments, name) for name in names}}
+
+
+def _make_grid(arguments):
+    values = {
+        "hidden_layer_sizes": arguments.hidden,
+        "learning_rate_init": arguments.learning_rate,
+        "max_iter": arguments.epochs or [_EPOCHS[arguments.dataset]],
+        "batch_size": arguments.batch_size or [_BATCH_SIZES[arguments.dataset]],
+    }
+    return {f"{_PREFIX}{name}": list(dict.fromkeys(given)) for name, given in values.items()}
+
+
+def _make_model(arguments):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    from skdigits import MLPDigitClassifier
+
+    return make_pipeline(MinMaxScaler(), MLPDigitClassifier(random_state=arguments.seed))
+
+
+def _make_search(arguments, model):
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+
+    options = {"cv": arguments.cv, "refit": False, "return_train_score": False}
+    if arguments.halving:
+        return HalvingGridSearchCV(model, _make_grid(arguments), random_state=arguments.seed, **options)
+    return GridSearchCV(model, _make_grid(arguments), **options)
+
+
+def _run_search(arguments, fits, X, y, say):
+    """Fit the search; finished fits are in the folder `fits` whatever happens."""
+    from sklearn.model_selection import ParameterGrid
+
+    from skdigits._cli.search_progress import EpochCallback, SearchCallback, SearchDisplay
+    from skdigits._cli.search_store import StoredPipeline, read_records
+
+    model = StoredPipeline(_make_model(arguments).steps, folder=fits)
+    search = _make_search(arguments, model)
+    n_candidates, n_before = len(ParameterGrid(search.param_grid)), len(read_records(fits))
+    say(f"{n_candidates} candidate{'s' * (n_candidates > 1)}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}.")
+    if n_before:
+        say(f"{n_before} finished fits are there, and are skipped where they are met.")
+    # The first candidate shall not stand for the time in which kernels are loaded, or compiled.
+    _make_model(arguments).set_params(**{f"{_PREFIX}max_iter": 1}).fit(X[:_FEW], y[:_FEW]).predict(X[:_FEW])
+    names = [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
+    try:
+        with SearchDisplay(fits, names) as display, _where_fits_run(arguments):
+            model[-1].set_callbacks(EpochCallback(display))
+            search.set_callbacks(SearchCallback(display)).fit(X, y)
+    except KeyboardInterrupt:
+        n_after = len(read_records(fits))
+        raise KeyboardInterrupt(f"interrupted after {n_after} finished fits, which --resume skips") from None
+    except ValueError as error:
+        failed = [record["error"] for record in read_records(fits).values() if "error" in record]
+        raise ValueError(f"no candidate could be trained: {failed[0]}" if failed else str(error)) from error
+    return search
+
+
+def _where_fits_run(arguments):
+    """The joblib context that a search runs in.
+
+    Threads, because kernels hold no lock while they work: they start at once, and share samples and compiled kernels.
+    """
+    import joblib
+
+    return joblib.parallel_config("threading", n_jobs=arguments.jobs)
+
+
+def _train_best(arguments, parameters, X, y):
+    from skdigits._cli.progress import TrainingProgress
+
+    model = _make_model(arguments).set_params(**parameters)
+    classifier = model[-1].set_callbacks(TrainingProgress())
+    model.fit(X, y)
+    classifier.set_callbacks()  # the saved model shows no progress
+    return model
+
+
+@contextlib.contextmanager
+def _warnings_as_lines():
+    """Each warning once, without its place in the code; none for what the table or the command line says."""
+    from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs was asked for
+        warnings.simplefilter("ignore", FitFailedWarning)
+        warnings.filterwarnings("ignore", "One or more of the test scores are non-finite", UserWarning)
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"skdigits: warning: {message}", file=sys.stderr)

@@ -1,0 +1,181 @@
+"""What a search has found: ranked table, CSV, JSON, and a picture of accuracy against size and seconds."""
+
+import ast
+import csv
+import io
+import json
+from itertools import pairwise
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from skdigits._cli.files import replaced_whole
+from skdigits._cli.search_store import read_records
+
+# What candidates may differ in, as tables and pictures say it.
+_SHORT_NAMES = {
+    "hidden_layer_sizes": "hidden",
+    "learning_rate_init": "rate",
+    "max_iter": "epochs",
+    "batch_size": "batch",
+}
+_MEASURES = {"mean_test_score": 4, "std_test_score": 4, "mean_fit_time": 2}
+_WIDEST = 160
+
+
+def shorten(name):
+    """A parameter's name for tables and pictures."""
+    return _SHORT_NAMES[name.rpartition("__")[2]]
+
+
+def name_candidate(parameters, names):
+    """Parameters of a candidate as short text; values may be text as Python writes it."""
+    values = (ast.literal_eval(v) if isinstance(v := parameters[name], str) else v for name in names)
+    return ", ".join(f"{shorten(name)} {_format(value)}" for name, value in zip(names, values, strict=True))
+
+
+def _format(value):
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def count_parameters(hidden_layer_sizes, n_features, n_classes):
+    """Weights and biases of a network."""
+    units = [n_features, *hidden_layer_sizes, n_classes]
+    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(units))
+
+
+def complete_results(search, fits, n_samples):
+    """`cv_results_` with the times of the fits when they were made, which a search that went on has not measured.
+
+    Parameters
+    ----------
+    search : fitted search
+    fits : Path
+        Folder of the records.
+    n_samples : int
+
+    Returns
+    -------
+    results : dict of str to list
+        Plain numbers, text and dicts; NaN is None.
+    """
+    results = dict(search.cv_results_)
+    records = [record for record in read_records(fits).values() if "score" in record]
+    for name in ("fit", "score"):
+        seconds = [
+            [record[f"{name}_seconds"] for record in records if _is_of(record, parameters, share)]
+            for parameters, share in zip(results["params"], _training_sizes(search, n_samples), strict=True)
+        ]
+        results[f"mean_{name}_time"] = np.array([np.mean(values) if values else np.nan for values in seconds])
+        results[f"std_{name}_time"] = np.array([np.std(values) if values else np.nan for values in seconds])
+    return {name: [_plain(value) for value in values] for name, values in results.items()}
+
+
+def _training_sizes(search, n_samples):
+    """About how many samples each candidate was trained on, in each fold."""
+    resources = search.cv_results_.get("n_resources", np.full(len(search.cv_results_["params"]), n_samples))
+    return resources * (1 - 1 / search.n_splits_)
+
+
+def _is_of(record, parameters, n_samples):
+    # Stratified folds differ by a sample a class at most.
+    is_near = abs(record["n_samples"] - n_samples) <= 0.1 * n_samples
+    return is_near and all(record["candidate"][name] == repr(value) for name, value in parameters.items())
+
+
+def _plain(value):
+    """A value as JSON knows it."""
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(entry) for entry in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def rank(results):
+    """Numbers of the candidates, best first; of successive halving those that went furthest come first."""
+    rounds = results.get("iter", [0] * len(results["params"]))
+    return sorted(range(len(rounds)), key=lambda i: (-rounds[i], results["rank_test_score"][i], i))
+
+
+def find_front(costs, scores):
+    """Numbers of those that no other beats by its score at the same or less cost, cheapest first."""
+    front, best = [], -np.inf
+    for i in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i])):
+        if scores[i] > best:
+            front.append(i)
+            best = scores[i]
+    return front
+
+
+def draw_table(results, names):
+    """The candidates, best first, as text."""
+    table = Table(box=None, pad_edge=False, header_style="")
+    has_rounds = "iter" in results
+    table.add_column("rank", justify="right")
+    for name in names:
+        table.add_column(shorten(name))
+    for name in ("accuracy", "deviation", "seconds", "parameters", *(["images"] if has_rounds else [])):
+        table.add_column(name, justify="right")
+    for place, i in enumerate(rank(results), 1):
+        cells = [str(place), *(_format(results["params"][i][name]) for name in names)]
+        cells += [_number(results[name][i], digits) for name, digits in _MEASURES.items()]
+        cells.append(f"{results['n_parameters'][i]:,}")
+        table.add_row(*cells, *([f"{results['n_resources'][i]:,}"] if has_rounds else []))
+    stream = io.StringIO()
+    Console(file=stream, width=_WIDEST).print(table)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def _number(value, digits):
+    return "failed" if value is None else f"{value:.{digits}f}"
+
+
+def write_results(folder, results, summary):
+    """Write ``cv_results.csv``, a row a candidate, and ``cv_results.json`` with what the search was."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    names = [name for name in results if name != "params"]
+    rows.writerow(names)
+    for i in range(len(results["params"])):
+        rows.writerow([_format(results[name][i]) for name in names])
+    content = json.dumps({**summary, "cv_results": results}, indent=1, allow_nan=False)
+    for name, written in (("cv_results.csv", text.getvalue()), ("cv_results.json", content)):
+        with replaced_whole(folder / name) as stream:
+            stream.write(written.encode())
+
+
+def draw_picture(path, results, names):
+    """Accuracy against the number of parameters and the seconds of a fit, with the Pareto fronts.
+
+    Returns
+    -------
+    is_drawn : bool
+        False where matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    there = [i for i, score in enumerate(results["mean_test_score"]) if score is not None]
+    scores = [results["mean_test_score"][i] for i in there]
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    panels = {
+        "parameters of the network": [results["n_parameters"][i] for i in there],
+        "seconds of a fit": [results["mean_fit_time"][i] for i in there],
+    }
+    for axes, (label, costs) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+        axes.errorbar(costs, scores, [results["std_test_score"][i] for i in there], fmt="o", ecolor="lightgrey")
+        front = find_front(costs, scores)
+        axes.plot([costs[k] for k in front], [scores[k] for k in front], drawstyle="steps-post", label="Pareto front")
+        for k in front:
+            name = name_candidate(results["params"][there[k]], names)
+            axes.annotate(name, (costs[k], scores[k]), xytext=(4, -12), textcoords="offset points", fontsize=7)
+        axes.set(xscale="log", xlabel=label)
+        axes.legend(loc="lower right")
+    figure.axes[0].set_ylabel("accuracy, mean and deviation over the folds")
+    with replaced_whole(path) as stream:
+        figure.savefig(stream, format="png", dpi=110)
+    return True

@@ -1,0 +1,127 @@
+"""Finished fits of a search, each in a file of its own: what Ctrl-C keeps and ``--resume`` skips."""
+
+import hashlib
+import json
+import time
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from skdigits._cli.files import replaced_whole
+
+
+class StoredPipeline(Pipeline):
+    """A pipeline that writes down how well it did, and does not train where that has been written down before.
+
+    A search over it takes the same candidates and gives the same scores as one over a plain pipeline. A fit is known
+    by all parameters and all bytes of the training samples, so that any candidates, folds and shares of the samples
+    may meet in one folder.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+    folder : Path
+        One that is there, and that every process of the search can write to.
+    """
+
+    def __init__(self, steps, *, folder):
+        super().__init__(steps)
+        self.folder = folder
+
+    def fit(self, X, y):
+        """Train, unless the score is known."""
+        self._path = self.folder / f"{_digest(self._settings(), X, y)}.json"
+        self._record = _read(self._path)
+        if self._record is None:
+            self._record = {"candidate": self._settings(), "n_samples": len(X)}
+            start = time.perf_counter()
+            try:
+                super().fit(X, y)
+            except ValueError as error:  # as a diverged training raises it, again whenever it is repeated
+                self._write(error=str(error))
+                raise
+            self._record["fit_seconds"] = time.perf_counter() - start
+        elif "error" in self._record:
+            raise ValueError(self._record["error"])
+        return self
+
+    def score(self, X, y):
+        """Accuracy, which is written down."""
+        if "score" not in self._record:
+            start = time.perf_counter()
+            score = super().score(X, y)
+            self._write(score=score, score_seconds=time.perf_counter() - start)
+        return self._record["score"]
+
+    def _settings(self):
+        """All parameters that are no estimators, as text."""
+        parameters = self.get_params()
+        steps = {"steps", *self.named_steps}
+        return {name: repr(value) for name, value in sorted(parameters.items()) if name not in {*steps, "folder"}}
+
+    def _write(self, **outcome):
+        self._record |= outcome
+        with replaced_whole(self._path) as stream:
+            stream.write(json.dumps(self._record).encode())
+
+
+def _digest(settings, X, y):
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    for array in (X, y):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:32]
+
+
+def _read(path):
+    """What has been written down, or None. A file is there whole or not at all."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def read_records(folder, known=()):
+    """Records of a folder by the name of their file, without those that are known."""
+    paths = (path for path in folder.glob("*.json") if path.stem not in known)
+    return {path.stem: _read(path) for path in paths}
+
+
+def open_store(folder, settings, X, y, *, resume):
+    """Make the folder of a search, or find that of one with the same settings and samples.
+
+    Parameters
+    ----------
+    folder : Path
+        Of all results. Finished fits are kept in a folder ``fits`` in it.
+    settings : dict
+        Everything besides the candidates that scores depend on.
+    X, y : ndarray
+    resume : bool
+        Whether there must be a search, else there must be none that has finished a fit.
+
+    Returns
+    -------
+    fits : Path
+    """
+    identity = {**settings, "samples": _digest({}, X, y)}
+    path, fits = folder / "search.json", folder / "fits"
+    before = _read(path)
+    if resume and before is None:
+        raise ValueError(f"--resume: there is no search in {folder}")
+    if resume and before != identity:
+        changed = ", ".join(
+            f"{name} was {before.get(name)!r}, is {identity.get(name)!r}"
+            for name in sorted({*before, *identity})
+            if before.get(name) != identity.get(name)
+        )
+        raise ValueError(f"--resume: {folder} holds another search ({changed}): give another --output")
+    if not resume and any(fits.glob("*.json")):
+        raise ValueError(f"{folder} holds a search: go on with it by --resume, or give another --output")
+    try:
+        fits.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output {folder} cannot be made: {error.strerror}") from error
+    with replaced_whole(path) as stream:
+        stream.write(json.dumps(identity, indent=1).encode())
+    return fits
