@@ -1,6 +1,7 @@
 """How many threads this process may use: the one place that decides it."""
 
 import os
+import sys
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -19,6 +20,17 @@ def _environment_limits():
     return limits
 
 
+def _threads_of_dask_worker():
+    """How many tasks the Dask worker that runs this one may run at once in this process; None outside of a worker."""
+    distributed = sys.modules.get("distributed")  # a worker has imported it
+    if distributed is None:
+        return None
+    try:
+        return distributed.get_worker().state.nthreads
+    except ValueError:
+        return None
+
+
 def allowed_threads(n_jobs):
     """Turn an estimator's ``n_jobs`` into a number of threads.
 
@@ -26,7 +38,8 @@ def allowed_threads(n_jobs):
     ----------
     n_jobs : int or None
         None: all that this process may use, that is the cores it may run on, limited by ``NUMBA_NUM_THREADS`` and
-        ``OMP_NUM_THREADS`` (which joblib sets in its worker processes), and one in a joblib worker that sets neither.
+        ``OMP_NUM_THREADS`` (which joblib sets in its worker processes), and one in a worker of joblib or of Dask that
+        sets neither. The threads of a Dask worker share the cores.
         A positive number: so many, whatever the machine has. A negative one: ``n_cores + 1 + n_jobs``, but at
         least 1.
 
@@ -40,7 +53,8 @@ def allowed_threads(n_jobs):
     if n_jobs is not None:
         return max(1, n_cores + 1 + int(n_jobs))
     limits = _environment_limits()
-    is_joblib_worker = (get_active_backend()[0].nesting_level or 0) > 0
-    if is_joblib_worker and not limits:
+    n_tasks = _threads_of_dask_worker()
+    is_worker = n_tasks is not None or (get_active_backend()[0].nesting_level or 0) > 0
+    if is_worker and not limits:
         return 1
-    return min([n_cores, *limits])
+    return min([max(1, n_cores // (n_tasks or 1)), *limits])

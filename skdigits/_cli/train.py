@@ -7,8 +7,9 @@ import time
 import warnings
 from pathlib import Path
 
-_EPOCHS = {"digits": 100, "mnist": 10}
-_BATCH_SIZES = {"digits": 32, "mnist": 100}
+# A stream is of files that the user names.
+_EPOCHS = {"digits": 100, "mnist": 10, "stream": 10}
+_BATCH_SIZES = {"digits": 32, "mnist": 100, "stream": 100}
 _RECIPES = ("quick", "plain", "augmented", "best")
 
 
@@ -103,36 +104,71 @@ def add_parser(commands):
         metavar="DIR",
         help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
     )
+    parser.add_argument(
+        "--stream",
+        nargs="*",
+        metavar="PATH",
+        help="train in batches, for more images than memory holds: on two files, IMAGES LABELS (.npy or IDX), on a "
+        "FOLDER of such pairs or of .npz files with X and y, or with no path on --dataset",
+    )
+    parser.add_argument(
+        "--deformed",
+        type=_COUNT,
+        default=None,
+        metavar="N",
+        help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, not deformed)",
+    )
+    parser.add_argument(
+        "--test",
+        nargs="+",
+        default=None,
+        metavar="PATH",
+        help="test images of --stream, two files or a folder (default: those of --dataset; of other streams every "
+        "tenth image, but about 10,000 at most, is held out)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
 
 def run(arguments):
     """Train, report, save."""
+    from skdigits._cli import stream
     from skdigits._cli.data import load_split
     from skdigits._cli.html_report import check_report, write_report
     from skdigits._cli.models import check_output, save_model
     from skdigits._cli.report import print_json, score_model
 
+    stream.check_arguments(arguments)
+    if arguments.stream:
+        arguments.dataset = "stream"
     output = arguments.output or Path(f"skdigits-{arguments.dataset}.joblib")
     check_output(output)
     if arguments.report is not None:
         check_report(arguments.report)
-    if arguments.recipe is not None and arguments.dataset != "mnist":
+    if arguments.recipe is not None and arguments.dataset == "digits":
         raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
     model = _make_model(arguments)
-    X_train, X_test, y_train, y_test = load_split(arguments.dataset)
+    if arguments.stream is None:
+        X_train, X_test, y_train, y_test = load_split(arguments.dataset)
+        n_samples, fit = len(X_train), lambda: _fit(model, X_train, y_train)
+    else:
+        images = stream.ImageStream(arguments, arguments.epochs or _EPOCHS[arguments.dataset])
+        X_test, y_test, n_samples, fit = images.X_test, images.y_test, images.n_samples, lambda: images.fit(model)
     say = (lambda *_: None) if arguments.json else print
-    say(f"Training on {len(X_train):,} images of {arguments.dataset}, testing on {len(X_test):,}.")
+    say(f"Training on {n_samples:,} images of {arguments.dataset}, testing on {len(X_test):,}.")
     start = time.perf_counter()
-    was_interrupted = _fit(model, X_train, y_train)
+    was_interrupted = fit()
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
+    if arguments.stream is None:
+        n_epochs, done = int(classifier.n_iter_), f"{classifier.n_iter_} epochs"
+    else:
+        n_epochs, done = images.n_epochs, f"{classifier.t_:,} images"
     if was_interrupted:
         # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
         output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
         save_model(model, output)
-        raise KeyboardInterrupt(f"interrupted after {classifier.n_iter_} epochs, what was learnt is in {output}")
+        raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {output}")
     save_model(model, output)
     scores, text = score_model(model, X_test, y_test)
     accuracy = scores.pop("accuracy")
@@ -140,14 +176,15 @@ def run(arguments):
         "dataset": arguments.dataset,
         "test_accuracy": accuracy,
         "train_seconds": train_seconds,
-        "n_iter": int(classifier.n_iter_),
+        "n_iter": n_epochs,
+        **({} if arguments.stream is None else {"samples_per_second": classifier.t_ / train_seconds}),
         "loss": float(classifier.loss_),
         "model": str(output),
         "report": None if arguments.report is None else str(arguments.report / "index.html"),
         "parameters": _plain(classifier.get_params()),
         **scores,
     }
-    say(f"{classifier.n_iter_} epochs in {train_seconds:.2f} s, loss {classifier.loss_:.4f}\n")
+    say(f"{done} in {train_seconds:.2f} s, loss {classifier.loss_:.4f}\n")
     say(text)
     say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")
@@ -175,6 +212,9 @@ def _fit(model, X, y):
 
 
 def _make_model(arguments):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Normalizer
+
     from skdigits import make_digit_pipeline
     from skdigits._cli.progress import TrainingProgress
     from skdigits.recipes import RECIPES
@@ -197,6 +237,9 @@ def _make_model(arguments):
         n_jobs=arguments.jobs,
     )
     model[-1].set_callbacks(TrainingProgress())
+    if arguments.stream is not None:
+        # The first batch does not tell what the others hold: images are scaled one by one, as MNIST's are.
+        return make_pipeline(Normalizer(norm="max"), model[-1])
     if arguments.recipe is not None:
         # A scaler of single pixels would bend strokes that are deformed.
         model.set_params(minmaxscaler="passthrough")

@@ -4,6 +4,7 @@ Two zero bytes, a byte for the element type, a byte for the number of dimensions
 32-bit number, then the elements in row-major order. Only unsigned bytes (type 0x08) are read: images and labels.
 """
 
+import contextlib
 import gzip
 import math
 import os
@@ -52,47 +53,109 @@ def read_idx(path, name=None):
         If it cannot be read.
     """
     name = path if name is None else name
-    size = os.stat(path).st_size
-    with open(path, "rb") as raw:
-        is_compressed = raw.read(2) == _GZIP_MAGIC
-        raw.seek(0)
-        if not is_compressed:
-            return _read_stream(raw, name, most_bytes=size)
-        try:
-            with gzip.GzipFile(fileobj=raw) as stream:
-                return _read_stream(stream, name, most_bytes=size * _LARGEST_COMPRESSION)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataFileError(
-                f"{name}: the gzip data is truncated or corrupt ({error}). Get the file again."
-            ) from error
-
-
-def _read_stream(stream, name, most_bytes):
-    shape = _read_header(stream, name)
-    expected = math.prod(shape)
-    if expected > most_bytes:
-        raise DataFileError(
-            f"{name}: its header promises an array of shape {shape}, {expected:,} bytes, more than the file can hold. "
-            "It is truncated or corrupt: get the file again."
-        )
-    content = bytearray()
-    while len(content) < expected and (chunk := stream.read(min(_CHUNK, expected - len(content)))):
-        content += chunk
-    if len(content) < expected:
-        raise DataFileError(
-            f"{name}: truncated: expected {expected:,} bytes for an array of shape {shape}, got {len(content):,}. "
-            "Get the file again."
-        )
-    if stream.read(1):
-        raise DataFileError(
-            f"{name}: expected to end after an array of shape {shape}, but more follows. Get the file again."
-        )
+    with _opened(path, name) as stream:
+        shape = _read_shape(stream, path, name)
+        content = _read_exactly(stream, math.prod(shape), name, shape)
+        _expect_end(stream, name, shape)
     try:
         return np.frombuffer(content, np.uint8).reshape(shape)
     except ValueError as error:  # NumPy refuses (0, 4294967295, 4294967295), although it needs no memory
         raise DataFileError(
             f"{name}: its header promises an array of shape {shape}: {error} Get the file again."
         ) from error
+
+
+def read_idx_layout(path):
+    """How an IDX file of unsigned bytes is laid out, from its header and its size.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Plain or gzip-compressed; told apart by content.
+
+    Returns
+    -------
+    shape : tuple of int
+    offset : int or None
+        Where the elements begin; None in a compressed file.
+
+    Raises
+    ------
+    DataFileError
+        If the file is no such file, or has not the size that its header promises.
+    """
+    with _opened(path, path) as stream:
+        shape = _read_shape(stream, path, path)
+        if isinstance(stream, gzip.GzipFile):
+            return shape, None
+        offset, size = stream.tell(), os.stat(path).st_size
+        if size != offset + math.prod(shape):
+            raise DataFileError(
+                f"{path}: expected {offset + math.prod(shape):,} bytes for an array of shape {shape}, got {size:,}. "
+                "Get the file again."
+            )
+        return shape, offset
+
+
+def iter_idx(path, n_rows):
+    """Read an IDX file of unsigned bytes front to back, so many rows at a time; parameters as in `read_idx`."""
+    with _opened(path, path) as stream:
+        shape = _read_shape(stream, path, path)
+        for start in range(0, shape[0], n_rows):
+            piece = (min(n_rows, shape[0] - start), *shape[1:])
+            yield np.frombuffer(_read_exactly(stream, math.prod(piece), path, shape), np.uint8).reshape(piece)
+        _expect_end(stream, path, shape)
+
+
+@contextlib.contextmanager
+def _opened(path, name):
+    """The content of a file as a stream, unpacked where it is compressed."""
+    with open(path, "rb") as raw:
+        is_compressed = raw.read(2) == _GZIP_MAGIC
+        raw.seek(0)
+        if not is_compressed:
+            yield raw
+            return
+        try:
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield stream
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataFileError(
+                f"{name}: the gzip data is truncated or corrupt ({error}). Get the file again."
+            ) from error
+
+
+def _read_shape(stream, path, name):
+    """The shape that the header promises, if the file can hold so much."""
+    shape = _read_header(stream, name)
+    expected, most_bytes = math.prod(shape), os.stat(path).st_size
+    if isinstance(stream, gzip.GzipFile):
+        most_bytes *= _LARGEST_COMPRESSION
+    if expected > most_bytes:
+        raise DataFileError(
+            f"{name}: its header promises an array of shape {shape}, {expected:,} bytes, more than the file can hold. "
+            "It is truncated or corrupt: get the file again."
+        )
+    return shape
+
+
+def _read_exactly(stream, n_bytes, name, shape):
+    content = bytearray()
+    while len(content) < n_bytes and (chunk := stream.read(min(_CHUNK, n_bytes - len(content)))):
+        content += chunk
+    if len(content) < n_bytes:
+        raise DataFileError(
+            f"{name}: truncated: expected {n_bytes:,} bytes for an array of shape {shape}, got {len(content):,}. "
+            "Get the file again."
+        )
+    return content
+
+
+def _expect_end(stream, name, shape):
+    if stream.read(1):
+        raise DataFileError(
+            f"{name}: expected to end after an array of shape {shape}, but more follows. Get the file again."
+        )
 
 
 def _read_header(stream, name):

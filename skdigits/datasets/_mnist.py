@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from skdigits.datasets import _registry
 from skdigits.datasets._fetch import download
 from skdigits.datasets._idx import idx_header, read_idx
+from skdigits.datasets._npy import read_npy_header
 from skdigits.exceptions import DataFileError, DownloadError
 
 # What the .npy header of a member of mnist.npz may take.
@@ -197,7 +198,7 @@ def _read_npz(path, file):
             with zipfile.ZipFile(raw) as archive, archive.open(member) as stream:
                 # One byte more than there can be: more is an error, and a bomb stays packed.
                 content = io.BytesIO(stream.read(expected + _NPY_HEADER_ROOM + 1))
-            shape, dtype = _npy_header(content)
+            shape, _, dtype = read_npy_header(content)
         except MemoryError:
             raise
         except Exception as error:  # zipfile and NumPy raise about ten kinds for bytes that were changed
@@ -210,15 +211,3 @@ def _read_npz(path, file):
             f"of type {dtype} and shape {shape}."
         )
     return _verified(np.frombuffer(data, np.uint8).reshape(shape), file, path)
-
-
-def _npy_header(stream):
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    version = np.lib.format.read_magic(stream)
-    if version not in read_header:
-        raise ValueError(f"format version {version}")
-    shape, _, dtype = read_header[version](stream)
-    return shape, dtype

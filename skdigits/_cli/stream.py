@@ -1,0 +1,227 @@
+"""``skdigits train --stream``: on more images than memory holds, batch by batch."""
+
+import contextlib
+import math
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from skdigits._cli.data import load_split
+from skdigits.datasets import iter_digit_batches
+from skdigits.datasets._batches import open_parts
+from skdigits.preprocessing import ElasticDeformer
+
+_BATCH = 10_000
+_MOST_HELD_OUT = 10_000
+_PLAIN_LINES = 10
+_INTERRUPTED = "Training interrupted by user."
+
+
+def check_arguments(arguments):
+    """Refuse options that do not go with ``--stream``, or without it."""
+    if arguments.stream is None:
+        for name in ("deformed", "test"):
+            if getattr(arguments, name) is not None:
+                raise ValueError(f"--{name} is for --stream")
+        return
+    if arguments.validation is not None:
+        raise ValueError("--validation does not go with --stream: pass images for testing with --test")
+    if arguments.solver == "lbfgs":
+        raise ValueError("--solver lbfgs does not go with --stream: it needs all images at once")
+    if arguments.deformed is not None and arguments.epochs is not None:
+        raise ValueError("--deformed says how many images there are in all: leave --epochs out")
+
+
+class ImageStream:
+    """Training images that come in batches, and test images in memory.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Of ``skdigits train``.
+    n_epochs : int
+        Passes where ``--deformed`` does not say how many images there are in all.
+
+    Attributes
+    ----------
+    n_samples : int
+        To train on, all passes together.
+    n_epochs : float
+        Passes through the source.
+    X_test, y_test : ndarray
+    """
+
+    def __init__(self, arguments, n_epochs):
+        self._seed, self._is_deformed = arguments.seed, arguments.deformed is not None
+        self._hold_out_every = None
+        if arguments.stream:
+            self._source = _named_source("--stream", arguments.stream)
+        else:
+            X_train, X_test, y_train, y_test = load_split(arguments.dataset)
+            self._source = X_train, y_train
+        self._parts = open_parts(self._source)
+        self._n_source = sum(part.n_samples for part in self._parts)
+        if arguments.test is not None:
+            X_test, y_test = _read_whole(_named_source("--test", arguments.test), self._parts[0].n_features)
+        elif arguments.stream:
+            self._hold_out_every = max(10, math.ceil(self._n_source / _MOST_HELD_OUT))
+            X_test, y_test = self._held_out()
+        self.X_test, self.y_test = X_test, y_test
+        self._n_drawn = arguments.deformed or n_epochs * self._n_source
+        self.n_epochs = self._n_drawn / self._n_source
+        self.n_samples = self._n_drawn - self._count_held_out()
+        if self.n_samples < 1:
+            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {self._n_source}")
+
+    def fit(self, model):
+        """Train a pipeline of scaler and classifier; return whether Ctrl-C ended it."""
+        scaler, classifier = model[0], model[-1].set_callbacks()
+        batch_size = _BATCH if classifier.batch_size == "auto" else max(_BATCH, classifier.batch_size)
+        deformer = self._deformer(classifier.augmenter) if self._is_deformed else None
+        # An int would draw the same order, the same dropout and the same deformations for every batch. Schedules end
+        # after max_iter calls.
+        classifier.set_params(
+            random_state=np.random.RandomState(self._seed),
+            max_iter=math.ceil(self._n_drawn / batch_size),
+            augmenter=None if self._is_deformed else classifier.augmenter,
+        )
+        batches = iter_digit_batches(
+            self._source, batch_size=batch_size, n_samples=self._n_drawn, augmenter=deformer, random_state=self._seed
+        )
+        classes = self._classes()
+        try:
+            with StreamProgress(self.n_samples) as progress:
+                for X, y in self._without_held_out(batches):
+                    X = np.asarray(X, np.float32)
+                    # The scaler has nothing to learn but how many pixels there are.
+                    X = scaler.transform(X) if hasattr(classifier, "classes_") else scaler.fit_transform(X)
+                    if _train_on_batch(classifier, X, y, classes):
+                        return True
+                    progress.advance(len(X), classifier.loss_)
+        except KeyboardInterrupt:
+            if not hasattr(classifier, "coefs_"):
+                raise
+            return True
+        finally:
+            classifier.set_params(random_state=self._seed)
+        return False
+
+    def _deformer(self, augmenter):
+        if augmenter is not None:
+            return augmenter
+        shape = self._parts[0].images.shape[1:]
+        return ElasticDeformer(image_shape=shape) if len(shape) == 2 else ElasticDeformer()
+
+    def _classes(self):
+        """All labels of the source, which the first batch need not have."""
+        pieces = (np.unique(piece) for part in self._parts for piece in part.labels.pieces(_BATCH))
+        classes = next(pieces)
+        for piece in pieces:
+            classes = np.union1d(classes, piece)
+        return classes
+
+    def _is_held_out(self, start, n_samples):
+        """Which samples are for testing, from a place in the stream on: the same in every pass."""
+        return (np.arange(start, start + n_samples) % self._n_source) % self._hold_out_every == 0
+
+    def _held_out(self):
+        kept, start = [], 0
+        for X, y in iter_digit_batches(self._source, batch_size=_BATCH):
+            mask = self._is_held_out(start, len(X))
+            kept.append((X[mask], y[mask]))
+            start += len(X)
+        return (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
+
+    def _count_held_out(self):
+        if self._hold_out_every is None:
+            return 0
+        n_passes, rest = divmod(self._n_drawn, self._n_source)
+        every = self._hold_out_every
+        return n_passes * math.ceil(self._n_source / every) + math.ceil(rest / every)
+
+    def _without_held_out(self, batches):
+        start = 0
+        for X, y in batches:
+            if self._hold_out_every is None:
+                yield X, y
+            else:
+                mask = ~self._is_held_out(start, len(X))
+                start += len(X)
+                if mask.any():
+                    yield X[mask], y[mask]
+
+
+def _named_source(option, names):
+    """A folder, or a pair of files, as `iter_digit_batches` takes them."""
+    if len(names) == 1:
+        if not Path(names[0]).is_dir():
+            raise ValueError(f"{option} {names[0]}: there is no such folder; two files are given as IMAGES LABELS")
+        return names[0]
+    if len(names) == 2:
+        return tuple(names)
+    raise ValueError(f"{option}: expected a folder or two files, IMAGES LABELS, got {len(names)} names")
+
+
+def _read_whole(source, n_features):
+    batches = list(iter_digit_batches(source, batch_size=_BATCH))
+    X, y = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    if X.shape[1] != n_features:
+        raise ValueError(f"--test: expected images of {n_features} pixels, as for training, got {X.shape[1]}")
+    return X, y
+
+
+def _train_on_batch(classifier, X, y, classes):
+    """One call of `partial_fit`, with warnings as lines; return whether Ctrl-C ended it."""
+    is_first = not hasattr(classifier, "classes_")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier.partial_fit(X, y, classes=classes)
+    messages = [str(warning.message) for warning in caught]
+    if is_first:  # what is said of later batches has been said, or is about a last one that is short
+        for message in messages:
+            if message != _INTERRUPTED:
+                print(f"skdigits: warning: {message}", file=sys.stderr)
+    return _INTERRUPTED in messages
+
+
+class StreamProgress(contextlib.AbstractContextManager):
+    """Shows images, loss and images a second on standard error: a bar on a terminal, about ten lines elsewhere."""
+
+    def __init__(self, n_samples):
+        self._n_samples, self._n_done, self._start = n_samples, 0, time.perf_counter()
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("Training", total=n_samples, state="")
+
+    def __enter__(self):
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_):
+        self._bar.stop()
+
+    def advance(self, n_samples, loss):
+        """Take note of a batch."""
+        before, self._n_done = self._n_done, self._n_done + n_samples
+        seconds = time.perf_counter() - self._start
+        state = f"loss {loss:.4f}  {self._n_done / seconds:,.0f} images/s"
+        self._bar.update(self._task, completed=self._n_done, state=state)
+        is_due = self._n_done * _PLAIN_LINES // self._n_samples > before * _PLAIN_LINES // self._n_samples
+        if is_due and not self._console.is_terminal:
+            line = f"{self._n_done:,}/{self._n_samples:,} images  {state}  {seconds:.1f} s"
+            self._console.print(line, soft_wrap=True)

@@ -1,0 +1,201 @@
+import joblib
+import numpy as np
+import pytest
+from sklearn.preprocessing import Normalizer
+
+from skdigits import MLPDigitClassifier
+from skdigits._cli import stream
+
+
+@pytest.fixture
+def files(tmp_path, digits):
+    """The digits as two .npy files, without the last 300."""
+    X, y = digits
+    np.save(tmp_path / "images.npy", X[:-300].astype(np.uint8).reshape(-1, 8, 8))
+    np.save(tmp_path / "labels.npy", y[:-300])
+    return tmp_path / "images.npy", tmp_path / "labels.npy"
+
+
+@pytest.fixture
+def test_files(tmp_path, digits):
+    """The last 300 digits."""
+    folder = tmp_path / "test"
+    folder.mkdir()
+    np.savez(folder / "1.npz", X=digits[0][-300:], y=digits[1][-300:])
+    return folder
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(stream, "_BATCH", 400)
+
+
+FEW = ("--epochs", 2, "--batch-size", 20)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_learns_from_two_files(train, files, test_files, digits, tmp_path):
+    result = train(
+        "--stream", *files, "--test", test_files, "--epochs", 30, "--batch-size", 20, "--output", tmp_path / "m"
+    )
+    assert result["test_accuracy"] > 0.9
+    assert (result["dataset"], result["n_iter"]) == ("stream", 30)
+    assert np.sum(result["confusion_matrix"]) == 300
+    assert result["samples_per_second"] > 0
+    model = joblib.load(tmp_path / "m")
+    assert model[-1].t_ == 30 * 1497
+    assert model.score(digits[0][-300:], digits[1][-300:]) == result["test_accuracy"]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_model_is_that_of_partial_fit(train, files, test_files, tmp_path):
+    train("--stream", *files, "--test", test_files, *FEW, "--seed", 3, "--output", tmp_path / "m")
+    X, y = Normalizer(norm="max").transform(np.load(files[0]).reshape(-1, 64).astype(np.float32)), np.load(files[1])
+    twin = MLPDigitClassifier(batch_size=20, random_state=np.random.RandomState(3))
+    X, y = np.concatenate([X, X]), np.concatenate([y, y])
+    for start in range(0, len(X), 400):
+        twin.partial_fit(X[start : start + 400], y[start : start + 400], classes=range(10))
+    model = joblib.load(tmp_path / "m")
+    np.testing.assert_array_equal(model[-1].coefs_[0], twin.coefs_[0])
+    assert model[-1].random_state == 3
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_folder_is_streamed_as_files_are(train, files, test_files, tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    X, y = (np.load(path) for path in files)
+    for k, (start, stop) in enumerate([(0, 1000), (1000, 1497)]):
+        np.savez(folder / f"{k}.npz", X=X[start:stop], y=y[start:stop])
+    for name, source in (("a", files), ("b", [folder])):
+        train("--stream", *source, "--test", test_files, *FEW, "--output", tmp_path / name)
+    a, b = (joblib.load(tmp_path / name)[-1].coefs_[0] for name in "ab")
+    np.testing.assert_array_equal(a, b)
+
+
+def watched_batches(monkeypatch):
+    """What the classifier is given to train on, batch by batch."""
+    seen, partial_fit = [], MLPDigitClassifier.partial_fit
+
+    def watch(self, X, y, **options):
+        seen.append((X, y))
+        return partial_fit(self, X, y, **options)
+
+    monkeypatch.setattr(MLPDigitClassifier, "partial_fit", watch)
+    return seen
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_held_out_images_are_never_trained_on(train, files, tmp_path, monkeypatch):
+    seen = watched_batches(monkeypatch)
+    result = train("--stream", *files, *FEW, "--output", tmp_path / "m")
+    X = Normalizer(norm="max").transform(np.load(files[0]).reshape(-1, 64).astype(np.float32))
+    is_held_out = np.arange(1497) % 10 == 0
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in seen]), np.tile(X[~is_held_out], (2, 1)))
+    assert np.sum(result["confusion_matrix"]) == 150
+    assert joblib.load(tmp_path / "m")[-1].t_ == 2 * 1347
+
+
+@pytest.mark.parametrize("n_drawn", [1, 10, 11, 1497, 1500, 3000])
+def test_count_of_training_images(train, files, tmp_path, monkeypatch, n_drawn, run):
+    seen = watched_batches(monkeypatch)
+    outcome = run("train", "--stream", *files, "--deformed", n_drawn, "--output", tmp_path / "m")
+    n_trained = sum(i % 1497 % 10 != 0 for i in range(n_drawn))
+    if n_trained:
+        assert outcome.out.startswith(f"Training on {n_trained:,} images of stream, testing on 150.\n")
+    else:
+        assert "expected at least two images" in outcome.err
+    assert sum(len(X) for X, _ in seen) == n_trained
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_images_of_a_data_set_are_deformed_anew_in_every_pass(train, tmp_path, monkeypatch):
+    seen = watched_batches(monkeypatch)
+    result = train("--stream", "--deformed", 3000, "--batch-size", 20, "--output", tmp_path / "m")
+    X = np.concatenate([batch for batch, _ in seen])
+    assert len(X) == 3000
+    assert np.sum(result["confusion_matrix"]) == 450  # its own test images, none held out
+    assert not np.allclose(X[:1347], X[1347:2694])
+    labels = np.concatenate([batch for _, batch in seen])
+    np.testing.assert_array_equal(labels[:1347], labels[1347:2694])
+    assert result["parameters"]["augmenter"] is None
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_recipe_may_be_streamed(train, small_mnist, tmp_path, monkeypatch):
+    small_mnist.write(tmp_path)
+    monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
+    options = ("--dataset", "mnist", "--recipe", "augmented", "--hidden", 20, "--output", tmp_path / "m")
+    result = train(*options, "--stream", "--deformed", 1000)
+    history = joblib.load(tmp_path / "m")[-1].history_
+    assert (len(history["loss"]), result["n_iter"]) == (3, 5)
+    assert history["learning_rate"][-1] < 1e-4  # the schedule has come to its end
+
+
+def test_same_seed_same_model(train, files, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train("--stream", *files, "--deformed", 2000, "--seed", seed, "--output", tmp_path / name)
+    weights = [joblib.load(tmp_path / name)[-1].coefs_[0] for name in "abc"]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+
+
+def test_labels_that_the_first_batch_does_not_have(train, files, test_files, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "_BATCH", 5)
+    train("--stream", *files, "--test", test_files, "--epochs", 1, "--batch-size", 5, "--output", tmp_path / "m")
+    assert joblib.load(tmp_path / "m").classes_.tolist() == list(range(10))
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_progress_goes_to_standard_error(run, files, test_files, tmp_path):
+    outcome = run("train", "--stream", *files, "--test", test_files, *FEW, "--output", tmp_path / "m")
+    lines = outcome.err.splitlines()
+    assert lines[0].startswith("400/2,994 images  loss ")
+    assert "images/s" in lines[-1]
+    assert lines[-1].startswith("2,994/2,994 images")
+    assert "2,994 images in " in outcome.out
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_ctrl_c_keeps_what_was_learnt(run, files, tmp_path, monkeypatch):
+    def interrupt(self, n_samples, loss):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stream.StreamProgress, "advance", interrupt)
+    outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.joblib")
+    kept = tmp_path / "m-interrupted.joblib"
+    assert outcome.status == 130
+    assert outcome.err == f"skdigits: interrupted after 360 images, what was learnt is in {kept}\n"
+    assert joblib.load(kept)[-1].t_ == 360
+    assert not (tmp_path / "m.joblib").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--deformed", 10], "--deformed is for --stream"),
+        (["--test", "folder"], "--test is for --stream"),
+        (["--stream", "--validation", 0.1], "--validation does not go with --stream"),
+        (["--stream", "--solver", "lbfgs"], "--solver lbfgs does not go with --stream"),
+        (["--stream", "--deformed", 10, "--epochs", 2], "leave --epochs out"),
+        (["--stream", "nowhere"], "--stream nowhere: there is no such folder; two files are given as IMAGES LABELS"),
+        (["--stream", "a", "b", "c"], "--stream: expected a folder or two files, IMAGES LABELS, got 3 names"),
+        (["--stream", "no-images", "no-labels"], "no-images"),
+        (["--stream", "--test", "nowhere"], "--test nowhere: there is no such folder"),
+        (["--stream", "--deformed", "0"], "--deformed: expected a whole number of at least 1, got '0'"),
+    ],
+)
+def test_refuses(assert_refused, tmp_path, arguments, says):
+    assert_refused("train", *arguments, "--output", tmp_path / "m", says=says)
+
+
+def test_refuses_as_many_labels_as_there_are_not(assert_refused, files, tmp_path):
+    np.save(files[1], np.zeros(1496))
+    assert_refused("train", "--stream", *files, says=["1,497 images", "1,496 labels"])
+
+
+def test_refuses_test_images_of_another_size(assert_refused, files, tmp_path):
+    folder = tmp_path / "test"
+    folder.mkdir()
+    np.savez(folder / "1.npz", X=np.zeros((5, 49)), y=np.zeros(5))
+    assert_refused("train", "--stream", *files, "--test", folder, says="expected images of 64 pixels, as for training")

@@ -1,0 +1,251 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skdigits.datasets import iter_digit_batches
+from skdigits.datasets._idx import idx_header
+from skdigits.exceptions import DataFileError
+from skdigits.preprocessing import ElasticDeformer
+
+N = 23
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 4, 3), np.uint8)
+LABELS = np.random.default_rng(1).integers(0, 10, N, np.uint8)
+
+
+def idx(array):
+    return idx_header(array.shape) + array.tobytes()
+
+
+def write(path, array):
+    if path.suffix == ".npy":
+        np.save(path, array)
+    else:
+        path.write_bytes(gzip.compress(idx(array)) if path.suffix == ".gz" else idx(array))
+    return path
+
+
+def as_arrays(folder):
+    return IMAGES, LABELS
+
+
+def as_files(suffix):
+    return lambda folder: tuple(
+        write(folder / f"{name}{suffix}", array) for name, array in (("i", IMAGES), ("l", LABELS))
+    )
+
+
+def as_dask(folder):
+    dask_array = pytest.importorskip("dask.array")
+    # Blocks of images and of labels need not agree, and images may be in several columns of blocks.
+    return dask_array.from_array(IMAGES.reshape(N, 12), chunks=(7, 5)), dask_array.from_array(LABELS, chunks=4)
+
+
+def as_parts(folder):
+    for k, (start, stop) in enumerate([(0, 10), (10, 11), (11, N)]):
+        write(folder / f"part{k}-images-idx3-ubyte.gz", IMAGES[start:stop])
+        write(folder / f"part{k}-labels-idx1-ubyte.gz", LABELS[start:stop])
+    (folder / "README").write_text("not a part")
+    (folder / ".images.swp").write_text("not a part")
+    return folder
+
+
+def as_npz_parts(folder):
+    np.savez(folder / "1.npz", X=IMAGES[:20], y=LABELS[:20])
+    np.savez_compressed(folder / "2.npz", X=IMAGES[20:], y=LABELS[20:])
+    return str(folder)
+
+
+SOURCES = {
+    "arrays": as_arrays,
+    "idx": as_files("-idx"),
+    "gzip": as_files(".gz"),
+    "npy": as_files(".npy"),
+    "dask": as_dask,
+    "parts": as_parts,
+    "npz parts": as_npz_parts,
+}
+
+
+def collect(*arguments, **options):
+    batches = list(iter_digit_batches(*arguments, **options))
+    return [len(X) for X, _ in batches], *(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 10, N, 1000])
+@pytest.mark.parametrize("form", SOURCES)
+def test_every_sample_once_in_order(tmp_path, form, batch_size):
+    sizes, X, y = collect(SOURCES[form](tmp_path), batch_size=batch_size)
+    np.testing.assert_array_equal(X, IMAGES.reshape(N, 12))
+    np.testing.assert_array_equal(y, LABELS)
+    assert set(sizes[:-1]) <= {batch_size}
+    assert sizes[-1] <= batch_size
+
+
+@pytest.mark.parametrize("form", SOURCES)
+def test_passes_follow_one_another(tmp_path, form):
+    sizes, X, y = collect(SOURCES[form](tmp_path), batch_size=10, n_samples=64)
+    assert sizes == [10] * 6 + [4]
+    np.testing.assert_array_equal(X, np.tile(IMAGES.reshape(N, 12), (3, 1))[:64])
+    np.testing.assert_array_equal(y, np.tile(LABELS, 3)[:64])
+
+
+@pytest.mark.parametrize("n_samples", [1, 10, 15])
+def test_fewer_samples_than_there_are(n_samples):
+    _, X, y = collect((IMAGES, LABELS), batch_size=10, n_samples=n_samples)
+    np.testing.assert_array_equal(X, IMAGES.reshape(N, 12)[:n_samples])
+    np.testing.assert_array_equal(y, LABELS[:n_samples])
+
+
+def test_types_are_those_of_the_source(tmp_path):
+    for dtype in (np.uint8, np.float32, np.float64):
+        source = write(tmp_path / "i.npy", IMAGES.astype(dtype)), LABELS.astype(str)
+        X, y = next(iter_digit_batches(source))
+        assert (X.dtype, y.dtype.kind, type(X)) == (dtype, "U", np.ndarray)
+
+
+def test_augmented_batches_are_those_of_the_augmenter():
+    images = np.random.default_rng(0).integers(0, 256, (12, 64), np.uint8)
+    deformer = ElasticDeformer()
+    _, X, y = collect((images, LABELS[:12]), batch_size=8, n_samples=24, augmenter=deformer, random_state=3)
+    random_state, floats = np.random.RandomState(3), np.tile(images, (2, 1)).astype(np.float32)
+    expected = np.concatenate([deformer.augment(floats[i : i + 8], random_state) for i in (0, 8, 16)])
+    np.testing.assert_array_equal(X, expected)
+    np.testing.assert_array_equal(y, np.tile(LABELS[:12], 2))
+    assert not np.array_equal(X[:12], X[12:])  # every pass is deformed anew
+
+
+def test_source_and_earlier_batches_stay_as_they_are():
+    images = np.full((6, 64), 9.0)
+    batches = list(iter_digit_batches((images, LABELS[:6]), batch_size=3, augmenter=ElasticDeformer(), random_state=0))
+    assert (images == 9).all()
+    assert [X.dtype for X, _ in batches] == [np.float64] * 2
+    assert not np.shares_memory(batches[0][0], batches[1][0])
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ((IMAGES, LABELS[:-1]), "images holds 23 images, but labels 22 labels: expected as many"),
+        ((LABELS, IMAGES), r"images: expected images, .* got type 'u' and shape \(23,\). Images come first"),
+        ((IMAGES, IMAGES), r"labels: expected one label for each image, got type 'u' and shape \(23, 4, 3\)"),
+        ((IMAGES.astype(object), LABELS), "images: expected images, numbers of shape .* got type 'O'"),
+        ((IMAGES, LABELS.astype(object)), "labels: expected one label for each image, got type 'O'"),
+        ((IMAGES[:0], LABELS[:0]), r"images: expected at least one image, got an array of shape \(0, 4, 3\)"),
+        ((IMAGES[:, :0], LABELS), "images: expected at least one image"),
+        ((IMAGES,), r"expected a folder or a pair \(images, labels\), got 1 elements"),
+        ("no such folder", "there is no folder no such folder"),
+    ],
+)
+def test_refuses_at_once(source, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        iter_digit_batches(source)
+
+
+def test_refuses_parts_of_another_width(tmp_path):
+    folder = as_parts(tmp_path)
+    np.savez(folder / "z.npz", X=np.zeros((2, 13)), y=LABELS[:2])
+    with pytest.raises(ValueError, match=r"z\.npz \(X\): expected images of 12 pixels, as in .*part0-images.* got 13"):
+        iter_digit_batches(folder)
+
+
+def test_refuses_parts_without_labels(tmp_path):
+    folder = as_parts(tmp_path)
+    (folder / "part1-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(ValueError, match=r"part1-images.*: expected its labels in .*part1-labels-idx1-ubyte\.gz"):
+        iter_digit_batches(folder)
+
+
+def test_refuses_a_part_that_is_there_twice(tmp_path):
+    folder = as_parts(tmp_path)
+    write(folder / "part1-images-idx3-ubyte", IMAGES[10:11])
+    write(folder / "part1-labels-idx1-ubyte", LABELS[10:11])
+    with pytest.raises(ValueError, match="holds these images plain, too"):
+        iter_digit_batches(folder)
+
+
+def test_refuses_a_folder_without_parts(tmp_path):
+    with pytest.raises(ValueError, match=r"expected parts, pairs of \.npy or IDX files .* got none"):
+        iter_digit_batches(tmp_path)
+
+
+def changed(content, fault):
+    return {
+        "cut": lambda: content[:-1],
+        "longer": lambda: content + b"\0",
+        "no header": lambda: b"something else",
+        "empty": lambda: b"",
+    }[fault]()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "fault"),
+    [(suffix, fault) for suffix in ("-idx", ".npy") for fault in ("cut", "no header", "empty")] + [("-idx", "longer")],
+)
+def test_refuses_a_damaged_file_at_once(tmp_path, suffix, fault):
+    images, labels = as_files(suffix)(tmp_path)
+    images.write_bytes(changed(images.read_bytes(), fault))
+    with pytest.raises(DataFileError, match=rf"{images}: "):
+        iter_digit_batches((images, labels))
+
+
+@pytest.mark.parametrize("fault", ["cut", "longer"])
+def test_refuses_damaged_gzip_when_it_gets_there(tmp_path, fault):
+    images, labels = as_files(".gz")(tmp_path)
+    images.write_bytes(gzip.compress(changed(idx(IMAGES), fault)))
+    batches = iter_digit_batches((images, labels), batch_size=10)
+    np.testing.assert_array_equal(next(batches)[0], IMAGES[:10].reshape(10, 12))
+    with pytest.raises(DataFileError, match=rf"{images}: "):
+        list(batches)
+
+
+@pytest.mark.parametrize("content", [b"no archive", None])
+def test_refuses_a_damaged_npz(tmp_path, content):
+    if content is None:
+        np.savez(tmp_path / "1.npz", images=IMAGES, labels=LABELS)
+    else:
+        (tmp_path / "1.npz").write_bytes(content)
+    with pytest.raises(DataFileError, match=r"1\.npz: expected an \.npz file with arrays X and y"):
+        iter_digit_batches(tmp_path)
+
+
+def test_refuses_npy_in_the_order_of_columns(tmp_path):
+    np.save(tmp_path / "i.npy", np.asfortranarray(IMAGES.reshape(N, 12)))
+    with pytest.raises(DataFileError, match=r"one after the other.*np\.ascontiguousarray"):
+        iter_digit_batches((tmp_path / "i.npy", LABELS))
+
+
+def test_refuses_pickled_objects(tmp_path):
+    np.save(tmp_path / "l.npy", LABELS.astype(object), allow_pickle=True)
+    with pytest.raises(ValueError, match="got type 'O'"):
+        iter_digit_batches((IMAGES, tmp_path / "l.npy"))
+
+
+def test_refuses_a_dask_array_of_unknown_length():
+    dask_array = pytest.importorskip("dask.array")
+    X = dask_array.from_array(IMAGES.reshape(N, 12))
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        iter_digit_batches((X[dask_array.from_array(LABELS) > 3], LABELS))
+
+
+def test_missing_file_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        iter_digit_batches((tmp_path / "nothing", LABELS))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="pages in use are counted as Linux does")
+@pytest.mark.parametrize("suffix", ["-idx", ".npy"])
+def test_pages_of_a_map_go_with_their_batch(tmp_path, suffix):
+    images = write(tmp_path / f"i{suffix}", np.ones((40_000, 56, 56), np.uint8))  # 125 MB
+    before = resident_kilobytes()
+    most = before
+    for X, _ in iter_digit_batches((images, np.zeros(40_000)), batch_size=1000):
+        assert X.all()
+        most = max(most, resident_kilobytes())
+    assert most - before < 20_000
+
+
+def resident_kilobytes():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
