@@ -8,7 +8,7 @@ from joblib.parallel import get_active_backend
 _LIMITS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-def _environment_limits():
+def _environment_limits() -> list[int]:
     """Thread limits set for this process; joblib sets both in its worker processes."""
     limits = []
     for name in _LIMITS:
@@ -19,7 +19,7 @@ def _environment_limits():
     return limits
 
 
-def allowed_threads(n_jobs):
+def allowed_threads(n_jobs: int | None) -> int:
     """Turn an estimator's ``n_jobs`` into a number of threads.
 
     Parameters
