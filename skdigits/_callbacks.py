@@ -1,5 +1,7 @@
 """From the hooks of the engine to scikit-learn's callbacks, verbose lines, validation and augmentation."""
 
+from typing import Any
+
 import numpy as np
 
 from skdigits._engine.progress import restored_random_state
@@ -36,7 +38,7 @@ class EstimatorHooks(TrainingHooks):
         self._context = context
         self._data = data
         self._snapshot = snapshot
-        self._epoch_context = None
+        self._epoch_context: Any = None
         self._evaluate = None
         self._draw_inputs = None
 

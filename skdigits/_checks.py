@@ -1,12 +1,14 @@
 """Checks of parameters that need more than one of them, or more than a type and a range."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdigits._engine.schedules import SCHEDULES
 
 # Parameters that mean something for mini-batches alone, with the value that leaves them out.
-_MINI_BATCH_ONLY = {
+_MINI_BATCH_ONLY: dict[str, Any] = {
     "dropout": 0.0,
     "input_dropout": 0.0,
     "max_grad_norm": None,
@@ -15,7 +17,7 @@ _MINI_BATCH_ONLY = {
 }
 
 
-def check_hidden_layer_sizes(estimator):
+def check_hidden_layer_sizes(estimator: Any) -> list[int]:
     """Units of each hidden layer, as a list."""
     sizes = np.atleast_1d(estimator.hidden_layer_sizes)
     if sizes.ndim > 1 or (sizes.size and sizes.dtype.kind not in "iu"):
@@ -25,7 +27,7 @@ def check_hidden_layer_sizes(estimator):
     return sizes.astype(int).tolist()
 
 
-def check_drop_rates(estimator, n_hidden):
+def check_drop_rates(estimator: Any, n_hidden: int) -> tuple[float, ...]:
     """Rates at which the inputs of each layer are dropped, the samples first."""
     try:
         rates = np.asarray(estimator.dropout, float)
@@ -44,7 +46,7 @@ def check_drop_rates(estimator, n_hidden):
     return (float(estimator.input_dropout), *np.broadcast_to(rates, n_hidden).tolist())
 
 
-def check_solver(estimator):
+def check_solver(estimator: Any) -> None:
     """Refuse what full-batch training cannot do, so that nothing is left out in silence."""
     if estimator.solver != "lbfgs":
         return
@@ -58,7 +60,7 @@ def check_solver(estimator):
         )
 
 
-def check_output_activation(output_activation, y_type):
+def check_output_activation(output_activation: str, y_type: str) -> str:
     """Activation of the outputs for targets of a type that scikit-learn has told."""
     if output_activation == "auto":
         return "softmax" if y_type == "multiclass" else "logistic"

@@ -1,20 +1,25 @@
 """Samples as scikit-learn checks them, but read in the type that they have: no dense copy in another one."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
+
+from skdigits._typing import MatrixLike
 
 # What kernels read as it is. Anything else is converted to the type in which the network computes.
 _READ_AS_THEY_ARE = (np.float32, np.float64, np.uint8)
 
 
-def accepted_types(dtype):
+def accepted_types(dtype: DTypeLike) -> list[type]:
     """Types of samples that need no conversion for a network that computes in `dtype`, which comes first."""
     return [np.dtype(dtype).type, *(other for other in _READ_AS_THEY_ARE if other != dtype)]
 
 
-def check_samples(estimator, X, dtype, *, finite=False):
+def check_samples(estimator: Any, X: MatrixLike, dtype: DTypeLike, *, finite: bool = False) -> Any:
     """Samples to predict, validated as scikit-learn does except that dense ones may hold infinity or NaN.
 
     The kernels look for these, while they have the samples at hand.
@@ -40,7 +45,7 @@ def check_samples(estimator, X, dtype, *, finite=False):
     )  # fmt: skip
 
 
-def _is_checked(estimator, X):
+def _is_checked(estimator: Any, X: MatrixLike) -> bool:
     """Whether scikit-learn's checks would find nothing: they take longer than recognising a few digits."""
     return (
         type(X) is np.ndarray
@@ -53,7 +58,7 @@ def _is_checked(estimator, X):
     )
 
 
-def refuse_not_finite(estimator, X, dtype):
+def refuse_not_finite(estimator: Any, X: MatrixLike, dtype: DTypeLike) -> None:
     """Raise scikit-learn's error for samples that are infinite or NaN in the type in which the network computes."""
     with np.errstate(over="ignore", invalid="ignore"):
         assert_all_finite(np.asarray(X, dtype), estimator_name=type(estimator).__name__, input_name="X")

@@ -1,13 +1,16 @@
 """Targets: their checks, their encoding as rows of zeros and ones, and the split for early stopping."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
-def fit_binarizer(y, classes=None):
+def fit_binarizer(y: ArrayLike, classes: ArrayLike | None = None) -> LabelBinarizer:
     """Learn the classes of y, or take the given ones where y is not a multi-label indicator.
 
     Parameters
@@ -24,7 +27,7 @@ def fit_binarizer(y, classes=None):
     return LabelBinarizer().fit(classes)
 
 
-def check_known_labels(y, known, *, warm_start):
+def check_known_labels(y: ArrayLike, known: NDArray, *, warm_start: bool) -> None:
     """Raise ValueError where y has other classes than those learnt before.
 
     Parameters
@@ -45,20 +48,22 @@ def check_known_labels(y, known, *, warm_start):
         raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {classes}.")
 
 
-def encode(binarizer, y):
+def encode(binarizer: LabelBinarizer, y: ArrayLike) -> NDArray[np.bool]:
     """Rows of booleans, one column an output of the network: one for binary labels, else one a class."""
     targets = binarizer.transform(y).astype(bool)
     return targets.reshape(-1, 1) if targets.ndim == 1 else targets
 
 
-def decode(binarizer, probabilities):
+def decode(binarizer: LabelBinarizer, probabilities: NDArray) -> NDArray:
     """Labels for the outputs of the network."""
     if probabilities.shape[1] == 1:
         probabilities = probabilities.ravel()
     return binarizer.inverse_transform(probabilities)
 
 
-def validation_split(targets, *, validation_fraction, random_state):
+def validation_split(
+    targets: NDArray, *, validation_fraction: float, random_state: np.random.RandomState
+) -> tuple[NDArray, NDArray]:
     """Set samples aside for early stopping, drawn as scikit-learn draws them.
 
     The split is stratified for a single output, that is for binary labels.
@@ -79,7 +84,7 @@ def validation_split(targets, *, validation_fraction, random_state):
     return train, validation
 
 
-def weigh_classes(class_weight, y, sample_weight):
+def weigh_classes(class_weight: Any, y: NDArray, sample_weight: NDArray | None) -> NDArray | None:
     """Weights of the samples times those of their classes."""
     if class_weight is None:
         return sample_weight

@@ -9,7 +9,7 @@ from joblib.parallel import get_active_backend
 _LIMITS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-def _environment_limits():
+def _environment_limits() -> list[int]:
     """Thread limits set for this process; joblib sets both in its worker processes."""
     limits = []
     for name in _LIMITS:
@@ -20,7 +20,7 @@ def _environment_limits():
     return limits
 
 
-def _threads_of_dask_worker():
+def _threads_of_dask_worker() -> int | None:
     """How many tasks the Dask worker that runs this one may run at once in this process; None outside of a worker."""
     distributed = sys.modules.get("distributed")  # a worker has imported it
     if distributed is None:
@@ -31,7 +31,7 @@ def _threads_of_dask_worker():
         return None
 
 
-def allowed_threads(n_jobs):
+def allowed_threads(n_jobs: int | None) -> int:
     """Turn an estimator's ``n_jobs`` into a number of threads.
 
     Parameters

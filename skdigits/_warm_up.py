@@ -1,12 +1,15 @@
 """Compile ahead of the first use."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 from scipy import sparse
 
 from skdigits.classifier import MLPDigitClassifier
 
 
-def warm_up(*, dtype="float32", solvers=("adam",)):
+def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequence[str] = ("adam",)) -> None:
     """Compile the kernels now, and keep them on disk for every process that comes after.
 
     The first fit of an installation compiles for some ten to twenty seconds. Call this where that would be in the

@@ -1,9 +1,12 @@
 """MLPDigitClassifier: scikit-learn's MLPClassifier over compiled kernels."""
 
 import time
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
@@ -26,6 +29,7 @@ from skdigits._engine.schedules import SCHEDULES
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits._threads import allowed_threads
 from skdigits._transaction import all_or_nothing
+from skdigits._typing import MatrixLike, RandomState
 from skdigits._validation import check_held_out
 from skdigits.exceptions import ModelFormatError
 
@@ -332,45 +336,45 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | ArrayLike = (100,),
+        activation: str = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dtype="float32",
-        n_jobs=None,
-        output_activation="auto",
-        weight_init="auto",
-        dropout=0.0,
-        input_dropout=0.0,
-        max_grad_norm=None,
-        label_smoothing=0.0,
-        weight_averaging=None,
-        class_weight=None,
-        scoring=None,
-        restore_best_weights=True,
-        max_time=None,
-        augmenter=None,
-    ):
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dtype: Literal["float32", "float64", "auto"] = "float32",
+        n_jobs: int | None = None,
+        output_activation: Literal["auto", "softmax", "logistic"] = "auto",
+        weight_init: str = "auto",
+        dropout: float | ArrayLike = 0.0,
+        input_dropout: float = 0.0,
+        max_grad_norm: float | None = None,
+        label_smoothing: float = 0.0,
+        weight_averaging: float | None = None,
+        class_weight: Any = None,
+        scoring: str | Callable[..., float] | None = None,
+        restore_best_weights: bool = True,
+        max_time: float | None = None,
+        augmenter: Any = None,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -410,7 +414,15 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.augmenter = augmenter
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -449,7 +461,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, classes: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch on the given samples, going on from what was learnt before.
 
         The optimizer keeps its state and the settings of the first call. Only for mini-batch solvers. The schedules
@@ -485,7 +499,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 self._label_binarizer = _targets.fit_binarizer(y, classes)
             return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray:
         """Predict labels.
 
         Parameters
@@ -502,7 +516,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         logits = self._fitted()._is_normalized()
         return _targets.decode(self._label_binarizer, self._outputs(X, logits=logits))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray:
         """Predict the probability of each class.
 
         Parameters
@@ -523,7 +537,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return np.hstack([1 - probabilities, probabilities])
         return probabilities
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> NDArray:
         """Predict the logarithm of the probability of each class.
 
         Finite also where a probability is too small for its type and `predict_proba` gives 0: from the logits there.
@@ -550,7 +564,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # Elsewhere it is log(predict_proba(X)) to the bit, saturated probabilities of exactly 1 included.
         return np.log(probabilities, out=logarithms, where=probabilities > 0)
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> NDArray:
         """Compute the logits: what enters the output activation.
 
         Parameters
@@ -566,10 +580,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         logits = self._fitted()._outputs(X, logits=True)
         return logits.ravel() if self.n_outputs_ == 1 else logits
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_skdigits_format": _STATE_FORMAT}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         found = state.pop("_skdigits_format", 0)  # the first version wrote none
         if type(found) is not int or not 0 <= found <= _STATE_FORMAT:
@@ -581,7 +595,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             state["_optimizer"] = dict(state["_optimizer"])  # a Bunch in format 0
         super().__setstate__(state)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True

@@ -1,6 +1,8 @@
 """A whole pipeline for handwritten digits: from pixels of any kind to labels."""
 
-from sklearn.pipeline import make_pipeline
+from typing import Any
+
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits.classifier import MLPDigitClassifier
@@ -11,7 +13,7 @@ from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer
 _INK = 0.35
 
 
-def make_digit_pipeline(**classifier_parameters):
+def make_digit_pipeline(**classifier_parameters: Any) -> Pipeline:
     """Put what prepares images of digits in front of a classifier.
 
     The steps are `DigitNormalizer`, which makes strokes light and the ground 0, `DigitCenterer`, which gives digits

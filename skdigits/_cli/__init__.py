@@ -3,6 +3,8 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 from skdigits._cli import evaluate, fetch, predict, search, train
 from skdigits._version import __version__
@@ -16,11 +18,11 @@ _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage in front of it."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(_BAD_INPUT, f"{self.prog}: {_one_line(message)} (see {self.prog} --help)\n")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Parameters
@@ -62,10 +64,10 @@ def main(arguments=None):
     return 0
 
 
-def _one_line(error):
+def _one_line(error: object) -> str:
     return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
 
 
-def _fail(message, status):
+def _fail(message: str, status: int) -> int:
     print(f"skdigits: {message}", file=sys.stderr)
     return status

@@ -1,20 +1,25 @@
 """The data sets that the commands know by name, each split into the same training and test samples every time."""
 
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skdigits.datasets import fetch_mnist
 
+_Split: TypeAlias = tuple[NDArray, NDArray, NDArray, NDArray]
+
 # The split does not depend on --seed, so that `evaluate` never scores a model on samples that it was trained on.
 _SPLIT_SEED = 0
 
 
-def _load_embedded_digits():
+def _load_embedded_digits() -> _Split:
     X, y = load_digits(return_X_y=True)
     return train_test_split(X, y, test_size=0.25, stratify=y, random_state=_SPLIT_SEED)
 
 
-def _load_mnist():
+def _load_mnist() -> _Split:
     X_train, y_train = fetch_mnist(subset="train", return_X_y=True)
     X_test, y_test = fetch_mnist(subset="test", return_X_y=True)
     return X_train, X_test, y_train, y_test
@@ -24,12 +29,12 @@ def _load_mnist():
 DATASETS = {"digits": (64, _load_embedded_digits), "mnist": (784, _load_mnist)}
 
 
-def load_split(name):
+def load_split(name: str) -> _Split:
     """Training and test samples of a data set: ``X_train, X_test, y_train, y_test``."""
     return DATASETS[name][1]()
 
 
-def dataset_of(model):
+def dataset_of(model: Any) -> str:
     """Name of the data set whose images have the size that a model expects."""
     for name, (n_features, _) in DATASETS.items():
         if n_features == model.n_features_in_:

@@ -1,7 +1,10 @@
 """``skdigits evaluate``: how well a saved model does on test images."""
 
+import argparse
+from typing import Any
 
-def add_parser(commands):
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
@@ -19,7 +22,7 @@ def add_parser(commands):
     return parser
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Load, score, report."""
     from skdigits._cli.data import dataset_of, load_split
     from skdigits._cli.models import load_model

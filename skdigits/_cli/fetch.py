@@ -1,7 +1,10 @@
 """``skdigits fetch``: data sets, downloaded and verified."""
 
+import argparse
+from typing import Any
 
-def add_parser(commands):
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "fetch", help="download a data set", description="Download a data set, or verify the one that is there."
@@ -14,7 +17,7 @@ def add_parser(commands):
     return parser
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Fetch, verify, say where it is."""
     from skdigits._cli.report import print_json
     from skdigits.datasets import fetch_mnist

@@ -3,10 +3,14 @@
 import base64
 import io
 import platform
+from collections.abc import Callable, Mapping
 from html import escape
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from skdigits._version import __version__
@@ -52,7 +56,7 @@ pre {{ overflow-x: auto; background: #f6f6f6; padding: 1rem; }}
 """
 
 
-def check_report(folder):
+def check_report(folder: Path) -> None:
     """Raise an error where a report could not be written: before hours of training, not after.
 
     Parameters
@@ -71,7 +75,7 @@ def check_report(folder):
     check_folder(folder if folder.is_dir() else folder.parent, f"--report {folder}")
 
 
-def write_report(folder, model, X, y, result):
+def write_report(folder: Path, model: Any, X: NDArray, y: NDArray, result: dict[str, Any]) -> None:
     """Write the page; a page that is there is replaced whole or not at all.
 
     Parameters
@@ -93,7 +97,7 @@ def write_report(folder, model, X, y, result):
         stream.write(page.encode())
 
 
-def make_page(model, X, y, result):
+def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any]) -> str:
     """The page as text. Parameters as in `write_report`."""
     network = model[-1]
     sections = [
@@ -126,7 +130,7 @@ def make_page(model, X, y, result):
     return _PAGE.format(title=f"skdigits: {escape(str(result['dataset']))}", sections="\n".join(sections))
 
 
-def _worst_mistakes(model, X, y):
+def _worst_mistakes(model: Any, X: NDArray, y: NDArray) -> list[str]:
     """Digits that were surely wrong, and what spoke for the wrong labels of the first ones."""
     figure = _make_figure(8.5, 9.0)
     worst = DigitsDisplay.from_estimator(model, X, y, which="worst", ax=figure.subplots())
@@ -149,28 +153,28 @@ def _worst_mistakes(model, X, y):
     return elements
 
 
-def _plot_confusion_matrix(result, *, ax):
+def _plot_confusion_matrix(result: dict[str, Any], *, ax: Any) -> None:
     display = ConfusionMatrixDisplay(np.array(result["confusion_matrix"]), display_labels=result["labels"])
     display.plot(ax=ax, cmap="Blues", colorbar=False)
     for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
         label.set_parse_math(False)
 
 
-def _picture(description, size, plot, *arguments):
+def _picture(description: str, size: tuple[float, float], plot: Callable[..., object], *arguments: object) -> str:
     """An image element of what a function draws."""
     figure = _make_figure(*size)
     plot(*arguments, ax=figure.subplots())
     return _image(description, figure)
 
 
-def _make_figure(width, height):
+def _make_figure(width: float, height: float) -> Any:
     """A figure that pyplot knows nothing of, which needs no screen."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _image(description, figure):
+def _image(description: str, figure: Any) -> str:
     """An image element that holds the figure itself."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
@@ -178,16 +182,16 @@ def _image(description, figure):
     return f'<img alt="{escape(description)}" src="data:image/png;base64,{content}">'
 
 
-def _heading(title, text=""):
+def _heading(title: str, text: str = "") -> str:
     return f"<h2>{escape(title)}</h2>" + (f"\n<p>{escape(text)}</p>" if text else "")
 
 
-def _table(entries):
+def _table(entries: Mapping[str, object]) -> str:
     rows = (f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in entries.items())
     return "<table>\n" + "\n".join(rows) + "\n</table>"
 
 
-def _score_table(report):
+def _score_table(report: Mapping[str, Any]) -> str:
     """Precision, recall and the like of each label, as scikit-learn reports them."""
     head = "".join(f"<th>{name}</th>" for name in ("label", *_SCORES))
     rows = [
@@ -200,6 +204,6 @@ def _score_table(report):
     return '<table class="numbers">\n' + "\n".join([f"<tr>{head}</tr>", *rows]) + "\n</table>"
 
 
-def _versions():
+def _versions() -> dict[str, str]:
     packages = {name: version(name) for name in _PACKAGES}
     return {"skdigits": __version__, **packages, "Python": platform.python_version(), "System": platform.platform()}

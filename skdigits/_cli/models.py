@@ -1,26 +1,27 @@
 """Models on disk."""
 
 from pathlib import Path
+from typing import Any
 
 import joblib
 
 from skdigits.persistence._files import check_folder, replaced_whole
 
 
-def check_output(path):
+def check_output(path: Path) -> None:
     """Raise an error where a model could not be saved: before hours of training, not after."""
     if path.is_dir():
         raise ValueError(f"--output {path} is a folder")
     check_folder(path.parent, f"--output {path}")
 
 
-def save_model(model, path):
+def save_model(model: Any, path: Path) -> None:
     """Save a model with joblib; a file of this name is replaced whole or not at all."""
     with replaced_whole(path) as stream:
         joblib.dump(model, stream)
 
 
-def load_model(path):
+def load_model(path: str | Path) -> Any:
     """Load a model that `save_model` has written. Like every pickle, the file can run code: load only your own."""
     path = Path(path)
     if not path.is_file():

@@ -1,8 +1,10 @@
 """Photographs and scans of digits, as a model takes them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skdigits.preprocessing import read_digit_image, read_digit_images
 from skdigits.preprocessing._digit_images import find_image_files
@@ -13,13 +15,13 @@ _N_PIXELS = 784
 _SHADES = " .:-=+*#%@"
 
 
-def is_picture(path):
+def is_picture(path: str | Path) -> bool:
     """Whether a path is a folder or an image file, by its suffix."""
     path = Path(path)
     return path.is_dir() or path.suffix.lower() in SUFFIXES
 
 
-def read_pictures(path, *, is_page):
+def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     """Read the digits of an image file or of the image files of a folder.
 
     Parameters
@@ -48,7 +50,7 @@ def read_pictures(path, *, is_page):
     return names, np.concatenate(pages)
 
 
-def to_samples(images, model):
+def to_samples(images: NDArray, model: Any) -> NDArray:
     """Prepared images as rows, in the range of the pixels that a model was trained on."""
     if model.n_features_in_ != _N_PIXELS:
         raise ValueError(
@@ -58,13 +60,13 @@ def to_samples(images, model):
     return images.reshape(-1, _N_PIXELS) * np.float32(_largest_pixel(model))
 
 
-def _largest_pixel(model):
+def _largest_pixel(model: Any) -> float:
     """What white is for the scaler that a pipeline begins with; anything else has its say about images in [0, 1]."""
     first = model[0] if hasattr(model, "named_steps") else model
     return float(np.max(first.data_max_)) if hasattr(first, "data_max_") else 1.0
 
 
-def draw(image):
+def draw(image: NDArray) -> str:
     """An image as 14 lines of 28 characters."""
     means = image.reshape(len(image) // 2, 2, -1).mean(axis=1)
     levels = np.rint(means * (len(_SHADES) - 1)).astype(int)

@@ -1,7 +1,13 @@
 """``skdigits predict``: labels for files of pixels, photographs and scans."""
 
+import argparse
+from collections.abc import Iterator
+from typing import Any
 
-def add_parser(commands):
+from numpy.typing import NDArray
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "predict",
@@ -24,7 +30,7 @@ def add_parser(commands):
     return parser
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Load, read, predict, print."""
     from skdigits._cli.models import load_model
     from skdigits._cli.report import print_json
@@ -46,7 +52,7 @@ def run(arguments):
         print_json({"model": arguments.model, "predictions": predictions})
 
 
-def _read(path, model, arguments):
+def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[str], NDArray, NDArray | None]:
     """The name and the pixels of each sample of a file; the images where it is an image file, else None."""
     from skdigits._cli import pictures
     from skdigits._cli.samples import read_samples
@@ -63,7 +69,7 @@ def _read(path, model, arguments):
     return [f"{path}[{index}]" for index in range(len(samples))], samples, None
 
 
-def _describe(name, row, classes, arguments):
+def _describe(name: str, row: NDArray, classes: NDArray, arguments: argparse.Namespace) -> dict[str, Any]:
     """A prediction as JSON knows it."""
     best = row.argmax()
     prediction = {"input": name, "label": _label(classes, best), "probability": float(row[best])}
@@ -72,22 +78,22 @@ def _describe(name, row, classes, arguments):
     return prediction
 
 
-def _sentence(name, row, classes):
+def _sentence(name: str, row: NDArray, classes: NDArray) -> str:
     """Label, probability and runner-up of an image."""
     second, best = row.argsort(kind="stable")[-2:]
     return f"{name}: {_label(classes, best)} ({row[best]:.1%}), else {_label(classes, second)} ({row[second]:.1%})"
 
 
-def _probabilities(row, arguments):
+def _probabilities(row: NDArray, arguments: argparse.Namespace) -> Iterator[str]:
     return (f"{value:.6f}" for value in row if arguments.proba)
 
 
-def _label(classes, index):
+def _label(classes: NDArray, index: Any) -> Any:
     label = classes[index]
     return label.item() if hasattr(label, "item") else label
 
 
-def _draw(image):
+def _draw(image: NDArray) -> str:
     from skdigits._cli.pictures import draw
 
     return draw(image)

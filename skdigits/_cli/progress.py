@@ -1,6 +1,7 @@
 """Progress of training: a scikit-learn callback that draws a bar on a terminal and writes lines elsewhere."""
 
 import time
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,10 +18,10 @@ class TrainingProgress:
         None: standard error.
     """
 
-    def __init__(self, console=None):
+    def __init__(self, console: Console | None = None) -> None:
         self._console = Console(stderr=True) if console is None else console
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Start the bar."""
         self._n_epochs = context.max_subtasks
         self._start = time.perf_counter()
@@ -39,10 +40,10 @@ class TrainingProgress:
         self._task = self._bar.add_task("Getting ready", total=self._n_epochs, loss="")
         self._bar.start()
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing: epochs are counted at their end."""
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Advance by an epoch."""
         if context.task_name != "epoch":
             return
@@ -54,10 +55,10 @@ class TrainingProgress:
             seconds = time.perf_counter() - self._start
             self._console.print(f"epoch {estimator.n_iter_}/{self._n_epochs}  {loss}  {seconds:.1f} s", soft_wrap=True)
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Leave the bar as it stands."""
         self._bar.stop()
 
-    def _is_due(self, epoch):
+    def _is_due(self, epoch: int) -> bool:
         """Whether a line is written for this epoch, for about ten lines in all."""
         return epoch * _PLAIN_LINES // self._n_epochs > (epoch - 1) * _PLAIN_LINES // self._n_epochs

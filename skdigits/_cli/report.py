@@ -1,12 +1,14 @@
 """How well a model does on labelled samples: as text and as JSON."""
 
 import json
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import classification_report, confusion_matrix
 
 
-def score_model(model, X, y):
+def score_model(model: Any, X: NDArray, y: NDArray) -> tuple[dict[str, Any], str]:
     """Accuracy, classification report and confusion matrix, as plain numbers.
 
     Returns
@@ -30,12 +32,12 @@ def score_model(model, X, y):
     return scores, f"{report}\nConfusion matrix (rows: true, columns: predicted)\n{_format_matrix(matrix, labels)}"
 
 
-def _format_matrix(matrix, labels):
+def _format_matrix(matrix: NDArray, labels: NDArray) -> str:
     rows = [["", *map(str, labels)], *([str(label), *map(str, row)] for label, row in zip(labels, matrix, strict=True))]
     width = max(len(entry) for row in rows for entry in row) + 1
     return "\n".join("".join(entry.rjust(width) for entry in row) for row in rows)
 
 
-def print_json(content):
+def print_json(content: object) -> None:
     """Print one JSON object."""
     print(json.dumps(content, allow_nan=False))

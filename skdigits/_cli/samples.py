@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skdigits.datasets._idx import read_idx
 
@@ -11,7 +12,7 @@ from skdigits.datasets._idx import read_idx
 _FEWEST_COUNTED_COLUMNS = 10
 
 
-def read_samples(path, n_pixels):
+def read_samples(path: str | Path, n_pixels: int) -> NDArray:
     """Read samples from an IDX file, a NumPy array or a CSV file.
 
     Parameters
@@ -42,7 +43,7 @@ def read_samples(path, n_pixels):
     return array.reshape(1 if is_single_image else len(array), -1)
 
 
-def _check_finite(array, path):
+def _check_finite(array: NDArray, path: Path) -> None:
     """Say which value it is: scikit-learn's own message knows neither the file nor the place."""
     finite = np.isfinite(array)
     if not finite.all():
@@ -51,7 +52,7 @@ def _check_finite(array, path):
         raise ValueError(f"{path}: expected finite pixels, got {array[place]} at [{index}], counted from 0")
 
 
-def _read_npy(path):
+def _read_npy(path: Path) -> NDArray:
     try:
         # Not np.load, which takes zip archives too.
         return np.lib.format.open_memmap(path, mode="r")
@@ -61,7 +62,7 @@ def _read_npy(path):
         raise ValueError(f"{path}: expected a NumPy array of numbers: {error}") from error
 
 
-def _read_csv(path):
+def _read_csv(path: Path) -> NDArray:
     try:
         with open(path, encoding="utf-8-sig") as stream:
             n_header_lines = int(_is_header(stream.readline()))
@@ -73,7 +74,7 @@ def _read_csv(path):
         raise ValueError(f"{path}: expected rows of comma-separated pixels: {error}") from error
 
 
-def _is_header(line):
+def _is_header(line: str) -> bool:
     """Whether a line has the names of the columns: no entry is a number, or they count, as pandas counts columns.
 
     A line with some numbers in it is a row with a mistake.
@@ -84,7 +85,7 @@ def _is_header(line):
     return bool(line.strip()) and not any(map(_is_number, entries))
 
 
-def _is_number(entry):
+def _is_number(entry: str) -> bool:
     try:
         float(entry)
     except ValueError:

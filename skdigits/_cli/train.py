@@ -5,7 +5,11 @@ import math
 import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 # A stream is of files that the user names.
 _EPOCHS = {"digits": 100, "mnist": 10, "stream": 10}
@@ -13,10 +17,10 @@ _BATCH_SIZES = {"digits": 32, "mnist": 100, "stream": 100}
 _RECIPES = ("quick", "plain", "augmented", "best")
 
 
-def _number(kind, is_allowed, expected):
+def _number(kind: Callable[[str], Any], is_allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
     """A converter for argparse that says what it expected, in the words of the command line."""
 
-    def convert(text):
+    def convert(text: str) -> Any:
         try:
             value = kind(text)
         except ValueError:
@@ -35,11 +39,11 @@ _SEED = _number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to
 _JOBS = _number(int, lambda value: value != 0, "a whole number other than 0")
 
 
-def _listed(defaults):
+def _listed(defaults: Mapping[str, object]) -> str:
     return ", ".join(f"{dataset} {value}" for dataset, value in defaults.items())
 
 
-def add_parser(commands):
+def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "train",
@@ -130,7 +134,7 @@ def add_parser(commands):
     return parser
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Train, report, save."""
     from skdigits._cli import stream
     from skdigits._cli.data import load_split
@@ -195,7 +199,7 @@ def run(arguments):
         print_json(result)
 
 
-def _fit(model, X, y):
+def _fit(model: Any, X: NDArray, y: NDArray) -> bool:
     """Fit, with warnings as lines; return whether Ctrl-C ended it."""
     from sklearn.exceptions import ConvergenceWarning
 
@@ -211,7 +215,7 @@ def _fit(model, X, y):
     return False
 
 
-def _make_model(arguments):
+def _make_model(arguments: argparse.Namespace) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Normalizer
 
@@ -250,7 +254,7 @@ def _make_model(arguments):
     return model
 
 
-def _plain(parameters):
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as JSON knows them."""
     plain = {}
     for name, value in parameters.items():

@@ -39,7 +39,7 @@ class Optimizer:
     n_epochs: int = 1
     average_decay: float | None = None
     t: int = 0
-    learning_rate: float | None = None
+    learning_rate: float = None  # type: ignore[assignment]  # that of the beginning
 
     def __post_init__(self):
         if self.learning_rate is None:

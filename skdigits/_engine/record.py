@@ -1,6 +1,7 @@
 """What training has achieved so far, whether it still makes progress, and how scikit-learn names it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class TrainingRecord:
     n_samples_seen: int = 0
     loss: float | None = None
     loss_curve: list = field(default_factory=list)
-    best_loss: float | None = np.inf
+    best_loss: Any = np.inf  # None where a score decides
     validation_scores: list | None = None
     best_validation_score: float | None = None
     no_improvement_count: int = 0

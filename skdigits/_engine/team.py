@@ -69,7 +69,7 @@ class ThreadTeam:
             self._pool = ThreadPoolExecutor(self.n_threads - self._in_caller, thread_name_prefix="skdigits")
         # Nobody starts before all are there: a thread that was never submitted would be waited for at every barrier.
         start = threading.Event()
-        cancelled = []
+        cancelled: list[bool] = []
 
         def work(t):
             start.wait()

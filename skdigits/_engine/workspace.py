@@ -137,7 +137,7 @@ def allocate_buffers(layout, block_size, n_sections, dtype, *, drop_rates=(), ke
 
 
 # Buffers that no thread uses at the moment, each with what they were allocated for.
-_spare_buffers = deque(maxlen=8)
+_spare_buffers: deque = deque(maxlen=8)
 _LARGEST_SPARE_BYTES = 4_000_000
 
 

@@ -7,7 +7,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,7 +21,16 @@ _SECONDS_BETWEEN_ROUNDS = 1.0
 _LONGEST_TIMEOUT = 1_000_000.0  # seconds; sockets refuse more than 2**31 milliseconds
 
 
-def download(name, mirrors, folder, *, most_bytes, verify, timeout, n_retries):
+def download(
+    name: str,
+    mirrors: Sequence[str],
+    folder: Path,
+    *,
+    most_bytes: int,
+    verify: Callable[[Path], object],
+    timeout: float,
+    n_retries: int,
+) -> Path:
     """Download a file from the first mirror that gives it whole.
 
     The file appears under its name only when it is complete and verified, whatever happens before: it is written
@@ -77,7 +88,7 @@ class _MirrorError(Exception):
 
 
 @contextlib.contextmanager
-def _mirror_errors():
+def _mirror_errors() -> Iterator[None]:
     """Turn whatever can go wrong with a connection into a _MirrorError: errors of the disk are OSErrors too."""
     try:
         yield
@@ -88,7 +99,7 @@ def _mirror_errors():
         raise _MirrorError(str(getattr(error, "reason", None) or error) or type(error).__name__) from error
 
 
-def _download_from(url, target, most_bytes, verify, timeout):
+def _download_from(url: str, target: Path, most_bytes: int, verify: Callable[[Path], object], timeout: float) -> Path:
     temporary = None
     try:
         with _mirror_errors():
@@ -111,7 +122,7 @@ def _download_from(url, target, most_bytes, verify, timeout):
     return target
 
 
-def _copy(answer, stream, name, most_bytes):
+def _copy(answer: http.client.HTTPResponse, stream: BinaryIO, name: str, most_bytes: int) -> None:
     promised = answer.length
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -128,6 +139,6 @@ def _copy(answer, stream, name, most_bytes):
         raise _MirrorError(f"the connection ended after {received:,} of {promised:,} bytes")
 
 
-def _read_chunk(answer):
+def _read_chunk(answer: http.client.HTTPResponse) -> bytes:
     with _mirror_errors():
         return answer.read(_CHUNK)

@@ -8,6 +8,7 @@ import os
 import zipfile
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -38,14 +39,14 @@ _NPY_HEADER_ROOM = 4096
 )
 def fetch_mnist(
     *,
-    data_home=None,
-    subset="train",
-    download_if_missing=True,
-    return_X_y=False,
-    as_frame=False,
-    timeout=30.0,
-    n_retries=3,
-):
+    data_home: str | os.PathLike[str] | None = None,
+    subset: Literal["train", "test", "all"] = "train",
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    timeout: float = 30.0,
+    n_retries: int = 3,
+) -> Any:
     """Load the MNIST database of handwritten digits, downloading it (11 MB) where it is not on disk.
 
     Each of the four files is looked for in the folder ``mnist`` of the data folder, plain or gzip-compressed; so is
@@ -116,7 +117,7 @@ def fetch_mnist(
     data, target = images.reshape(len(images), -1), target.astype(np.int64)
     feature_names = [f"pixel{i + 1}" for i in range(data.shape[1])]
     frame = None
-    if as_frame:
+    if pandas is not None:
         data = pandas.DataFrame(data, columns=feature_names, copy=False)
         target = pandas.Series(target, name="class")
         frame = pandas.concat([data, target], axis=1)
@@ -133,7 +134,7 @@ def fetch_mnist(
     )
 
 
-def data_folder(data_home=None):
+def data_folder(data_home: str | os.PathLike[str] | None = None) -> Path:
     """Folder in which data sets are kept: the given one, that of ``SKDIGITS_DATA``, or ``~/skdigits_data``."""
     return Path(data_home or os.environ.get("SKDIGITS_DATA") or "~/skdigits_data").expanduser()
 

@@ -3,9 +3,12 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 
-def check_folder(folder, what):
+def check_folder(folder: Path, what: str) -> None:
     """Raise an error that begins with `what` where no file could be written to a folder."""
     if not folder.is_dir():
         raise ValueError(f"{what} cannot be written: there is no folder {folder}")
@@ -14,7 +17,7 @@ def check_folder(folder, what):
 
 
 @contextlib.contextmanager
-def replaced_whole(path):
+def replaced_whole(path: Path) -> Iterator[BinaryIO]:
     """A binary stream whose content takes the place of a file when the ``with`` block ends without an error.
 
     Until then it is in a hidden file beside it, whose name ends in ``.part``. A process that is killed leaves the old

@@ -1,11 +1,22 @@
 """Where displays draw: on axes that they are given, or on a new figure."""
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.colors
+
+# One Axes, an array-like of as many as there are panels, or None for a new figure.
+AxesLike: TypeAlias = "matplotlib.axes.Axes | Sequence[matplotlib.axes.Axes] | NDArray | None"
+Colormap: TypeAlias = "str | matplotlib.colors.Colormap"
 
 
-def check_matplotlib(caller):
+def check_matplotlib(caller: str) -> None:
     """Raise an ImportError that says what to install where matplotlib is missing.
 
     Parameters
@@ -19,7 +30,7 @@ def check_matplotlib(caller):
         raise ImportError(f'{caller} needs matplotlib: pip install "skdigits[plot]"') from error
 
 
-def make_axes(ax, n_rows, n_columns, panel_size, caller):
+def make_axes(ax: AxesLike, n_rows: int, n_columns: int, panel_size: tuple[float, float], caller: str) -> NDArray:
     """Axes for a table of panels.
 
     Parameters
@@ -55,7 +66,7 @@ def make_axes(ax, n_rows, n_columns, panel_size, caller):
     return _divide(given[0], n_rows, n_columns)
 
 
-def _divide(ax, n_rows, n_columns):
+def _divide(ax: Any, n_rows: int, n_columns: int) -> NDArray:
     from matplotlib.gridspec import GridSpecFromSubplotSpec
 
     ax.set_axis_off()
@@ -66,13 +77,13 @@ def _divide(ax, n_rows, n_columns):
     return axes
 
 
-def table_shape(n_panels):
+def table_shape(n_panels: int) -> tuple[int, int]:
     """Rows and columns of a table that is about square, and rather wide than high."""
     n_columns = max(1, math.ceil(math.sqrt(n_panels)))
     return max(1, math.ceil(n_panels / n_columns)), n_columns
 
 
-def show_image(ax, image, title, *, color="black", **options):
+def show_image(ax: Any, image: NDArray, title: str, *, color: str = "black", **options: Any) -> Any:
     """Draw pixels and a title, without ticks; return what matplotlib has drawn.
 
     A title is a label that somebody has chosen, so dollar signs in it are no formulas.

@@ -1,9 +1,13 @@
 """DigitsDisplay: images with what they are, and what a classifier takes them for."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 
-from skdigits.plotting._axes import make_axes, show_image, table_shape
+from skdigits._typing import ImageShape, MatrixLike, RandomState
+from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image, table_shape
 from skdigits.plotting._estimators import as_images, take
 
 _WRONG, _RIGHT = "tab:red", "black"
@@ -57,7 +61,7 @@ class DigitsDisplay:
     False
     """
 
-    def __init__(self, images, y_true, y_pred, probabilities=None):
+    def __init__(self, images: NDArray, y_true: NDArray, y_pred: NDArray, probabilities: NDArray | None = None) -> None:
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
@@ -65,8 +69,17 @@ class DigitsDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, which="first", n_digits=25, image_shape="auto", random_state=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: MatrixLike,
+        y: ArrayLike,
+        *,
+        which: str = "first",
+        n_digits: int = 25,
+        image_shape: ImageShape = "auto",
+        random_state: RandomState = None,
+        ax: AxesLike = None,
+    ) -> Self:
         """Predict, and draw some digits.
 
         Parameters
@@ -99,9 +112,18 @@ class DigitsDisplay:
 
     @classmethod
     def from_predictions(
-        cls, X, y_true, y_pred, probabilities=None, *, which="first", n_digits=25, image_shape="auto",
-        random_state=None, ax=None,
-    ):  # fmt: skip
+        cls,
+        X: MatrixLike,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        probabilities: ArrayLike | None = None,
+        *,
+        which: str = "first",
+        n_digits: int = 25,
+        image_shape: ImageShape = "auto",
+        random_state: RandomState = None,
+        ax: AxesLike = None,
+    ) -> Self:
         """Draw some digits whose labels have been predicted.
 
         Parameters
@@ -151,7 +173,7 @@ class DigitsDisplay:
         of_chosen = None if probabilities is None else probabilities[chosen]
         return cls(images, y_true[chosen], y_pred[chosen], of_chosen).plot(ax=ax)
 
-    def plot(self, ax=None, *, cmap="gray_r"):
+    def plot(self, ax: AxesLike = None, *, cmap: Colormap = "gray_r") -> Self:
         """Draw.
 
         Parameters
@@ -180,17 +202,17 @@ class DigitsDisplay:
                 axes.spines[:].set(color=_WRONG, linewidth=2)
         return self
 
-    def _title(self, number):
+    def _title(self, number: int) -> str:
         true, predicted = self.y_true[number], self.y_pred[number]
         title = f"{true}" if true == predicted else f"{true} read as {predicted}"
         return title if self.probabilities is None else f"{title}, {100 * self.probabilities[number]:.0f} %"
 
 
-def _choose_random(is_wrong, probabilities, random_state):
+def _choose_random(is_wrong: NDArray, probabilities: NDArray | None, random_state: RandomState) -> NDArray:
     return check_random_state(random_state).permutation(len(is_wrong))
 
 
-def _choose_worst(is_wrong, probabilities, random_state):
+def _choose_worst(is_wrong: NDArray, probabilities: NDArray, random_state: RandomState) -> NDArray:
     wrong = np.flatnonzero(is_wrong)
     return wrong[np.argsort(-probabilities[wrong], kind="stable")]
 

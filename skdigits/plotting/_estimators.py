@@ -2,15 +2,19 @@
 
 import math
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
+from skdigits._typing import ImageShape, MatrixLike
 
-def fitted_network(estimator, attribute="coefs_"):
+
+def fitted_network(estimator: Any, attribute: str = "coefs_") -> Any:
     """The network of a fitted estimator.
 
     Parameters
@@ -43,7 +47,7 @@ def fitted_network(estimator, attribute="coefs_"):
     return network
 
 
-def network_inputs(estimator, X):
+def network_inputs(estimator: Any, X: MatrixLike) -> NDArray:
     """Samples as the network sees them: behind the steps of a Pipeline that stand before it; a dense array."""
     while isinstance(estimator, Pipeline):
         if len(estimator) > 1:
@@ -52,17 +56,17 @@ def network_inputs(estimator, X):
     return dense(X)
 
 
-def dense(X):
+def dense(X: Any) -> NDArray:
     """Samples as a NumPy array."""
     return X.toarray() if sparse.issparse(X) else np.asarray(X)
 
 
-def take(X, indices):
+def take(X: Any, indices: NDArray) -> NDArray:
     """Some samples, as a dense array."""
     return dense(_safe_indexing(X.tocsr() if sparse.issparse(X) else X, indices))
 
 
-def as_images(rows, image_shape):
+def as_images(rows: NDArray, image_shape: ImageShape) -> NDArray:
     """Rows of pixels as images.
 
     Parameters

@@ -1,8 +1,12 @@
 """HiddenUnitsDisplay: what the units of the first layer look for."""
 
-import numpy as np
+from typing import Any, Literal, Self
 
-from skdigits.plotting._axes import make_axes, show_image, table_shape
+import numpy as np
+from numpy.typing import NDArray
+
+from skdigits._typing import ImageShape
+from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image, table_shape
 from skdigits.plotting._estimators import as_images, fitted_network
 
 
@@ -49,12 +53,20 @@ class HiddenUnitsDisplay:
     array([0, 1, 2, 3, 4, 5, 6, 7, 8])
     """
 
-    def __init__(self, images, units):
+    def __init__(self, images: NDArray, units: NDArray) -> None:
         self.images = images
         self.units = units
 
     @classmethod
-    def from_estimator(cls, estimator, *, n_units=25, order="norm", image_shape="auto", ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        n_units: int = 25,
+        order: Literal["norm", "index"] = "norm",
+        image_shape: ImageShape = "auto",
+        ax: AxesLike = None,
+    ) -> Self:
         """Draw the first layer of a fitted network.
 
         Parameters
@@ -80,7 +92,7 @@ class HiddenUnitsDisplay:
         units = _ORDERS[order](weights)[:n_units]
         return cls(as_images(weights[units], image_shape), units).plot(ax=ax)
 
-    def plot(self, ax=None, *, cmap="RdBu_r"):
+    def plot(self, ax: AxesLike = None, *, cmap: Colormap = "RdBu_r") -> Self:
         """Draw.
 
         Parameters

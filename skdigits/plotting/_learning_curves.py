@@ -1,9 +1,12 @@
 """LearningCurvesDisplay: loss and score over the epochs."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdigits.plotting._axes import make_axes
+from skdigits.plotting._axes import AxesLike, make_axes
 from skdigits.plotting._estimators import fitted_network
 
 # Panels, and what is drawn in each: names in `history_`, and how they are said.
@@ -73,13 +76,19 @@ class LearningCurvesDisplay:
     ['Loss', 'Score']
     """
 
-    def __init__(self, histories, *, score_names=None, candidates=None):
+    def __init__(
+        self,
+        histories: Mapping[str, Mapping[str, Sequence[float]]],
+        *,
+        score_names: Mapping[str, str] | None = None,
+        candidates: Sequence[tuple[str, float, float]] | None = None,
+    ) -> None:
         self.histories = histories
         self.score_names = score_names
         self.candidates = candidates
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: AxesLike = None) -> Self:
         """Draw the curves of a fitted network.
 
         Parameters
@@ -96,7 +105,7 @@ class LearningCurvesDisplay:
         return cls.from_estimators({"": estimator}, ax=ax)
 
     @classmethod
-    def from_estimators(cls, estimators, *, ax=None):
+    def from_estimators(cls, estimators: Mapping[str, Any], *, ax: AxesLike = None) -> Self:
         """Draw the curves of several fitted networks over one another.
 
         Parameters
@@ -114,7 +123,7 @@ class LearningCurvesDisplay:
         return cls(histories, score_names=score_names).plot(ax=ax)
 
     @classmethod
-    def from_search(cls, search, *, ax=None):
+    def from_search(cls, search: Any, *, ax: AxesLike = None) -> Self:
         """Draw the curves of the network that a search has chosen, and the scores of all candidates.
 
         A search keeps no network but the one that it has fitted to all samples in the end, so that there are no
@@ -153,7 +162,7 @@ class LearningCurvesDisplay:
         candidates = sorted(known, key=lambda candidate: -candidate[1])
         return cls(histories, score_names=score_names, candidates=candidates).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: AxesLike = None) -> Self:
         """Draw.
 
         Parameters
@@ -168,7 +177,9 @@ class LearningCurvesDisplay:
         """
         self.ax_ = make_axes(ax, 1, 2, (4.8, 3.8), type(self).__name__)[0]
         self.figure_ = self.ax_[0].figure
-        self.lines_, self.best_lines_, self.candidate_lines_ = {}, {}, []
+        self.lines_: dict[tuple[str, str], Any] = {}
+        self.best_lines_: dict[str, list[Any]] = {}
+        self.candidate_lines_: list[Any] = []
         # Only mini-batch solvers have a learning rate.
         has_epochs = any(np.isfinite(history["learning_rate"]).any() for history in self.histories.values())
         for axes, (panel, curves) in zip(self.ax_, _PANELS.items(), strict=True):
@@ -187,7 +198,7 @@ class LearningCurvesDisplay:
                 axes.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=axes.transAxes, color="0.4")
         return self
 
-    def _plot_curves(self, axes, curves, label, color):
+    def _plot_curves(self, axes: Any, curves: Mapping[str, str], label: str, color: str) -> None:
         history, score = self.histories[label], (self.score_names or {}).get(label, "accuracy")
         for name, words in curves.items():
             values = np.asarray(history[name], float)
@@ -207,7 +218,7 @@ class LearningCurvesDisplay:
             line = axes.axvline(best, color=color, linestyle=":", label=f"{label} best epoch, {best}".strip())
             self.best_lines_.setdefault(label, []).append(line)
 
-    def _plot_candidates(self, axes):
+    def _plot_candidates(self, axes: Any) -> None:
         for number, (label, mean, std) in enumerate(self.candidates or []):
             is_named = number < _MOST_NAMED_CANDIDATES
             color = f"C{number + 1}" if is_named else "0.7"
@@ -216,7 +227,7 @@ class LearningCurvesDisplay:
             self.candidate_lines_.append(axes.axhline(mean, color=color, linewidth=1, label=text))
 
 
-def best_epoch(history):
+def best_epoch(history: Mapping[str, Sequence[float]]) -> int | None:
     """Number of the best epoch, from 1: the first with the largest validation score, else the least validation loss.
 
     Parameters
@@ -235,7 +246,7 @@ def best_epoch(history):
     return None
 
 
-def _collect(estimators):
+def _collect(estimators: Mapping[str, Any]) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
     """Histories, and what the validation scores are, by the name of each network."""
     histories, score_names = {}, {}
     for label, estimator in estimators.items():
@@ -247,7 +258,7 @@ def _collect(estimators):
     return histories, score_names
 
 
-def _describe(parameters):
+def _describe(parameters: Mapping[str, object]) -> str:
     """Parameters of a candidate in a few words, without the names of the steps of a Pipeline."""
     words = []
     for name, value in parameters.items():

@@ -1,9 +1,11 @@
 """NetworkDisplay: the layers of a network as a drawing."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Self
 
-from skdigits.plotting._axes import make_axes
-from skdigits.plotting._summary import describe_layers, describe_total
+from skdigits.plotting._axes import AxesLike, make_axes
+from skdigits.plotting._summary import Layer, describe_layers, describe_total
 
 _WIDTH, _DISTANCE = 1.0, 2.0
 _INCHES_A_LAYER = 1.6
@@ -52,12 +54,12 @@ class NetworkDisplay:
     [64, 100, 10]
     """
 
-    def __init__(self, layers, *, title=""):
+    def __init__(self, layers: Sequence[Layer], *, title: str = "") -> None:
         self.layers = layers
         self.title = title
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: AxesLike = None) -> Self:
         """Draw a fitted network.
 
         Parameters
@@ -73,7 +75,7 @@ class NetworkDisplay:
         """
         return cls(describe_layers(estimator), title=describe_total(estimator)).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: AxesLike = None) -> Self:
         """Draw.
 
         Parameters
@@ -87,7 +89,9 @@ class NetworkDisplay:
         """
         size = _INCHES_A_LAYER * len(self.layers), 3.6
         self.ax_ = make_axes(ax, 1, 1, size, type(self).__name__)[0, 0]
-        self.figure_, self.columns_, self.texts_ = self.ax_.figure, [], []
+        self.figure_ = self.ax_.figure
+        self.columns_: list[Any] = []
+        self.texts_: list[Any] = []
         heights = [math.log1p(layer.n_units) for layer in self.layers]
         for number, (layer, height) in enumerate(zip(self.layers, heights, strict=True)):
             if number:
@@ -99,7 +103,7 @@ class NetworkDisplay:
         self.ax_.set_axis_off()
         return self
 
-    def _plot_connections(self, center, height_before, height):
+    def _plot_connections(self, center: float, height_before: float, height: float) -> None:
         """A band from the column before: every unit is connected to all of them."""
         from matplotlib.patches import Polygon
 
@@ -107,7 +111,7 @@ class NetworkDisplay:
         corners = [(left, -height_before / 2), (left, height_before / 2), (right, height / 2), (right, -height / 2)]
         self.ax_.add_patch(Polygon(corners, facecolor="0.95", edgecolor="none", zorder=0))
 
-    def _plot_layer(self, layer, center, height):
+    def _plot_layer(self, layer: Layer, center: float, height: float) -> None:
         from matplotlib.patches import FancyBboxPatch
 
         column = FancyBboxPatch(

@@ -1,8 +1,12 @@
 """SaliencyDisplay: which pixels spoke for a class, and which against it."""
 
-import numpy as np
+from typing import Any, Self
 
-from skdigits.plotting._axes import make_axes, show_image
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skdigits._typing import ImageShape, MatrixLike
+from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image
 from skdigits.plotting._estimators import as_images, dense, fitted_network, network_inputs
 
 
@@ -61,14 +65,24 @@ class SaliencyDisplay:
     array([0, 1, 2])
     """
 
-    def __init__(self, images, contributions, targets, predictions=None):
+    def __init__(
+        self, images: NDArray, contributions: NDArray, targets: NDArray, predictions: NDArray | None = None
+    ) -> None:
         self.images = images
         self.contributions = contributions
         self.targets = targets
         self.predictions = predictions
 
     @classmethod
-    def from_estimator(cls, estimator, X, target=None, *, image_shape="auto", ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: MatrixLike,
+        target: ArrayLike | None = None,
+        *,
+        image_shape: ImageShape = "auto",
+        ax: AxesLike = None,
+    ) -> Self:
         """Ask a fitted network about some samples, a column for each.
 
         Parameters
@@ -115,7 +129,7 @@ class SaliencyDisplay:
         contributions = as_images(inputs * gradient, image_shape)
         return cls(as_images(rows, image_shape), contributions, targets, predictions).plot(ax=ax)
 
-    def plot(self, ax=None, *, cmap="RdBu_r"):
+    def plot(self, ax: AxesLike = None, *, cmap: Colormap = "RdBu_r") -> Self:
         """Draw.
 
         Parameters
@@ -143,7 +157,7 @@ class SaliencyDisplay:
         return self
 
 
-def _check_targets(target, classes, n_samples):
+def _check_targets(target: ArrayLike, classes: NDArray, n_samples: int) -> NDArray:
     """A class for each sample."""
     targets = np.asarray(target)
     if targets.shape not in ((), (n_samples,)):

@@ -1,6 +1,6 @@
 """What a network is made of, as text."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skdigits.plotting._estimators import fitted_network
 
@@ -27,7 +27,7 @@ class Layer(NamedTuple):
     n_bytes: int
 
 
-def describe_layers(estimator):
+def describe_layers(estimator: Any) -> list[Layer]:
     """Layers of a fitted network, inputs first: a list of `Layer`."""
     network = fitted_network(estimator)
     layers = [Layer("input", len(network.coefs_[0]), "", 0, 0)]
@@ -46,7 +46,7 @@ def describe_layers(estimator):
     return layers
 
 
-def summary(estimator):
+def summary(estimator: Any) -> str:
     """Layers, output shapes, parameters and bytes of a fitted network, as a table.
 
     Needs no matplotlib.
@@ -94,7 +94,7 @@ def summary(estimator):
     return "\n".join([lines[0], rule, *lines[1:], rule, describe_total(estimator)])
 
 
-def describe_total(estimator):
+def describe_total(estimator: Any) -> str:
     """Parameters and bytes of a fitted network, in a line."""
     layers, dtype = describe_layers(estimator), fitted_network(estimator).coefs_[0].dtype
     n_parameters, n_bytes = sum(layer.n_parameters for layer in layers), sum(layer.n_bytes for layer in layers)

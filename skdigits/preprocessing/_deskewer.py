@@ -2,8 +2,10 @@
 
 from numbers import Real
 
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdigits._typing import ImageShape
 from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
 
@@ -73,11 +75,11 @@ class Deskewer(PixelTransformer):
         "image_shape": [StrOptions({"auto"}), "array-like"],
     }
 
-    def __init__(self, *, max_slant=1.0, image_shape="auto"):
+    def __init__(self, *, max_slant: float = 1.0, image_shape: ImageShape = "auto") -> None:
         self.max_slant = max_slant
         self.image_shape = image_shape
 
-    def _transform_images(self, X, shape):
+    def _transform_images(self, X: NDArray, shape: tuple[int, int]) -> NDArray:
         from skdigits._engine import preparation
 
         return preparation.deskew(X, shape, self.max_slant)

@@ -1,13 +1,16 @@
 """DigitCenterer: digits of any size and place, as MNIST has them."""
 
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._typing import ImageShape
 from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, find_image_shape
 
 
@@ -73,12 +76,12 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "image_shape": [StrOptions({"auto"}), "array-like"],
     }
 
-    def __init__(self, *, threshold=0.0, image_shape="auto"):
+    def __init__(self, *, threshold: float = 0.0, image_shape: ImageShape = "auto") -> None:
         self.threshold = threshold
         self.image_shape = image_shape
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check images; nothing is learnt from them.
 
         Parameters
@@ -101,7 +104,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._n_features_out = 784
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Scale and centre digits.
 
         Parameters
@@ -126,7 +129,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         centred = [preparation.centre(rows, shape, self.threshold) for rows, shape in batches]
         return centred[0] if len(centred) == 1 else np.concatenate(centred)
 
-    def _check(self, X, *, reset):
+    def _check(self, X: Any, *, reset: bool) -> list[tuple[NDArray, tuple[int, ...]]]:
         """Batches of rows of pixels, each with the shape of its images."""
         images = as_separate_images(X)
         if images is not None and len(images) == 0:
@@ -149,25 +152,25 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 self.n_features_in_ = sizes.pop()
         return batches
 
-    def _forget_features(self):
+    def _forget_features(self) -> None:
         """Of another fit: images of different sizes have no number of features."""
         for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_n_features_out")
 
-    def _find_image_shape(self, n_features):
+    def _find_image_shape(self, n_features: int) -> tuple[int, int]:
         return find_image_shape(self.image_shape, n_features)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def _as_row(image):
+def _as_row(image: NDArray) -> tuple[NDArray, tuple[int, ...]]:
     if image.ndim != 2 or 0 in image.shape:
         raise ValueError(f"expected images of shape (height, width), both at least 1, got one of shape {image.shape}")
     return check_array(image.reshape(1, -1), dtype=DTYPES, order="C", input_name="X"), image.shape

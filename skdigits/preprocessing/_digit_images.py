@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skdigits.preprocessing._digit_centerer import DigitCenterer
 from skdigits.preprocessing._digit_normalizer import DigitNormalizer
@@ -11,7 +13,7 @@ from skdigits.preprocessing._pages import largest_digit, split_digits
 from skdigits.preprocessing._photos import SUFFIXES, read_grey
 
 
-def read_digit_image(path_or_file):
+def read_digit_image(path_or_file: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
     """Read a photograph or a scan of one digit, as MNIST would have it.
 
     Strokes may be dark or light, the light uneven, and the digit of any size and in any place; specks, and other
@@ -63,7 +65,7 @@ def read_digit_image(path_or_file):
     return _centre([largest_digit(_normalize(read_grey(path_or_file)))])[0]
 
 
-def read_digit_images(path):
+def read_digit_images(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     """Read the digits of a folder of images, or of one page.
 
     Parameters
@@ -110,7 +112,7 @@ def read_digit_images(path):
     return _centre(digits)
 
 
-def find_image_files(folder):
+def find_image_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The image files of a folder by their suffixes, sorted; an error where there are none."""
     files = sorted(file for file in Path(folder).iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
@@ -118,9 +120,9 @@ def find_image_files(folder):
     return files
 
 
-def _normalize(grey):
+def _normalize(grey: NDArray) -> NDArray:
     return DigitNormalizer(image_shape=grey.shape).fit_transform(grey.reshape(1, -1)).reshape(grey.shape)
 
 
-def _centre(digits):
+def _centre(digits: list[NDArray]) -> NDArray:
     return DigitCenterer().fit_transform(digits).reshape(-1, 28, 28)

@@ -2,8 +2,10 @@
 
 from numbers import Real
 
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdigits._typing import ImageShape
 from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
 
@@ -62,11 +64,11 @@ class DigitNormalizer(PixelTransformer):
         "image_shape": [StrOptions({"auto"}), "array-like"],
     }
 
-    def __init__(self, *, threshold=0.1, image_shape="auto"):
+    def __init__(self, *, threshold: float = 0.1, image_shape: ImageShape = "auto") -> None:
         self.threshold = threshold
         self.image_shape = image_shape
 
-    def _transform_images(self, X, shape):
+    def _transform_images(self, X: NDArray, shape: tuple[int, int]) -> NDArray:
         from skdigits._engine import preparation
 
         return preparation.normalize(X, shape, self.threshold)

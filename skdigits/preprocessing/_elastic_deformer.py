@@ -1,18 +1,21 @@
 """ElasticDeformer: more training images, as other hands would have written them."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._threads import allowed_threads
+from skdigits._typing import ImageShape, MatrixLike, RandomState
 from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
 
 
-def _compiled_engine():
+def _compiled_engine() -> Any:
     """The module behind which Numba stands, imported when it is first needed: that takes as long as scikit-learn's."""
     from skdigits._engine import deformation
 
@@ -155,17 +158,17 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        rotation=12.0,
-        scale=0.12,
-        shear=0.1,
-        shift=1.5,
-        alpha=30.0,
-        sigma=5.0,
-        image_shape="auto",
-        n_copies=1,
-        random_state=None,
-        n_jobs=None,
-    ):
+        rotation: float = 12.0,
+        scale: float = 0.12,
+        shear: float = 0.1,
+        shift: float = 1.5,
+        alpha: float = 30.0,
+        sigma: float = 5.0,
+        image_shape: ImageShape = "auto",
+        n_copies: int = 1,
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.rotation = rotation
         self.scale = scale
         self.shear = shear
@@ -178,7 +181,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: object = None) -> Self:
         """Learn the shape of the images.
 
         Parameters
@@ -201,7 +204,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: MatrixLike, y: object = None) -> NDArray:
         """Learn the shape of the images, and deform each `n_copies` times.
 
         Parameters
@@ -229,7 +232,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.augment(X, random_state, out=out[start : start + n_images])
         return out
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> NDArray:
         """Return the images as they are, so that predictions are made for what is given.
 
         Parameters
@@ -250,7 +253,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return validate_data(self, X, dtype=DTYPES, reset=False)
 
-    def augment(self, X, random_state, *, out=None):
+    def augment(self, X: NDArray, random_state: RandomState, *, out: NDArray | None = None) -> NDArray:
         """Deform each image once, with newly drawn deformations; for the epochs of a training.
 
         It needs no `fit` before, and X is not checked.
@@ -286,15 +289,15 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         deformation.deform(X, shape, settings, seed, allowed_threads(self.n_jobs), out)
         return out
 
-    def _fit(self, X):
+    def _fit(self, X: MatrixLike) -> NDArray:
         X = validate_data(self, X, dtype=DTYPES, order="C")
         self.image_shape_ = self._find_image_shape(X.shape[1])
         return X
 
-    def _find_image_shape(self, n_features):
+    def _find_image_shape(self, n_features: int) -> tuple[int, int]:
         return find_image_shape(self.image_shape, n_features)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.non_deterministic = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

@@ -1,10 +1,15 @@
 """ImageFlattener: images to the rows of pixels that estimators take, and back."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._typing import MatrixLike
 from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, find_image_shape
 
 
@@ -53,11 +58,11 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {"image_shape": ["array-like", None]}
 
-    def __init__(self, image_shape=None):
+    def __init__(self, image_shape: Sequence[int] | None = None) -> None:
         self.image_shape = image_shape
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the shape of the images.
 
         Parameters
@@ -79,7 +84,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._flatten(X, reset=True)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Flatten images.
 
         Parameters
@@ -101,7 +106,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._flatten(X, reset=False)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: MatrixLike) -> NDArray:
         """Turn rows of pixels into images.
 
         Parameters
@@ -127,7 +132,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return X.reshape(-1, *self.image_shape_)
 
-    def _flatten(self, X, *, reset):
+    def _flatten(self, X: Any, *, reset: bool) -> NDArray:
         images = as_separate_images(X)
         shape = None
         if images is not None:
@@ -138,10 +143,10 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X = np.asarray(images).reshape(len(images), -1)
         X = validate_data(self, X, dtype=DTYPES, order="C", reset=reset)
         if reset:
-            self.image_shape_ = self._find_image_shape(X.shape[1]) if shape is None else shape
+            self.image_shape_: tuple[int, ...] = self._find_image_shape(X.shape[1]) if shape is None else shape
         return X
 
-    def _find_image_shape(self, n_features):
+    def _find_image_shape(self, n_features: int) -> tuple[int, int]:
         if self.image_shape is None:
             raise ValueError(
                 f"expected images, (n_samples, height, width), got an array with {n_features} columns: wrap a single "
@@ -149,14 +154,14 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return find_image_shape(self.image_shape, n_features)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def _common_shape(images):
+def _common_shape(images: Sequence[NDArray] | NDArray) -> tuple[int, ...]:
     shapes = sorted({np.shape(image) for image in images}) if len(images) else [np.shape(images)[1:]]
     if len(shapes) > 1:
         raise ValueError(

@@ -4,12 +4,15 @@ import math
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skdigits._typing import ImageShape
 
 # Types that images keep. Anything else is converted to the first.
 DTYPES = [np.float32, np.float64]
 
 
-def find_image_shape(image_shape, n_features):
+def find_image_shape(image_shape: ImageShape, n_features: int) -> tuple[int, int]:
     """Shape of images of so many pixels.
 
     Parameters
@@ -45,7 +48,7 @@ def find_image_shape(image_shape, n_features):
     return int(shape[0]), int(shape[1])
 
 
-def as_separate_images(X):
+def as_separate_images(X: ArrayLike) -> list[NDArray] | NDArray | None:
     """The images of a three-dimensional array, or of a list of two-dimensional ones; None for anything else."""
     if isinstance(X, (list, tuple)):
         return list(map(np.asarray, X)) if len(X) > 0 and np.ndim(X[0]) == 2 else None

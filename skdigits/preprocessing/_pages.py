@@ -1,6 +1,7 @@
 """Digits found on an image that holds several."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 # Strokes are brighter than this; their grey edges, down to 0, belong to the stroke that they touch.
@@ -13,7 +14,7 @@ _NEW_LINE = 0.5
 _EDGE = 0.15
 
 
-def split_digits(image):
+def split_digits(image: NDArray) -> list[NDArray]:
     """Cut an image into its digits.
 
     Parameters
@@ -40,13 +41,13 @@ def split_digits(image):
     return [digits[i] for i in _reading_order(boxes)]
 
 
-def largest_digit(image):
+def largest_digit(image: NDArray) -> NDArray:
     """The digit with most ink of an image, everything else left out; the image itself where nothing is found."""
     digits = split_digits(image)
     return max(digits, key=np.sum, default=image)
 
 
-def _label_digits(strokes):
+def _label_digits(strokes: NDArray) -> NDArray:
     """Number the pixels of each digit from 1, with 0 for the ground and for specks."""
     everything = np.ones((3, 3), int)
     parts, n_parts = ndimage.label(strokes, everything)
@@ -65,12 +66,12 @@ def _label_digits(strokes):
     return numbers[groups]
 
 
-def _sizes(labels):
+def _sizes(labels: NDArray) -> NDArray:
     """The longer side of each label."""
     return np.array([max(part.stop - part.start for part in box) for box in ndimage.find_objects(labels)])
 
 
-def _reading_order(boxes):
+def _reading_order(boxes: list[tuple[slice, ...]]) -> NDArray:
     """Lines from top to bottom, in each from left to right."""
     middles = np.array([[(part.start + part.stop) / 2 for part in box] for box in boxes])
     height = np.median([box[0].stop - box[0].start for box in boxes])

@@ -2,8 +2,10 @@
 
 import os
 import warnings
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Suffixes by which the image files of a folder are found, and Pillow's names of their formats.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -15,7 +17,7 @@ _LONGEST_SIDE = 2000
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-def read_grey(source):
+def read_grey(source: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
     """Decode an image file.
 
     Parameters
@@ -48,7 +50,7 @@ def read_grey(source):
     return _decode(source, getattr(source, "name", "the file"), Image, ImageOps)
 
 
-def _decode(stream, name, Image, ImageOps):
+def _decode(stream: BinaryIO, name: str, Image: Any, ImageOps: Any) -> NDArray[np.float32]:
     try:
         with warnings.catch_warnings():
             # About damaged notes beside the pixels, and sizes, which are looked at below.
@@ -74,14 +76,14 @@ class _TooLargeError(ValueError):
     """Tells a refusal from what a decoder raises."""
 
 
-def _check_size(image, name):
+def _check_size(image: Any, name: str) -> None:
     if image.width * image.height > _MOST_PIXELS:
         raise _TooLargeError(
             f"{name}: expected at most {_MOST_PIXELS:,} pixels, got {image.width} x {image.height}; make it smaller"
         )
 
 
-def _make_grey(image, Image):
+def _make_grey(image: Any, Image: Any) -> NDArray[np.float32]:
     if image.mode in _DEEP_MODES:
         return np.asarray(image).astype(np.float32)
     if image.has_transparency_data:
@@ -91,7 +93,7 @@ def _make_grey(image, Image):
     return np.asarray(image.convert("RGB").convert("L") if image.mode != "L" else image).astype(np.float32)
 
 
-def _shrink(grey):
+def _shrink(grey: NDArray) -> NDArray:
     """Means of squares, as few as needed; what does not fill a square at the right and at the bottom is left out."""
     side = -(-max(grey.shape) // _LONGEST_SIDE)
     height, width = (max(n // side, 1) for n in grey.shape)

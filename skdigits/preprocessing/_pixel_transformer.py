@@ -1,8 +1,12 @@
 """What the transformers share that write one image for each, of the same shape, and learn nothing but that shape."""
 
+from typing import Any, Self
+
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._typing import MatrixLike
 from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
 
 
@@ -10,7 +14,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Base class: a child has the parameter `image_shape`, and a method `_transform_images(X, shape)`."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: object = None) -> Self:
         """Learn the shape of the images.
 
         Parameters
@@ -33,7 +37,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.image_shape_ = self._find_image_shape(X.shape[1])
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> NDArray:
         """Transform each image on its own.
 
         Parameters
@@ -55,10 +59,10 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=DTYPES, order="C", reset=False)
         return self._transform_images(X, self.image_shape_)
 
-    def _find_image_shape(self, n_features):
+    def _find_image_shape(self, n_features: int) -> tuple[int, int]:
         return find_image_shape(self.image_shape, n_features)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

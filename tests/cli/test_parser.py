@@ -33,4 +33,4 @@ def test_help_of_a_command(run, command, options):
 def test_help_names_the_defaults_of_each_dataset(run):
     out = " ".join(run("train", "--help").out.split())
     assert "(default: digits 100, mnist 10, stream 10)" in out
-    assert "(default: digits 32, mnist 100)" in out
+    assert "(default: digits 32, mnist 100, stream 100)" in out

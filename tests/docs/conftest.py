@@ -1,0 +1,55 @@
+"""The demo page of the documentation, built and opened in a browser."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).parents[2] / "docs" / "demo"
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Run a program in Node, from the folder of the demo; returns what it printed."""
+    program = shutil.which("node")
+    if program is None:
+        pytest.skip("Node is not installed")
+
+    def run(*arguments, **options):
+        done = subprocess.run([program, *arguments], cwd=DEMO, capture_output=True, text=True, timeout=120, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo_page(node, tmp_path_factory):
+    """Path of the page, built."""
+    if not (DEMO / "node_modules" / "onnxruntime-web").is_dir():
+        pytest.skip("the runtime of the demo is not installed: run npm ci in docs/demo")
+    folder = tmp_path_factory.mktemp("demo")
+    node("build.mjs", str(folder))
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window, and without a network."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
+    binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium or its driver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=900,700"):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chromium.set_script_timeout(60)
+    chromium.execute_cdp_cmd("Network.enable", {})
+    chromium.execute_cdp_cmd("Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})  # fmt: skip
+    yield chromium
+    chromium.quit()
