@@ -5,6 +5,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 from sklearn.exceptions import ConvergenceWarning
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +28,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "demo", "examples"]
@@ -56,6 +57,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "skdigits"
 html_show_sourcelink = False
+html_math_renderer = "mathml"
 html_theme_options = {
     "navbar_align": "left",
     "secondary_sidebar_items": ["page-toc"],
@@ -69,6 +71,18 @@ def _skip_member(app, what, name, member, skip, options):
     return True if name.startswith("set_") and name.endswith("_request") else None
 
 
+def _write_inline(writer, node):
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _write_block(writer, node):
+    writer.body.append(tex2mathml(node.astext(), as_block=True))
+    raise nodes.SkipNode
+
+
 def setup(app):
     """Sphinx calls this."""
     app.connect("autodoc-skip-member", _skip_member)
+    # Formulas that browsers draw themselves: the pages need no network.
+    app.add_html_math_renderer("mathml", (_write_inline, None), (_write_block, None))

@@ -44,7 +44,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     .. math::
 
-        \frac{1}{\sum_i w_i} \Big( \sum_i w_i \, \ell(y_i, f(x_i)) + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 \Big)
+        \frac{1}{\sum_i w_i} \left(
+            \sum_i w_i \, \ell(y_i, f(x_i)) + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2
+        \right)
 
     with sample weights :math:`w_i`, and softmax outputs for more than two classes or logistic outputs for binary and
     multi-label targets. Everything that `MLPClassifier` does not have is off by default.
