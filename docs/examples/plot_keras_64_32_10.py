@@ -70,6 +70,22 @@ NetworkDisplay.from_estimator(model)
 print(summary(model))
 
 # %%
+# The model file
+# --------------
+# An ONNX file holds the network for other programs: onnxruntime runs it, and viewers such as Netron draw it. It gives
+# the same probabilities.
+
+import onnxruntime
+
+from skdigits.persistence import to_onnx
+
+onnx_model = to_onnx(model)  # a second argument names the file to write
+session = onnxruntime.InferenceSession(onnx_model.SerializeToString())
+labels, probabilities = session.run(None, {"X": X_test})
+print("graph:", " -> ".join(node.op_type for node in onnx_model.graph.node))
+print(f"largest difference of a probability: {np.abs(probabilities - model.predict_proba(X_test)).max():.1e}")
+
+# %%
 # The digits that it is most sure of, and wrong:
 
 DigitsDisplay.from_estimator(model, X_test, y_test, which="worst", n_digits=10)
