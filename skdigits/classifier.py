@@ -48,7 +48,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     .. math::
 
-        \frac{1}{\sum_i w_i} \Big( \sum_i w_i \, \ell(y_i, f(x_i)) + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 \Big)
+        \frac{1}{\sum_i w_i} \left(
+            \sum_i w_i \, \ell(y_i, f(x_i)) + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2
+        \right)
 
     with sample weights :math:`w_i`, and softmax outputs for more than two classes or logistic outputs for binary and
     multi-label targets. Everything that `MLPClassifier` does not have is off by default.
@@ -244,7 +246,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         Features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names. Set only where X has names that are all strings.
 
     See Also

@@ -8,6 +8,8 @@ from math import inf
 
 from skdigits.preprocessing import ElasticDeformer
 
+__all__ = ["RECIPES"]
+
 # Without a plateau in sight a schedule goes to its end.
 _TO_THE_END = {"tol": 0.0, "n_iter_no_change": inf}
 

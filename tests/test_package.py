@@ -28,20 +28,6 @@ def test_estimator_has_a_stable_path():
     assert skdigits.MLPDigitClassifier.__module__ == "skdigits.classifier"
 
 
-def python_blocks():
-    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("number", range(len(python_blocks())))
-def test_readme_code_runs(number, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    # Later blocks go on from earlier ones, as a reader does.
-    namespace = {}
-    for block in python_blocks()[: number + 1]:
-        exec(compile(block, "README.md", "exec"), namespace)
-
-
 @pytest.mark.parametrize("name", ["fit", "accuracy"])
 def test_figures_of_the_readme_come_from_the_results(name):
     pattern = rf"<!-- results/{name}.md -->\n(.*?)<!-- end -->"

@@ -105,6 +105,12 @@ def fetch_mnist(
     >>> X, y = fetch_mnist(subset="test", return_X_y=True)  # doctest: +SKIP
     >>> X.shape, X.dtype, y[:5]  # doctest: +SKIP
     ((10000, 784), dtype('uint8'), array([7, 2, 1, 0, 4]))
+
+    Without a download, where it has not been fetched:
+
+    >>> fetch_mnist(data_home="empty", download_if_missing=False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    skdigits.exceptions.DownloadError: MNIST is not complete: ...
     """
     pandas = check_pandas_support("fetch_mnist with as_frame=True") if as_frame else None
     folder = data_folder(data_home) / "mnist"

@@ -149,7 +149,21 @@ def load(path):
 
     See Also
     --------
-    save : Writes the file, with an example.
+    save : Writes the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.persistence import load, save
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPDigitClassifier(learning_rate_init=0.01, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, Path(folder) / "digits.skops")
+    ...     load(Path(folder) / "digits.skops").n_iter_ == model.n_iter_
+    True
     """
     path = _check_suffix(path)
     skops_io = import_skops()

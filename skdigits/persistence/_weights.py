@@ -103,7 +103,21 @@ def load_weights(path):
 
     See Also
     --------
-    save_weights : Writes the file, with an example.
+    save_weights : Writes the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_digits
+    >>> from skdigits import MLPDigitClassifier
+    >>> from skdigits.persistence import load_weights, save_weights
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MLPDigitClassifier(learning_rate_init=0.01, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, Path(folder) / "digits.npz", include_optimizer=False)
+    ...     load_weights(Path(folder) / "digits.npz").n_iter_ == model.n_iter_
+    True
     """
     path = Path(path)
     _, read = ARCHIVES[_known_suffix(path)]

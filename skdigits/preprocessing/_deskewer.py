@@ -40,7 +40,7 @@ class Deskewer(PixelTransformer):
     n_features_in_ : int
         Pixels of an image.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names. Set only where X has names that are all strings.
 
     See Also

@@ -35,7 +35,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     n_features_in_ : int
         Pixels of an image. Not set where `fit` is given images of different sizes.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names. Set only where X has names that are all strings.
 
     See Also

@@ -33,7 +33,7 @@ class DigitNormalizer(PixelTransformer):
     n_features_in_ : int
         Pixels of an image.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names. Set only where X has names that are all strings.
 
     See Also

@@ -29,7 +29,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Pixels of an image.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names. Set only where X is a data frame of flat images.
 
     See Also
