@@ -121,8 +121,8 @@ class EstimatorHooks(TrainingHooks):
         X = np.ascontiguousarray(X, dtype)
         augmenter, out = self._estimator.augmenter, np.empty_like(X)
 
-        def draw_inputs(random_state):
-            augmented = augmenter.augment(X, random_state, out=out)
+        def draw_inputs(random_state, progress):
+            augmented = augmenter.augment(X, random_state, out=out, progress=progress)
             if getattr(augmented, "shape", None) != X.shape or augmented.dtype != dtype:
                 raise ValueError(
                     f"{type(augmenter).__name__}.augment must return an array of shape {X.shape} and type {dtype}, as "
@@ -133,6 +133,6 @@ class EstimatorHooks(TrainingHooks):
 
         self._draw_inputs = draw_inputs
 
-    def draw_inputs(self, random_state):
+    def draw_inputs(self, random_state, progress):
         """The samples, deformed, where there is an augmenter."""
-        return self._draw_inputs(random_state) if self._draw_inputs is not None else None
+        return self._draw_inputs(random_state, progress) if self._draw_inputs is not None else None

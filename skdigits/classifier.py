@@ -190,8 +190,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     augmenter : object or None, default=None
         Deforms the training samples anew in each epoch, as :class:`skdigits.preprocessing.ElasticDeformer` does. Its
-        method ``augment(X, random_state, out=out)`` writes new samples to `out`, which is like X, and returns them.
-        X is dense, in the type of the network. Held-out samples are left as they are.
+        method ``augment(X, random_state, out=out, progress=progress)`` writes new samples to `out`, which is like X,
+        and returns them. X is dense, in the type of the network; `progress` is the share of `max_iter` that is behind,
+        in [0, 1]. Held-out samples are left as they are.
 
     Attributes
     ----------

@@ -247,6 +247,10 @@ class EpochRunner:
         for moments, padded in zip(getattr(self._optimizer, "moments", ()), self._moments, strict=True):
             unpad(padded, self._network.units, self._layout, moments)
 
+    def count_steps(self, n_samples):
+        """Steps of an epoch of so many samples."""
+        return -(-n_samples // self._batch_size)
+
     def train(self, optimizer, order, *, seed=0, deadline=None):
         """One epoch of mini-batches in the given order of the samples to train on.
 
@@ -279,7 +283,7 @@ class EpochRunner:
             if self._average is not None:
                 pad(self._average, self._network.units, self._layout, self._padded_average)
         samples = order if self._samples is None else self._samples[order]
-        settings = optimizer.settings(-(-len(order) // self._batch_size))
+        settings = optimizer.settings(self.count_steps(len(order)))
         try:
             return self._run(samples, optimizer.code, settings, seed, deadline)
         finally:

@@ -24,7 +24,7 @@ class Optimizer:
     lr_schedule : str, default='constant'
         One of ``SCHEDULES``, or what a subclass knows.
     n_epochs : int, default=1
-        Epochs of the schedule.
+        Epochs of the schedule, and of what follows the progress of training.
     average_decay : float or None, default=None
         Of the moving average of the parameters, where one is kept.
     t : int, default=0
@@ -51,6 +51,10 @@ class Optimizer:
             return np.full(n_steps, self.learning_rate)
         steps = self.t + np.arange(n_steps)
         return self.learning_rate_init * SCHEDULES[self.lr_schedule](steps, self.n_epochs * n_steps)
+
+    def share_done(self, n_steps):
+        """Share of `n_epochs` that is behind, in [0, 1], where an epoch has so many steps."""
+        return min(self.t / (self.n_epochs * n_steps), 1.0)
 
     def settings(self, n_steps):
         """Settings of the next steps, of shape (n_steps, N_SETTINGS)."""

@@ -17,8 +17,15 @@ class TrainingHooks:
     def epoch_begins(self):
         """Called before each epoch."""
 
-    def draw_inputs(self, random_state):
-        """Samples to train on in this epoch, as kernels read them; None for those of the epoch before."""
+    def draw_inputs(self, random_state, progress):
+        """Samples to train on in this epoch, as kernels read them; None for those of the epoch before.
+
+        Parameters
+        ----------
+        random_state : numpy.random.RandomState
+        progress : float
+            Share of all epochs that is behind, in [0, 1].
+        """
 
     def validate(self):
         """Look at held-out data after each epoch.
@@ -156,7 +163,8 @@ def _run_epoch(progress, hooks, plan, start):
     """Look at all samples once and what that has brought; return whether the validation score is the best so far."""
     optimizer, record = progress.optimizer, progress.record
     seed = int(progress.random_state.randint(2**31)) if plan.draws_seeds else 0
-    inputs = hooks.draw_inputs(progress.random_state)
+    share_done = optimizer.share_done(progress.runner.count_steps(plan.n_samples))
+    inputs = hooks.draw_inputs(progress.random_state, share_done)
     if inputs is not None:
         progress.runner.inputs = inputs
     totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)

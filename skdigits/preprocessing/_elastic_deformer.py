@@ -68,6 +68,10 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Standard deviation of the Gaussian filter in pixels, in (0, 1000]; the filter ends at four of them. Small
         values crumple, large ones move the image as a whole.
 
+    fade : float, default=0.0
+        As `augmenter`: the share of the epochs, in [0, 1], at the end of training, in which all deformations grow
+        weaker from epoch to epoch, down to none. The last epochs then show the network images as predictions will.
+
     image_shape : 'auto' or tuple of (height, width), default='auto'
         Shape of the images, whose rows of pixels follow one another; 'auto' is for square ones.
 
@@ -145,6 +149,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "shift": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "sigma": [Interval(Real, 0, 1000, closed="right")],
+        "fade": [Interval(Real, 0, 1, closed="both")],
         "image_shape": [StrOptions({"auto"}), "array-like"],
         "n_copies": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -164,6 +169,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         shift: float = 1.5,
         alpha: float = 30.0,
         sigma: float = 5.0,
+        fade: float = 0.0,
         image_shape: ImageShape = "auto",
         n_copies: int = 1,
         random_state: RandomState = None,
@@ -175,6 +181,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.shift = shift
         self.alpha = alpha
         self.sigma = sigma
+        self.fade = fade
         self.image_shape = image_shape
         self.n_copies = n_copies
         self.random_state = random_state
@@ -253,7 +260,9 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return validate_data(self, X, dtype=DTYPES, reset=False)
 
-    def augment(self, X: NDArray, random_state: RandomState, *, out: NDArray | None = None) -> NDArray:
+    def augment(
+        self, X: NDArray, random_state: RandomState, *, out: NDArray | None = None, progress: float = 0.0
+    ) -> NDArray:
         """Deform each image once, with newly drawn deformations; for the epochs of a training.
 
         It needs no `fit` before, and X is not checked.
@@ -266,6 +275,8 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             One number is drawn from it.
         out : ndarray of shape (n_samples, n_features) or None, default=None
             C-ordered array of the type of X to write to; it may be X itself. None makes a new one.
+        progress : float, default=0.0
+            Share of the training that is behind, in [0, 1]; `fade` looks at it.
 
         Returns
         -------
@@ -282,9 +293,9 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         shape = self._find_image_shape(X.shape[1])
         if out is None:
             out = np.empty(X.shape, X.dtype)
-        settings = deformation.DeformationSettings(
-            self.rotation, self.scale, self.shear, self.shift, self.alpha, self.sigma
-        )
+        strength = 1.0 if progress <= 1 - self.fade else (1 - progress) / self.fade
+        strengths = (strength * value for value in (self.rotation, self.scale, self.shear, self.shift, self.alpha))
+        settings = deformation.DeformationSettings(*strengths, self.sigma)
         seed = check_random_state(random_state).randint(2**64, dtype=np.uint64)
         deformation.deform(X, shape, settings, seed, allowed_threads(self.n_jobs), out)
         return out

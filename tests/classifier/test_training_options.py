@@ -455,8 +455,8 @@ class Negative:
     def __init__(self):
         self.calls = []
 
-    def augment(self, X, random_state, out):
-        self.calls.append((X.shape, X.dtype, random_state.randint(1000)))
+    def augment(self, X, random_state, out, progress):
+        self.calls.append((X.shape, X.dtype, random_state.randint(1000), progress))
         np.subtract(1, X, out=out)
         return out
 
@@ -489,14 +489,22 @@ class TestAugmenter:
             model.partial_fit(X, Y, classes=np.arange(10))
         assert len(augmenter.calls) == 3
 
+    @pytest.mark.parametrize("is_incremental", [False, True])
+    def test_hears_how_much_of_training_is_behind(self, is_incremental):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, max_iter=4, tol=0)
+        for _ in range(6 if is_incremental else 1):
+            model.partial_fit(X, Y, classes=np.arange(10)) if is_incremental else model.fit(X, Y)
+        assert [call[3] for call in augmenter.calls] == [0, 0.25, 0.5, 0.75] + [1, 1] * is_incremental
+
     def test_interrupt_keeps_what_was_learnt(self):
         augmenter = Negative()
         draw = augmenter.augment
 
-        def augment(X, random_state, out):
+        def augment(X, random_state, out, progress):
             if len(augmenter.calls) == 2:
                 raise KeyboardInterrupt
-            return draw(X, random_state, out)
+            return draw(X, random_state, out, progress)
 
         augmenter.augment = augment
         with pytest.warns(UserWarning, match="Training interrupted by user"):
@@ -513,7 +521,7 @@ class TestAugmenter:
     )
     def test_wrong_result_is_refused(self, result):
         augmenter = Negative()
-        augmenter.augment = lambda X, random_state, out: result
+        augmenter.augment = lambda X, random_state, out, progress: result
         with pytest.raises(ValueError, match=r"Negative.augment must return an array of shape \(300, 64\)"):
             make(augmenter=augmenter).fit(X, Y)
 

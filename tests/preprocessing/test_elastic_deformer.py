@@ -21,7 +21,7 @@ from skdigits import MLPDigitClassifier
 from skdigits.preprocessing import ElasticDeformer
 
 X, Y = load_digits(return_X_y=True)
-X, Y = X[:150], Y[:150]  # more than one chunk
+X, Y = X[:600], Y[:600]  # more than one chunk
 NOTHING = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "alpha": 0}
 
 
@@ -32,6 +32,15 @@ def make(**parameters):
 @pytest.fixture(scope="module")
 def reference():
     return make().fit_transform(X)
+
+
+@pytest.mark.parametrize(("progress", "strength"), [(0.0, 1.0), (0.6, 1.0), (0.7, 0.75), (0.9, 0.25), (1.0, 0.0)])
+def test_deformations_fade_at_the_end_of_training(progress, strength):
+    names = [*NOTHING]
+    full = make(rotation=10, scale=0.2, shear=0.3)
+    weaker = make(**{name: strength * getattr(full, name) for name in names})
+    faded = full.set_params(fade=0.4).augment(X / 1.0, 0, progress=progress)
+    np.testing.assert_allclose(faded, weaker.augment(X / 1.0, 0), atol=1e-9)
 
 
 def test_no_deformation_is_the_identity():
