@@ -3,20 +3,24 @@
 The networks are trained on MNIST as it is, and have never seen such changes; the way of MNIST-C (Mu and Gilmer, 2019).
 """
 
+import io
 import json
 import statistics
 
 import _harness
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
+from PIL import Image
+from scipy.ndimage import affine_transform, gaussian_filter, grey_dilation, grey_erosion
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits.datasets import fetch_mnist
+from skdigits.preprocessing import read_digit_image
 
 PARAMETERS = {"hidden_layer_sizes": (100,), "max_iter": 10, "tol": 0.0, "n_iter_no_change": np.inf}
 N_SEEDS = 3
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
 def shift(images, rng):
@@ -29,11 +33,11 @@ def shift(images, rng):
     return np.stack([np.roll(image, move, axis=(0, 1)) for image, move in zip(images, moves, strict=True)])
 
 
-def deform(images, matrices):
-    """Each image by its own matrix about its middle: where a pixel (y, x) comes from."""
-    middle = np.array([13.5, 13.5])
+def deform(images, matrices, side=28):
+    """Each image by its own matrix about its middle: where a pixel (y, x) of the new field comes from."""
+    middle, new_middle = np.full(2, 13.5), np.full(2, (side - 1) / 2)
     pairs = zip(images, matrices, strict=True)
-    return np.stack([affine_transform(image, m, middle - m @ middle, order=1) for image, m in pairs])
+    return np.stack([affine_transform(i, m, middle - m @ new_middle, (side, side), order=1) for i, m in pairs])
 
 
 def rotate(images, rng):
@@ -64,7 +68,7 @@ def blur(images, rng):
 def light(images, rng):
     """Dark strokes on paper that is lit from one side, from a third to all of the light."""
     angles = rng.uniform(0, 2 * np.pi, len(images))[:, np.newaxis, np.newaxis]
-    y, x = (np.indices((28, 28)) - 13.5) / 13.5
+    y, x = 2 * np.indices(images.shape[1:]) / (images.shape[1] - 1) - 1
     lit = 2 / 3 + (np.cos(angles) * x + np.sin(angles) * y) / 3 / np.sqrt(2)
     return lit * (1 - 0.8 * images)
 
@@ -74,6 +78,39 @@ def stripe(images, rng):
     changed[:, :, :7] = 1 - changed[:, :, :7]
     changed[:, :, 21:] = 1 - changed[:, :, 21:]
     return changed
+
+
+def thicken(images, rng):
+    """By a pixel at each side of every stroke."""
+    return grey_dilation(images, footprint=_CROSS[np.newaxis])
+
+
+def thin(images, rng):
+    """By half a pixel at each side of every stroke."""
+    doubled = grey_erosion(images.repeat(2, axis=1).repeat(2, axis=2), footprint=_CROSS[np.newaxis])
+    return doubled.reshape(len(images), 28, 2, 28, 2).mean(axis=(2, 4))
+
+
+def photograph(images, rng):
+    """JPEG files, three times as large: dark on paper lit from one side, turned by up to 8 degrees, noisy."""
+    matrices = []
+    for angle, factor in zip(np.radians(rng.uniform(-8, 8, len(images))), rng.uniform(2, 3, len(images)), strict=True):
+        matrices.append(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / factor)
+    large = light(deform(images, matrices, side=84), rng)
+    for pixels in np.clip(255 * large + rng.normal(scale=6, size=large.shape), 0, 255).astype(np.uint8):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "JPEG", quality=70)
+        yield file
+
+
+def shrink_photographs(images, rng):
+    """Photographs whose pixels are means of nine, and nothing else done to them."""
+    large = np.stack([np.asarray(Image.open(file)) for file in photograph(images, rng)])
+    return large.reshape(-1, 28, 3, 28, 3).mean(axis=(2, 4)) / 255
+
+
+def read_photographs(images, rng):
+    return np.stack([read_digit_image(file) for file in photograph(images, rng)])
 
 
 # Row, change.
@@ -88,6 +125,10 @@ WORK = {
     "noise, standard deviation 0.15": noise,
     "blurred, standard deviation 1.2 pixels": blur,
     "sides inverted": stripe,
+    "thick pen": thicken,
+    "thin pen": thin,
+    "photographed": shrink_photographs,
+    "photographed, read by read_digit_image": read_photographs,
 }
 SIDES = {
     "MinMaxScaler": lambda **parameters: make_pipeline(MinMaxScaler(), MLPDigitClassifier(**parameters)),

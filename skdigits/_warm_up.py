@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from skdigits.classifier import MLPDigitClassifier
+from skdigits.pipeline import make_digit_pipeline
+from skdigits.preprocessing import ElasticDeformer
 
 
 def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequence[str] = ("adam",)) -> None:
@@ -16,9 +18,9 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
     way: while an image for a server is built, or before a time is measured. Where the kernels have been compiled
     before, they are only loaded, which takes a fraction of a second.
 
-    Compiled are training on dense and sparse samples and prediction, for any layer sizes, activations and options. What
-    is not covered is compiled when it is met: deformation of images, dense samples without a background in another
-    type than `dtype`, and more than 65,536 times four features.
+    Compiled are training on dense and sparse samples and prediction, for any layer sizes, activations and options, and
+    the preparation and the deformation of images. What is not covered is compiled when it is met: dense samples without
+    a background in another type than `dtype`, and more than 65,536 times four features.
 
     Parameters
     ----------
@@ -54,3 +56,7 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
                 (2,), solver=solver, dtype=dtype, batch_size=2, max_iter=3, tol=1e9, n_iter_no_change=1
             )
             network.fit(X, y).predict_proba(X)
+    for number in (np.float32, np.float64):
+        images = dense.reshape(2, 16).astype(number)
+        ElasticDeformer(random_state=0).fit_transform(images)
+        make_digit_pipeline()[:-1].fit_transform(images)

@@ -210,3 +210,33 @@ def normalize(image, level, surface, noise, threshold):
         ink = -ink
     limit = max(threshold * ink.max(), min(noise, ink.max() / 2))
     return np.where(ink > max(limit, 0), ink, 0) / (ink.max() if ink.max() > 0 else 1)
+
+
+def stroke_width(image):
+    """Twice the area by the length of the outline."""
+    padded = np.pad(np.asarray(image, np.float64), 1)
+    x, y = np.diff(padded, axis=1), np.diff(padded, axis=0)
+    outline = np.hypot((x[1:] + x[:-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2).sum()
+    return 2 * padded.sum() / outline if outline else 0.0
+
+
+def spread_level(image, level, radius):
+    """The largest of all pixels, or the smallest, by weights that fall from 1 to 0 beyond a radius."""
+    rows, columns = np.indices(image.shape).reshape(2, -1)
+    distances = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
+    weights = np.clip(radius + 1 - distances, 0, 1)
+    pixels = image.astype(np.float64).ravel()
+    if level == 1:
+        return (weights * pixels).max(axis=1).reshape(image.shape)
+    return 1 - (weights * (1 - pixels)).max(axis=1).reshape(image.shape)
+
+
+def set_stroke_width(image, target, box_side):
+    """Strokes dilated or eroded by half of what is missing, the maximum kept."""
+    if image.max() <= 0:
+        return image
+    rows, columns = np.nonzero(image > 0.5 * image.max())
+    longest = max(np.ptp(rows), np.ptp(columns)) + 1
+    radius = (target * longest / box_side - stroke_width(image)) / 2
+    out = spread_level(image, int(radius > 0), abs(radius))
+    return out * image.max() / out.max() if out.max() > 0 else image

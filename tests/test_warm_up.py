@@ -10,6 +10,7 @@ PROGRAM = """
 import warnings
 import numpy as np
 import skdigits
+import skdigits.preprocessing
 from numba.core import event
 from scipy import sparse
 compiled = []
@@ -31,6 +32,9 @@ with event.install_listener("numba:compile", Listener()):
         (7, 3), activation="gelu", solver="adamw", learning_rate="cosine", dropout=0.5, input_dropout=0.1, max_iter=2,
         weight_averaging=0.9, max_grad_norm=1.0, label_smoothing=0.1, class_weight="balanced", batch_size=10,
     ).fit(X, np.arange(40) % 3, X_val=X, y_val=np.arange(40) % 3)
+    for samples in (np.tile(X, (5, 1))[:130], X.astype("f8"), (200 * X).astype("u1")):
+        skdigits.preprocessing.ElasticDeformer(random_state=0).fit_transform(samples)
+        skdigits.make_digit_pipeline()[:-1].fit_transform(samples)
 print(compiled)
 """
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skdigits._cli.files import replaced_whole
+from skdigits.persistence._files import replaced_whole
 
 
 class StoredPipeline(Pipeline):

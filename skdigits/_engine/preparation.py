@@ -1,4 +1,4 @@
-"""Digits made alike: size and place, slant, lighting and contrast. The buffers, and what is a batch of NumPy."""
+"""Digits made alike: size and place, slant, lighting, contrast, pens. The buffers, and what is a batch of NumPy."""
 
 from functools import lru_cache
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from skdigits._engine.inputs import as_read_only
 from skdigits._kernels.preparation import centre_images, deskew_images, normalize_images
+from skdigits._kernels.strokes import set_stroke_widths
 
 # The sides of the box into which MNIST's digits were scaled, and of its images.
 BOX_SIDE, FIELD_SIDE = 20, 28
@@ -82,6 +83,26 @@ def normalize(images, shape, threshold):
         rows = slice(start, start + chunk)
         ground = estimate_ground(images[rows, places].astype(np.float64), basis)
         normalize_images(as_read_only(images[rows]), *shape, *map(as_read_only, ground), float(threshold), out[rows])
+    return out
+
+
+def set_widths(images, shape, stroke_width):
+    """Bring the strokes of each image to one mean width.
+
+    Parameters
+    ----------
+    images : C-ordered array of shape (n_images, height * width), float32 or float64
+        Light strokes on a ground of 0, with a maximum of 1.
+    shape : tuple of (height, width)
+    stroke_width : float
+        In pixels of a digit that fills MNIST's box.
+
+    Returns
+    -------
+    changed : ndarray of the shape and the type of `images`
+    """
+    out = np.empty_like(images)
+    set_stroke_widths(as_read_only(images), *shape, float(stroke_width), BOX_SIDE, np.zeros(4, np.int64), out)
     return out
 
 

@@ -1,4 +1,8 @@
-"""What the outputs of a network owe to its inputs: gradients by the samples, in plain NumPy and double precision."""
+"""What the outputs of a network owe to its inputs: gradients by the samples, in plain NumPy and double precision.
+
+The backward kernels do not give them: they end at the first hidden layer, start from the gradient of the loss instead
+of from a logit, and keep no transposed weights of the first layer, which training has no use for.
+"""
 
 import numpy as np
 from scipy.special import expit, ndtr

@@ -1,4 +1,4 @@
-"""DigitNormalizer: light strokes on a ground of 0, whatever the paper and the lamp."""
+"""DigitNormalizer: light strokes on a ground of 0, whatever the paper, the lamp and the pen."""
 
 from numbers import Real
 
@@ -10,7 +10,7 @@ from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
 
 class DigitNormalizer(PixelTransformer):
-    """Make the ground of an image 0 and its strokes light, with a maximum of 1.
+    r"""Make the ground of an image 0 and its strokes light, with a maximum of 1.
 
     The pixels near the edges of an image, where digits seldom are, tell about its ground: their median is its level,
     and a quadratic surface through them is its lighting, which is subtracted where it explains most of what is uneven
@@ -21,6 +21,10 @@ class DigitNormalizer(PixelTransformer):
     ----------
     threshold : float, default=0.1
         In [0, 1): pixels that are not above this share of the maximum become 0, also where there is less noise.
+
+    stroke_width : float or None, default=None
+        Above 0: mean width to which strokes are brought, in pixels of a digit whose longer side is 20 pixels; MNIST's
+        are 2.5 wide, the most of them between 1.9 and 3.4. None leaves strokes as they are.
 
     image_shape : 'auto' or tuple of (height, width), default='auto'
         Shape of the images, whose rows of pixels follow one another; 'auto' is for square ones.
@@ -46,6 +50,20 @@ class DigitNormalizer(PixelTransformer):
     value give zeros. Digits need some margin: of the pixels near the edges three quarters should be ground. Lighting is
     not looked for in images that are smaller than 12 pixels.
 
+    The mean width of strokes is measured as
+
+    .. math::
+
+        w = 2 \, \frac{\sum_i x_i}{\sum_i |\nabla x|_i},
+
+    twice the area by the length of the outline: a stroke of width w and length l has the area w l and, being long, an
+    outline of 2 l. The sizes of gradients are taken between each four pixels, with 0 outside the image; their sum is
+    the length of the outlines at each level of grey, averaged over the levels. The size of a digit is the longer side
+    of the rectangle that holds its pixels above one half. From both follows by how much, r, strokes want to be wider or
+    narrower on each side, and the image is dilated or eroded by a disc whose weights are 1 up to r pixels from its
+    middle and fall to 0 at r + 1, so that parts of a pixel count. The time that takes grows with the square of r: make
+    large photographs smaller first, as by :func:`skdigits.preprocessing.read_digit_image`.
+
     Examples
     --------
     A dark stroke on paper, and the same as a negative:
@@ -61,14 +79,19 @@ class DigitNormalizer(PixelTransformer):
 
     _parameter_constraints: dict = {
         "threshold": [Interval(Real, 0, 1, closed="left")],
+        "stroke_width": [Interval(Real, 0, None, closed="neither"), None],
         "image_shape": [StrOptions({"auto"}), "array-like"],
     }
 
-    def __init__(self, *, threshold: float = 0.1, image_shape: ImageShape = "auto") -> None:
+    def __init__(
+        self, *, threshold: float = 0.1, stroke_width: float | None = None, image_shape: ImageShape = "auto"
+    ) -> None:
         self.threshold = threshold
+        self.stroke_width = stroke_width
         self.image_shape = image_shape
 
     def _transform_images(self, X: NDArray, shape: tuple[int, int]) -> NDArray:
         from skdigits._engine import preparation
 
-        return preparation.normalize(X, shape, self.threshold)
+        images = preparation.normalize(X, shape, self.threshold)
+        return images if self.stroke_width is None else preparation.set_widths(images, shape, self.stroke_width)

@@ -247,12 +247,37 @@ def test_help(run):
     assert "--report DIR" in run("train", "--help").out
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Writes what was found into the title, which stands in the rendered page.
+SCRIPT = """<script>
+const sizes = [...document.images].map(image => image.naturalWidth > 300 && image.clientHeight > 100);
+document.title = [...sizes, performance.getEntriesByType("resource").filter(entry => /^http/.test(entry.name)).length,
+                  document.body.scrollWidth <= window.innerWidth].join();
+</script>"""
+
+
+def browse(page, folder, *options):
+    """What a browser without a screen says of a page; no address can be reached from it."""
+    command = [
+        BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={folder / 'profile'}", *options, f"file://{page}",
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no chromium")
 def test_a_browser_shows_all_pictures(reported, tmp_path):
-    script = "<script>document.title = [...document.images].map(image => image.naturalWidth > 0).join()</script>"
-    (tmp_path / "index.html").write_text(reported.text.replace("</body>", f"{script}</body>"))
-    arguments = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    shown = subprocess.run(
-        [*arguments, "--dump-dom", f"file://{tmp_path / 'index.html'}"], capture_output=True, text=True, timeout=60
-    )
-    assert f"<title>{','.join(['true'] * 6)}</title>" in shown.stdout
+    (tmp_path / "index.html").write_text(reported.text.replace("</body>", f"{SCRIPT}</body>"))
+    shown = browse(tmp_path / "index.html", tmp_path, "--window-size=1000,800", "--dump-dom")
+    assert f"<title>{','.join(['true'] * 6)},0,true</title>" in shown
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no chromium")
+def test_a_browser_paints_the_page(reported, tmp_path):
+    (tmp_path / "index.html").write_text(reported.text)
+    browse(tmp_path / "index.html", tmp_path, "--window-size=1000,3000", f"--screenshot={tmp_path / 'page.png'}")
+    with Image.open(tmp_path / "page.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    assert pixels.shape == (3000, 1000)
+    # Something dark in each part of the page.
+    assert ((pixels < 128).reshape(10, -1).sum(axis=1) > 50).all()

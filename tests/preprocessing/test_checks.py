@@ -52,6 +52,7 @@ class AnyShapeNormalizer(_AnyShape, DigitNormalizer):
         AnyShapeCenterer(),
         AnyShapeDeskewer(),
         AnyShapeNormalizer(),
+        AnyShapeNormalizer(stroke_width=2.5),
     ]
 )
 def test_check(estimator, check):

@@ -1,7 +1,9 @@
+import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import grey_dilation, grey_erosion
 from sklearn.datasets import load_digits
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -70,6 +72,30 @@ def test_small_digits_that_reach_the_edges_are_not_inverted():
     assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(images, out, strict=True)) > 0.5
 
 
+def test_strokes_get_one_width():
+    """Thin, plain and thick: of a digit each, seven times as large as scikit-learn's."""
+    digits = np.pad(np.kron(load_digits().images[:30] > 8, np.ones((7, 7))), ((0, 0), (8, 8), (8, 8)))
+    pens = [grey_erosion(digits, (1, 3, 3)), digits, grey_dilation(digits, (1, 5, 5))]
+    before, after = (
+        np.array([[naive.stroke_width(i) / np.ptp(np.nonzero(i > 0.5)[0]) for i in normalized(pen, **parameters)]
+                  for pen in pens])
+        for parameters in ({}, {"stroke_width": 3.0})
+    )  # fmt: skip
+    assert np.ptp(after.mean(axis=1)) < 0.4 * np.ptp(before.mean(axis=1))
+    np.testing.assert_allclose(after.mean(axis=1), 3.0 / 20, rtol=0.2)
+
+
+def test_strokes_of_empty_images_stay_empty():
+    np.testing.assert_array_equal(normalized(np.full((2, 9, 9), 7.0), stroke_width=2.0), 0)
+
+
+def test_width_of_strokes_does_not_depend_on_the_ground(mnist):
+    images = mnist[1][:300].reshape(-1, 28, 28)
+    out = normalized(images, stroke_width=2.5)
+    np.testing.assert_array_equal(normalized(255 - images, stroke_width=2.5), out)
+    assert np.std([naive.stroke_width(i) for i in out]) < 0.6 * np.std([naive.stroke_width(i) for i in images])
+
+
 def test_ground_agrees_with_least_squares():
     rng, basis = np.random.default_rng(0), np.random.default_rng(1).normal(size=(200, 6))
     basis[:, 0] = 1
@@ -92,19 +118,22 @@ def test_ground_agrees_with_least_squares():
     dtype=st.sampled_from(["f4", "f8"]),
     seed=st.integers(0, 99),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
+    stroke_width=st.sampled_from([None, 0.5, 3.0]),
 )
-def test_any_image_gives_numbers_from_0_to_1(height, width, dtype, seed, scale):
+def test_any_image_gives_numbers_from_0_to_1(height, width, dtype, seed, scale, stroke_width):
     images = (scale * np.random.default_rng(seed).normal(size=(3, height, width))).astype(dtype)
     images[2] = 5
     before = images.copy()
-    out = normalized(images)
+    out = normalized(images, stroke_width=stroke_width)
     np.testing.assert_array_equal(images, before)
     assert out.min() >= 0
     assert out.max() <= 1
     np.testing.assert_array_equal(out[2], 0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("threshold", 1), ("threshold", "low"), ("image_shape", None)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("threshold", 1), ("threshold", "low"), ("stroke_width", 0), ("image_shape", None)]
+)
 def test_nonsense_is_refused(name, value):
     with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of DigitNormalizer"):
         DigitNormalizer(**{name: value}).fit(IMAGES[0])
