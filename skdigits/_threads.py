@@ -1,6 +1,7 @@
 """How many threads this process may use: the one place that decides it."""
 
 import os
+import threading
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -26,7 +27,8 @@ def allowed_threads(n_jobs):
     ----------
     n_jobs : int or None
         None: all that this process may use, that is the cores it may run on, limited by ``NUMBA_NUM_THREADS`` and
-        ``OMP_NUM_THREADS`` (which joblib sets in its worker processes), and one in a joblib worker that sets neither.
+        ``OMP_NUM_THREADS`` (which joblib sets in its worker processes). One in a worker process of joblib that sets
+        neither, and in a worker thread of joblib, whose fellows are in the same process.
         A positive number: so many, whatever the machine has. A negative one: ``n_cores + 1 + n_jobs``, but at
         least 1.
 
@@ -41,6 +43,7 @@ def allowed_threads(n_jobs):
         return max(1, n_cores + 1 + int(n_jobs))
     limits = _environment_limits()
     is_joblib_worker = (get_active_backend()[0].nesting_level or 0) > 0
-    if is_joblib_worker and not limits:
+    is_thread = threading.current_thread() is not threading.main_thread()
+    if is_joblib_worker and (is_thread or not limits):
         return 1
     return min([n_cores, *limits])

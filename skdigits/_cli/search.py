@@ -170,7 +170,8 @@ def _run_search(arguments, fits, X, y, say):
     model = StoredPipeline(_make_model(arguments).steps, folder=fits)
     search = _make_search(arguments, model)
     n_candidates, n_before = len(ParameterGrid(search.param_grid)), len(read_records(fits))
-    say(f"{n_candidates} candidate{'s' * (n_candidates > 1)}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}.")
+    candidates = f"{n_candidates} candidate{'s' * (n_candidates > 1)}"
+    say(f"{candidates}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}.")
     if n_before:
         say(f"{n_before} finished fits are there, and are skipped where they are met.")
     # The first candidate shall not stand for the time in which kernels are loaded, or compiled.
