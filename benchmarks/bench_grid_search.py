@@ -77,6 +77,7 @@ def search_alone(*arguments, n_samples, **options):
     """The work of a side in a program that does nothing else."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     search_with(*arguments, *load(n_samples), **options)
+    get_reusable_executor().shutdown(wait=True)  # a program that multiprocessing has started waits for them else
 
 
 def measure_memory(side, kind, backend, **options):
