@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -38,8 +39,9 @@ def allowed_threads(n_jobs: int | None) -> int:
     ----------
     n_jobs : int or None
         None: all that this process may use, that is the cores it may run on, limited by ``NUMBA_NUM_THREADS`` and
-        ``OMP_NUM_THREADS`` (which joblib sets in its worker processes), and one in a worker of joblib or of Dask that
-        sets neither. The threads of a Dask worker share the cores.
+        ``OMP_NUM_THREADS`` (which joblib sets in its worker processes). One in a worker process of joblib that sets
+        neither, in a worker thread of joblib, whose fellows are in the same process, and in a worker of Dask that
+        sets neither; the threads of a Dask worker share the cores.
         A positive number: so many, whatever the machine has. A negative one: ``n_cores + 1 + n_jobs``, but at
         least 1.
 
@@ -54,7 +56,10 @@ def allowed_threads(n_jobs: int | None) -> int:
         return max(1, n_cores + 1 + int(n_jobs))
     limits = _environment_limits()
     n_tasks = _threads_of_dask_worker()
-    is_worker = n_tasks is not None or (get_active_backend()[0].nesting_level or 0) > 0
-    if is_worker and not limits:
+    is_joblib_worker = (get_active_backend()[0].nesting_level or 0) > 0
+    is_thread = n_tasks is None and threading.current_thread() is not threading.main_thread()
+    if is_joblib_worker and is_thread:
+        return 1
+    if (is_joblib_worker or n_tasks is not None) and not limits:
         return 1
     return min([max(1, n_cores // (n_tasks or 1)), *limits])

@@ -42,6 +42,12 @@ def test_worker_threads_of_joblib_get_one_each():
     assert counts == [1, 1]
 
 
+def test_worker_threads_share_what_the_environment_allows_to_the_process(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    counts = joblib.Parallel(n_jobs=4, backend="threading")(joblib.delayed(allowed_threads)(None) for _ in range(4))
+    assert counts == [1, 1, 1, 1]
+
+
 def test_worker_processes_of_joblib_share_the_cores():
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         counts = joblib.Parallel(n_jobs=2)(joblib.delayed(allowed_threads)(None) for _ in range(2))

@@ -77,7 +77,7 @@ def _read(path):
     """What has been written down, or None. A file is there whole or not at all."""
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

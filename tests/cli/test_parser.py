@@ -10,7 +10,7 @@ def test_version(run):
 def test_help_names_the_commands(run):
     status, out, err = run("--help")
     assert (status, err) == (0, "")
-    assert all(command in out for command in ("train", "evaluate", "predict", "fetch"))
+    assert all(command in out for command in ("train", "search", "evaluate", "predict", "fetch"))
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,11 @@ def test_help_names_the_commands(run):
     [
         ("train", ["--hidden", "--epochs", "--batch-size", "--learning-rate", "--activation", "--solver"]),
         ("train", ["--validation", "--seed", "--jobs", "--output", "--dataset", "--json"]),
+        (
+            "search",
+            ["--hidden", "--learning-rate", "--epochs", "--batch-size", "--cv", "--halving", "--seed", "--rows"],
+        ),
+        ("search", ["--jobs", "--output", "--resume", "--dataset", "--json"]),
         ("evaluate", ["MODEL", "--dataset", "--json"]),
         ("predict", ["MODEL", "FILE", "--proba", "--json"]),
         ("fetch", ["{mnist}", "--data-home", "--json"]),
