@@ -1,14 +1,16 @@
 """``skdigits evaluate``: how well a saved model does on test images."""
 
+from skdigits._cli.models import add_model
+
 
 def add_parser(commands):
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
         help="report on the test images for a saved model",
-        description="Report on the test images for a saved model. Model files can run code: use only your own.",
+        description="Report on the test images for a saved model.",
     )
-    parser.add_argument("model", metavar="MODEL", help="file that `skdigits train` has saved")
+    add_model(parser)
     parser.add_argument(
         "--dataset",
         choices=["digits", "mnist"],
@@ -25,7 +27,7 @@ def run(arguments):
     from skdigits._cli.models import load_model
     from skdigits._cli.report import print_json, score_model
 
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, trust=arguments.trust)
     dataset = arguments.dataset or dataset_of(model)
     _, X, _, y = load_split(dataset)
     scores, text = score_model(model, X, y)

@@ -94,7 +94,11 @@ def add_parser(commands):
     )
     parser.add_argument("--jobs", type=_JOBS, default=None, help="threads (default: all that may be used)")
     parser.add_argument(
-        "--output", type=Path, default=None, help="file of the model (default: skdigits-DATASET.joblib in this folder)"
+        "--output",
+        type=Path,
+        default=None,
+        help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
+        "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
     )
     parser.add_argument(
         "--report",
@@ -111,10 +115,10 @@ def run(arguments):
     """Train, report, save."""
     from skdigits._cli.data import load_split
     from skdigits._cli.html_report import check_report, write_report
-    from skdigits._cli.models import check_output, save_model
+    from skdigits._cli.models import check_output, default_output, save_model
     from skdigits._cli.report import print_json, score_model
 
-    output = arguments.output or Path(f"skdigits-{arguments.dataset}.joblib")
+    output, remark = (arguments.output, None) if arguments.output else default_output(arguments.dataset)
     check_output(output)
     if arguments.report is not None:
         check_report(arguments.report)
@@ -124,6 +128,8 @@ def run(arguments):
     X_train, X_test, y_train, y_test = load_split(arguments.dataset)
     say = (lambda *_: None) if arguments.json else print
     say(f"Training on {len(X_train):,} images of {arguments.dataset}, testing on {len(X_test):,}.")
+    if remark:
+        say(remark)
     start = time.perf_counter()
     was_interrupted = _fit(model, X_train, y_train)
     train_seconds = time.perf_counter() - start
