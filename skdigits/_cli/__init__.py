@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 
-from skdigits._cli import evaluate, fetch, predict, train
+from skdigits._cli import evaluate, export, fetch, predict, train
 from skdigits._version import __version__
 
-_COMMANDS = (train, evaluate, predict, fetch)
+_COMMANDS = (train, evaluate, predict, export, fetch)
 
 # Exit statuses.
 _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130

@@ -11,11 +11,13 @@ _SAFE = {
 }
 _PACKAGES = {".safetensors": "safetensors", ".skops": "skops"}
 _WRITTEN = (".joblib", *_SAFE)
+# Read only: `skdigits export` writes it.
+_ONNX = ".onnx"
 
 
 def add_model(parser):
     """Add the argument MODEL, and what it takes to read one that can run code."""
-    parser.add_argument("model", metavar="MODEL", help=f"file of a model: {', '.join(_WRITTEN)}")
+    parser.add_argument("model", metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}")
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -89,7 +91,7 @@ def load_model(path, *, trust):
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no model file {path}")
-    model = _read_safe(path) if path.suffix in _SAFE else _read_pickle(path, trust)
+    model = _read_safe(path) if path.suffix in (*_SAFE, _ONNX) else _read_pickle(path, trust)
     if not all(hasattr(model, name) for name in ("predict_proba", "classes_", "n_features_in_")):
         raise ValueError(f"{path} holds a {type(model).__name__}, not a fitted classifier")
     return model
@@ -99,6 +101,10 @@ def _read_safe(path):
     from skdigits import persistence
 
     try:
+        if path.suffix == _ONNX:
+            from skdigits.persistence._onnx_runtime import OnnxClassifier
+
+            return OnnxClassifier(path)
         return getattr(persistence, _SAFE[path.suffix][1])(path)
     except ImportError as error:
         raise ValueError(str(error)) from error
@@ -107,8 +113,8 @@ def _read_safe(path):
 def _read_pickle(path, trust):
     if not trust:
         raise ValueError(
-            f"{path} is none of {', '.join(_SAFE)}, and a joblib or pickle file can run code when it is read: "
-            "--trust reads it, if you trust where it comes from"
+            f"{path} is none of {', '.join((*_SAFE, _ONNX))}, and a joblib or pickle file can run code when it is "
+            "read: --trust reads it, if you trust where it comes from"
         )
     import joblib
 
