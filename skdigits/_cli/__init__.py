@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from skdigits._cli import evaluate, fetch, predict, search, train
+from skdigits._cli import evaluate, export, fetch, predict, search, train
 from skdigits._version import __version__
 
-_COMMANDS = (train, search, evaluate, predict, fetch)
+_COMMANDS = (train, search, evaluate, predict, export, fetch)
 
 # Exit statuses.
 _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130

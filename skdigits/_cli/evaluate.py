@@ -3,15 +3,17 @@
 import argparse
 from typing import Any
 
+from skdigits._cli.models import add_model
+
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
         help="report on the test images for a saved model",
-        description="Report on the test images for a saved model. Model files can run code: use only your own.",
+        description="Report on the test images for a saved model.",
     )
-    parser.add_argument("model", metavar="MODEL", help="file that `skdigits train` has saved")
+    add_model(parser)
     parser.add_argument(
         "--dataset",
         choices=["digits", "mnist"],
@@ -28,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     from skdigits._cli.models import load_model
     from skdigits._cli.report import print_json, score_model
 
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, trust=arguments.trust)
     dataset = arguments.dataset or dataset_of(model)
     _, X, _, y = load_split(dataset)
     scores, text = score_model(model, X, y)

@@ -1,37 +1,125 @@
-"""Models on disk."""
+"""Models on disk: the format is that of the suffix, and a file that can run code is read only where it is trusted."""
 
+import argparse
+import importlib.util
 from pathlib import Path
 from typing import Any
 
-import joblib
+# Formats from which no code is run, by suffix, with the names of what writes and what reads them.
+_SAFE = {
+    ".npz": ("save_weights", "load_weights"),
+    ".safetensors": ("save_weights", "load_weights"),
+    ".skops": ("save", "load"),
+}
+_PACKAGES = {".safetensors": "safetensors", ".skops": "skops"}
+_WRITTEN = (".joblib", *_SAFE)
+# Read only: `skdigits export` writes it.
+_ONNX = ".onnx"
 
-from skdigits.persistence._files import check_folder, replaced_whole
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the argument MODEL, and what it takes to read one that can run code."""
+    parser.add_argument("model", metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}")
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="also read joblib and pickle files, which can run code: only your own, or of somebody you trust",
+    )
+
+
+def default_output(dataset: str) -> tuple[Path, str | None]:
+    """Where a model goes when nobody has said where, and what to say about it, or None.
+
+    Without skops, which is no dependency, it is the other safe format for a scaler and a network.
+    """
+    if is_missing(".skops"):
+        remark = f"skops is not installed, so that the model is saved as .npz. {_way_out()}"
+        return Path(f"skdigits-{dataset}.npz"), remark
+    return Path(f"skdigits-{dataset}.skops"), None
+
+
+def is_missing(suffix: str) -> bool:
+    """Whether the package of a format is not installed."""
+    return suffix in _PACKAGES and importlib.util.find_spec(_PACKAGES[suffix]) is None
+
+
+def _way_out() -> str:
+    return "To have it: python -m pip install 'skdigits[export]'"
 
 
 def check_output(path: Path) -> None:
     """Raise an error where a model could not be saved: before hours of training, not after."""
+    from skdigits.persistence._files import check_folder
+
     if path.is_dir():
         raise ValueError(f"--output {path} is a folder")
+    if path.suffix not in _WRITTEN:
+        raise ValueError(f"--output {path}: expected a name that ends in one of {', '.join(_WRITTEN)}")
+    if is_missing(path.suffix):
+        raise ValueError(f"--output {path} needs {_PACKAGES[path.suffix]}. {_way_out()}")
     check_folder(path.parent, f"--output {path}")
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Save a model with joblib; a file of this name is replaced whole or not at all."""
+    """Save a model in the format of the suffix; a file of this name is replaced whole or not at all."""
+    if path.suffix in _SAFE:
+        from skdigits import persistence
+
+        getattr(persistence, _SAFE[path.suffix][0])(model, path)
+        return
+    import joblib
+
+    from skdigits.persistence._files import replaced_whole
+
     with replaced_whole(path) as stream:
         joblib.dump(model, stream)
 
 
-def load_model(path: str | Path) -> Any:
-    """Load a model that `save_model` has written. Like every pickle, the file can run code: load only your own."""
+def load_model(path: str | Path, *, trust: bool) -> Any:
+    """Load a classifier from a file of any format.
+
+    Parameters
+    ----------
+    path : str
+    trust : bool
+        Whether to read files that can run code.
+
+    Returns
+    -------
+    model : estimator
+        Fitted, with ``predict_proba``.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no model file {path}")
-    try:
-        model = joblib.load(path)
-    except Exception as error:
-        raise ValueError(
-            f"{path} cannot be read as a model saved by `skdigits train` ({type(error).__name__}: {error})"
-        ) from error
+    model = _read_safe(path) if path.suffix in (*_SAFE, _ONNX) else _read_pickle(path, trust)
     if not all(hasattr(model, name) for name in ("predict_proba", "classes_", "n_features_in_")):
         raise ValueError(f"{path} holds a {type(model).__name__}, not a fitted classifier")
     return model
+
+
+def _read_safe(path: Path) -> Any:
+    from skdigits import persistence
+
+    try:
+        if path.suffix == _ONNX:
+            from skdigits.persistence._onnx_runtime import OnnxClassifier
+
+            return OnnxClassifier(path)
+        return getattr(persistence, _SAFE[path.suffix][1])(path)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+
+
+def _read_pickle(path: Path, trust: bool) -> Any:
+    if not trust:
+        raise ValueError(
+            f"{path} is none of {', '.join((*_SAFE, _ONNX))}, and a joblib or pickle file can run code when it is "
+            "read: --trust reads it, if you trust where it comes from"
+        )
+    import joblib
+
+    try:
+        return joblib.load(path)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read as a model ({type(error).__name__}: {error})") from error

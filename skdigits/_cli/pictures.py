@@ -62,6 +62,8 @@ def to_samples(images: NDArray, model: Any) -> NDArray:
 
 def _largest_pixel(model: Any) -> float:
     """What white is for the scaler that a pipeline begins with; anything else has its say about images in [0, 1]."""
+    if hasattr(model, "largest_pixel_"):  # an ONNX file says it itself
+        return model.largest_pixel_ or 1.0
     first = model[0] if hasattr(model, "named_steps") else model
     return float(np.max(first.data_max_)) if hasattr(first, "data_max_") else 1.0
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from skdigits._cli.models import add_model
+
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
@@ -13,9 +15,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "predict",
         help="print labels for files of pixels, photographs and scans",
         description="Print a label a line for each sample, and for each image file its name, label, probability and "
-        "runner-up. Model files can run code: use only your own.",
+        "runner-up.",
     )
-    parser.add_argument("model", metavar="MODEL", help="file that `skdigits train` has saved")
+    add_model(parser)
     parser.add_argument(
         "inputs",
         metavar="FILE",
@@ -35,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     from skdigits._cli.models import load_model
     from skdigits._cli.report import print_json
 
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, trust=arguments.trust)
     predictions = []
     for path in arguments.inputs:
         names, samples, images = _read(path, model, arguments)

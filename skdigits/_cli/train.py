@@ -99,7 +99,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--jobs", type=_JOBS, default=None, help="threads (default: all that may be used)")
     parser.add_argument(
-        "--output", type=Path, default=None, help="file of the model (default: skdigits-DATASET.joblib in this folder)"
+        "--output",
+        type=Path,
+        default=None,
+        help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
+        "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
     )
     parser.add_argument(
         "--report",
@@ -139,13 +143,13 @@ def run(arguments: argparse.Namespace) -> None:
     from skdigits._cli import stream
     from skdigits._cli.data import load_split
     from skdigits._cli.html_report import check_report, write_report
-    from skdigits._cli.models import check_output, save_model
+    from skdigits._cli.models import check_output, default_output, save_model
     from skdigits._cli.report import print_json, score_model
 
     stream.check_arguments(arguments)
     if arguments.stream:
         arguments.dataset = "stream"
-    output = arguments.output or Path(f"skdigits-{arguments.dataset}.joblib")
+    output, remark = (arguments.output, None) if arguments.output else default_output(arguments.dataset)
     check_output(output)
     if arguments.report is not None:
         check_report(arguments.report)
@@ -160,6 +164,8 @@ def run(arguments: argparse.Namespace) -> None:
         X_test, y_test, n_samples, fit = images.X_test, images.y_test, images.n_samples, lambda: images.fit(model)
     say = (lambda *_: None) if arguments.json else print
     say(f"Training on {n_samples:,} images of {arguments.dataset}, testing on {len(X_test):,}.")
+    if remark:
+        say(remark)
     start = time.perf_counter()
     was_interrupted = fit()
     train_seconds = time.perf_counter() - start

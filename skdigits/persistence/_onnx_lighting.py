@@ -11,6 +11,8 @@ def add_normalizer(add, images, transformer, dtype):
     """Add `DigitNormalizer`; see `make_converter` of the images."""
     from skdigits._engine.preparation import CUT, frame_of, surface_terms
 
+    if transformer.stroke_width is not None:
+        raise ValueError(f"expected stroke_width=None, got {transformer.stroke_width}")
     height, width = image_shape(transformer)
     places, basis = frame_of(height, width)
     images = add.cast(images, np.float64)

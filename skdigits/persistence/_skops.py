@@ -5,6 +5,8 @@ anything, and what was built is looked at once more.
 """
 
 import io
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +115,7 @@ def save(model, path):
     check_is_fitted(model)
     model = _without_callbacks(model)
     try:
-        content = skops_io.dumps(model)
+        content = _without_blanks(skops_io.dumps(model))
         _check_file(io.BytesIO(content))
         _check_objects(model)
     except Exception as error:  # skops raises errors of several kinds for what it cannot store
@@ -189,6 +191,18 @@ def _check_suffix(path):
     if path.suffix != ".skops":
         raise ValueError(f"expected a file name that ends in .skops, got {path}")
     return path
+
+
+def _without_blanks(content):
+    """The same file with a schema that is not indented: a small model is half as large."""
+    compact = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(compact, "w") as target:
+        for member in source.infolist():
+            text = source.read(member)
+            if member.filename == _SCHEMA:
+                text = json.dumps(json.loads(text), separators=(",", ":"))
+            target.writestr(member, text)
+    return compact.getvalue()
 
 
 def _without_callbacks(value):

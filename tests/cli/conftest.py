@@ -5,11 +5,11 @@ import io
 import json
 from typing import NamedTuple
 
-import joblib
 import pytest
 from sklearn.datasets import load_digits
 
 from skdigits._cli import main
+from skdigits.persistence import load_weights
 
 
 class Outcome(NamedTuple):
@@ -80,12 +80,12 @@ class Trained(NamedTuple):
     @property
     def model(self):
         """The model itself, read without the command line."""
-        return joblib.load(self.path)
+        return load_weights(self.path)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    path = tmp_path_factory.mktemp("models") / "digits.joblib"
+    path = tmp_path_factory.mktemp("models") / "digits.npz"
     outcome = run_command("train", "--output", path)
     assert outcome.status == 0, outcome.err
     return Trained(str(path), outcome)

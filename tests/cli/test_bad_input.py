@@ -49,7 +49,7 @@ def test_arguments(assert_refused, arguments, says):
 
 
 def test_output_folder_is_missing(assert_refused, tmp_path):
-    path = tmp_path / "nowhere" / "m"
+    path = tmp_path / "nowhere" / "m.npz"
     assert_refused("train", "--output", path, says=[str(path), "there is no folder"])
 
 
@@ -59,7 +59,7 @@ def test_output_is_a_folder(assert_refused, tmp_path):
 
 def test_output_folder_is_locked(assert_refused, tmp_path, monkeypatch):
     monkeypatch.setattr("skdigits.persistence._files.os.access", lambda path, mode: False)  # as root all is open
-    assert_refused("train", "--output", tmp_path / "m", says=[str(tmp_path / "m"), "no permission"])
+    assert_refused("train", "--output", tmp_path / "m.npz", says=[str(tmp_path / "m.npz"), "no permission"])
 
 
 def pickled(thing):
@@ -84,15 +84,15 @@ def test_model(assert_refused, tmp_path, fault, command):
     content, complaint = BAD_MODELS[fault]
     (tmp_path / "m").write_bytes(content)
     inputs = ["x.csv"] if command == "predict" else []
-    assert_refused(command, tmp_path / "m", *inputs, says=[str(tmp_path / "m"), complaint])
+    assert_refused(command, "--trust", tmp_path / "m", *inputs, says=[str(tmp_path / "m"), complaint])
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_cut_model(assert_refused, trained, tmp_path, share):
     with open(trained.path, "rb") as stream:
         content = stream.read()
-    (tmp_path / "m").write_bytes(content[: int(share * len(content))])
-    assert_refused("evaluate", tmp_path / "m", says=[str(tmp_path / "m"), "cannot be read as a model"])
+    (tmp_path / "m.npz").write_bytes(content[: int(share * len(content))])
+    assert_refused("evaluate", tmp_path / "m.npz", says=[str(tmp_path / "m.npz"), "cannot be loaded"])
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
@@ -234,11 +234,11 @@ def test_mnist_that_is_corrupt(assert_refused, small_mnist, tmp_path, monkeypatc
     path = small_mnist.write(tmp_path) / "train-labels-idx1-ubyte.gz"
     path.write_bytes(b"corrupt")
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
-    assert_refused("train", "--dataset", "mnist", "--output", tmp_path / "m", says=f"Delete {path}")
-    assert not (tmp_path / "m").exists()
+    assert_refused("train", "--dataset", "mnist", "--output", tmp_path / "m.npz", says=f"Delete {path}")
+    assert not (tmp_path / "m.npz").exists()
 
 
 def test_model_for_other_images(assert_refused, tmp_path):
     joblib.dump(DecisionTreeClassifier().fit(np.eye(4), [0, 1, 0, 1]), tmp_path / "m")
     np.save(tmp_path / "x.npy", np.zeros((2, 64)))
-    assert_refused("predict", tmp_path / "m", tmp_path / "x.npy", says="expected samples of 4 pixels")
+    assert_refused("predict", "--trust", tmp_path / "m", tmp_path / "x.npy", says="expected samples of 4 pixels")

@@ -58,14 +58,14 @@ def test_dataset_is_told_by_the_size_of_the_images(run, small_mnist, tmp_path, m
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
     images, labels = small_mnist.arrays["test"]
     joblib.dump(DecisionTreeClassifier().fit(images.reshape(100, 784), labels), tmp_path / "tree")
-    result = run("evaluate", tmp_path / "tree", "--json").json
+    result = run("evaluate", tmp_path / "tree", "--json", "--trust").json
     assert (result["dataset"], result["accuracy"]) == ("mnist", 1.0)
 
 
 def test_digit_that_is_never_predicted(run, held_out, tmp_path):
     X, y = held_out
     joblib.dump(DecisionTreeClassifier().fit(X[y < 5], y[y < 5]), tmp_path / "tree")
-    outcome = run("evaluate", tmp_path / "tree", "--json")
+    outcome = run("evaluate", tmp_path / "tree", "--json", "--trust")
     assert (outcome.status, outcome.err) == (0, "")
     assert np.sum(outcome.json["confusion_matrix"]) == 450
     assert np.sum(outcome.json["confusion_matrix"], axis=0)[5:].tolist() == [0] * 5
@@ -73,7 +73,7 @@ def test_digit_that_is_never_predicted(run, held_out, tmp_path):
 
 def test_no_dataset_fits(assert_refused, tmp_path):
     joblib.dump(DecisionTreeClassifier().fit(np.eye(5), range(5)), tmp_path / "tree")
-    assert_refused("evaluate", tmp_path / "tree", says=["5 pixels", "digits has 64", "mnist has 784"])
+    assert_refused("evaluate", tmp_path / "tree", "--trust", says=["5 pixels", "digits has 64", "mnist has 784"])
 
 
 def test_dataset_that_does_not_fit(assert_refused, small_mnist, trained, tmp_path, monkeypatch):

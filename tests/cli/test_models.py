@@ -1,21 +1,46 @@
+import importlib.util
+
 import joblib
 import pytest
 
 from skdigits._cli import models
-from skdigits.persistence import _files
+from skdigits.persistence import load_weights
+
+SUFFIXES = [".joblib", ".npz", ".safetensors", ".skops"]
 
 
-def test_round_trip(tmp_path):
-    models.save_model({"a": 1}, tmp_path / "m")
-    assert joblib.load(tmp_path / "m") == {"a": 1}
-    assert (tmp_path / "m").stat().st_mode & 0o777 == 0o644
+@pytest.fixture
+def without(monkeypatch):
+    """Packages that are not installed."""
+
+    def hide(*names):
+        find = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in names else find(name))
+
+    return hide
 
 
-def test_file_is_replaced(tmp_path):
-    (tmp_path / "m").write_bytes(b"old" * 1000)
-    models.save_model([1], tmp_path / "m")
-    assert joblib.load(tmp_path / "m") == [1]
-    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_model_is_the_same_from_a_file_of_any_format(run, trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    models.save_model(trained.model, path)
+    trust = ["--trust"] if suffix == ".joblib" else []
+    expected = run("evaluate", trained.path, "--json").json
+    assert run("evaluate", path, *trust, "--json").json == {**expected, "model": str(path)}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_training_saves_in_the_format_of_the_suffix(train, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    assert train("--epochs", 1, "--output", path)["model"] == str(path)
+    assert models.load_model(path, trust=True)[-1].n_iter_ == 1
+
+
+def test_file_is_replaced(trained, tmp_path):
+    (tmp_path / "m.npz").write_bytes(b"old" * 1000)
+    models.save_model(trained.model, tmp_path / "m.npz")
+    assert load_weights(tmp_path / "m.npz")[-1].n_iter_ == 100
+    assert [path.name for path in tmp_path.iterdir()] == ["m.npz"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
@@ -25,18 +50,43 @@ def test_failure_leaves_the_old_file_alone(tmp_path, monkeypatch, error):
         stream.flush()
         raise error
 
-    (tmp_path / "m").write_bytes(b"old")
-    monkeypatch.setattr(models.joblib, "dump", dump)
+    (tmp_path / "m.joblib").write_bytes(b"old")
+    monkeypatch.setattr(joblib, "dump", dump)
     with pytest.raises(error):
-        models.save_model([1], tmp_path / "m")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"m": b"old"}
+        models.save_model([1], tmp_path / "m.joblib")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"m.joblib": b"old"}
 
 
-def test_failure_leaves_no_new_file(tmp_path, monkeypatch):
-    def replace(source, target):
-        raise OSError("no rename")
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize("name", ["m.joblib", "m.pkl", "m"])
+def test_file_that_can_run_code_is_left_closed(assert_refused, tmp_path, command, name):
+    (tmp_path / name).write_bytes(b"cposix\nsystem\n(S'touch owned'\ntR.")
+    inputs = [tmp_path / "x.npy"] if command == "predict" else []
+    assert_refused(command, tmp_path / name, *inputs, says=[str(tmp_path / name), "can run code", "--trust"])
 
-    monkeypatch.setattr(_files.os, "replace", replace)
-    with pytest.raises(OSError, match="no rename"):
-        models.save_model([1], tmp_path / "m")
-    assert list(tmp_path.iterdir()) == []
+
+def test_output_of_an_unknown_format(assert_refused, tmp_path):
+    assert_refused("train", "--output", tmp_path / "m.h5", says=["m.h5", ".joblib, ", ".npz", ".skops"])
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".skops"])
+def test_package_of_the_output_is_missing(assert_refused, tmp_path, without, suffix):
+    without(suffix[1:])
+    says = [f"needs {suffix[1:]}", "pip install 'skdigits[export]'"]
+    assert_refused("train", "--output", tmp_path / f"m{suffix}", says=says)
+
+
+def test_default_output(train, tmp_path, monkeypatch):
+    pytest.importorskip("skops")
+    monkeypatch.chdir(tmp_path)
+    assert train("--epochs", 1)["model"] == "skdigits-digits.skops"
+    assert [path.name for path in tmp_path.iterdir()] == ["skdigits-digits.skops"]
+
+
+def test_default_output_without_skops_is_safe_too_and_said(run, tmp_path, monkeypatch, without):
+    without("skops")
+    monkeypatch.chdir(tmp_path)
+    outcome = run("train", "--epochs", 1)
+    assert (outcome.status, outcome.out.splitlines()[-1]) == (0, "Model saved to skdigits-digits.npz")
+    assert outcome.out.splitlines()[1].startswith("skops is not installed, so that the model is saved as .npz.")
+    assert run("evaluate", "skdigits-digits.npz").status == 0

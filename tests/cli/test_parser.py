@@ -10,7 +10,7 @@ def test_version(run):
 def test_help_names_the_commands(run):
     status, out, err = run("--help")
     assert (status, err) == (0, "")
-    assert all(command in out for command in ("train", "search", "evaluate", "predict", "fetch"))
+    assert all(command in out for command in ("train", "search", "evaluate", "predict", "export", "fetch"))
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ def test_help_names_the_commands(run):
         ("search", ["--jobs", "--output", "--resume", "--dataset", "--json"]),
         ("evaluate", ["MODEL", "--dataset", "--json"]),
         ("predict", ["MODEL", "FILE", "--proba", "--json"]),
+        ("export", ["MODEL", "--to", "--trust"]),
         ("fetch", ["{mnist}", "--data-home", "--json"]),
     ],
 )

@@ -88,7 +88,7 @@ def test_row_of_numbers_is_no_header(run, trained, tmp_path):
 def test_first_pixels_that_count_are_no_header(run, tmp_path):
     joblib.dump(DecisionTreeClassifier().fit([[0, 1], [1, 0]], [5, 7]), tmp_path / "tree")
     (tmp_path / "samples.csv").write_text("0,1\n1,0\n")
-    assert run("predict", tmp_path / "tree", tmp_path / "samples.csv").out == "5\n7\n"
+    assert run("predict", "--trust", tmp_path / "tree", tmp_path / "samples.csv").out == "5\n7\n"
 
 
 def test_files_in_the_order_given(run, trained, digits, tmp_path):
@@ -137,13 +137,13 @@ def test_json_with_proba(run, trained, digits, tmp_path):
 def test_labels_that_are_words(run, tmp_path, arguments, expected):
     joblib.dump(DecisionTreeClassifier().fit([[0.0], [1.0]], ["a", "b"]), tmp_path / "tree")
     (tmp_path / "x.csv").write_text("1\n0\n")
-    assert run("predict", tmp_path / "tree", tmp_path / "x.csv", *arguments).out == expected
+    assert run("predict", "--trust", tmp_path / "tree", tmp_path / "x.csv", *arguments).out == expected
 
 
 def test_labels_that_are_words_in_json(run, tmp_path):
     joblib.dump(DecisionTreeClassifier().fit([[0.0], [1.0]], np.array(["a", "b"], object)), tmp_path / "tree")
     (tmp_path / "x.csv").write_text("1\n")
-    (prediction,) = run("predict", tmp_path / "tree", tmp_path / "x.csv", "--json").json["predictions"]
+    (prediction,) = run("predict", "--trust", tmp_path / "tree", tmp_path / "x.csv", "--json").json["predictions"]
     assert prediction == {"input": f"{tmp_path / 'x.csv'}[0]", "label": "b", "probability": 1.0}
 
 

@@ -1,6 +1,5 @@
 import sys
 
-import joblib
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits.persistence import save_weights
 from skdigits.preprocessing import DigitCenterer
 
 PARAMETERS = {"hidden_layer_sizes": (50,), "learning_rate_init": 0.01, "random_state": 0}
@@ -27,12 +27,12 @@ def models(pictures, tmp_path_factory):
     X, y = pictures
     folder = tmp_path_factory.mktemp("models")
     networks = {
-        "scaled": make_pipeline(MinMaxScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X, y),
-        "prepared": make_digit_pipeline(**PARAMETERS).fit(X, y),
-        "bare": MLPDigitClassifier(**PARAMETERS).fit(X / 255, y),
+        "scaled.npz": make_pipeline(MinMaxScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X, y),
+        "prepared.npz": make_digit_pipeline(**PARAMETERS).fit(X, y),
+        "bare.npz": MLPDigitClassifier(**PARAMETERS).fit(X / 255, y),
     }
     for name, network in networks.items():
-        joblib.dump(network, folder / name)
+        save_weights(network, folder / name)
     return folder
 
 
@@ -47,7 +47,7 @@ def folder(pictures, tmp_path):
     return tmp_path / "scans"
 
 
-@pytest.mark.parametrize("name", ["scaled", "prepared", "bare"])
+@pytest.mark.parametrize("name", ["scaled.npz", "prepared.npz", "bare.npz"])
 def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
     outcome = run("predict", models / name, folder)
     assert (outcome.status, outcome.err) == (0, "")
@@ -59,7 +59,7 @@ def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
 
 def test_json_and_files_of_both_kinds(run, models, folder, pictures, tmp_path):
     np.save(tmp_path / "x.npy", pictures[0][:2])
-    outcome = run("predict", models / "scaled", tmp_path / "x.npy", folder / "3.png", "--json", "--proba")
+    outcome = run("predict", models / "scaled.npz", tmp_path / "x.npy", folder / "3.png", "--json", "--proba")
     predictions = outcome.json["predictions"]
     assert [entry["label"] for entry in predictions] == [0, 1, 3]
     assert [entry["input"] for entry in predictions] == [
@@ -69,8 +69,8 @@ def test_json_and_files_of_both_kinds(run, models, folder, pictures, tmp_path):
 
 
 def test_show_draws_what_the_network_is_given(run, models, folder):
-    plain = run("predict", models / "prepared", folder / "1.png").out
-    shown = run("predict", models / "prepared", folder / "1.png", "--show").out
+    plain = run("predict", models / "prepared.npz", folder / "1.png").out
+    shown = run("predict", models / "prepared.npz", folder / "1.png", "--show").out
     assert shown.endswith(plain)
     lines = shown.splitlines()[:-1]
     assert len(lines) == 14
@@ -81,13 +81,13 @@ def test_show_draws_what_the_network_is_given(run, models, folder):
 def test_page(run, models, pictures, tmp_path):
     page = np.hstack([pictures[0][i].reshape(28, 28) for i in (4, 2, 7)])
     Image.fromarray(255 - np.kron(page, np.ones((2, 2))).astype(np.uint8)).save(tmp_path / "page.png")
-    predictions = run("predict", models / "prepared", tmp_path / "page.png", "--page", "--json").json["predictions"]
+    predictions = run("predict", models / "prepared.npz", tmp_path / "page.png", "--page", "--json").json["predictions"]
     assert [entry["label"] for entry in predictions] == [4, 2, 7]
     assert [entry["input"] for entry in predictions] == [f"{tmp_path / 'page.png'}[{i}]" for i in range(3)]
 
 
 def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder, tmp_path, monkeypatch):
-    model = models / "prepared"
+    model = models / "prepared.npz"
     (tmp_path / "x.png").write_bytes(b"no image")
     (tmp_path / "empty").mkdir()
     assert_refused("predict", model, tmp_path / "x.png", says=[str(tmp_path / "x.png"), "expected an image"])

@@ -33,10 +33,10 @@ def test_bad_input(tmp_path):
 
 
 def test_pipe_gets_no_escape_codes(tmp_path):
-    status, out, err = finish(start("train", "--epochs", 2, "--output", tmp_path / "m"))
+    status, out, err = finish(start("train", "--epochs", 2, "--output", tmp_path / "m.npz"))
     assert status == 0
     assert [line.split("  ")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
-    assert out.endswith(f"Model saved to {tmp_path / 'm'}\n")
+    assert out.endswith(f"Model saved to {tmp_path / 'm.npz'}\n")
     assert not set("\x1b\r\b") & set(out + err)
 
 
@@ -65,13 +65,13 @@ def test_ctrl_c(tmp_path):
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from skdigits._cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    arguments = ("train", "--epochs", 10, "--hidden", 300, 300, "--batch-size", 4, "--output", tmp_path / "m")
+    arguments = ("train", "--epochs", 10, "--hidden", 300, 300, "--batch-size", 4, "--output", tmp_path / "m.npz")
     with start(*arguments, program=("-c", program)) as process:
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         status, _, err = finish(process)
     assert first.startswith("epoch 1/10")
     assert status == 130
-    assert re.search(r"skdigits: interrupted after \d epochs, what was learnt is in .*m-interrupted\n$", err)
+    assert re.search(r"skdigits: interrupted after \d epochs, what was learnt is in .*m-interrupted\.npz\n$", err)
     assert "Traceback" not in err
-    assert [path.name for path in tmp_path.iterdir()] == ["m-interrupted"]
+    assert [path.name for path in tmp_path.iterdir()] == ["m-interrupted.npz"]

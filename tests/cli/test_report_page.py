@@ -6,7 +6,6 @@ import sys
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from sklearn.preprocessing import MinMaxScaler
 from skdigits import MLPDigitClassifier
 from skdigits._cli import html_report
 from skdigits._cli.report import score_model
+from skdigits.persistence import load_weights
 from skdigits.plotting import summary
 
 VOID = {"meta", "img"}
@@ -77,11 +77,11 @@ class Reported(NamedTuple):
 @pytest.fixture(scope="module")
 def reported(train, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reported")
-    options = ("--epochs", 8, "--hidden", 20, "--validation", 0.2, "--output", folder / "m")
+    options = ("--epochs", 8, "--hidden", 20, "--validation", 0.2, "--output", folder / "m.npz")
     result = train(*options, "--report", folder / "new")
     assert result["report"] == str(folder / "new" / "index.html")
     assert [path.name for path in (folder / "new").iterdir()] == ["index.html"]
-    return Reported((folder / "new" / "index.html").read_text(), result, joblib.load(folder / "m"))
+    return Reported((folder / "new" / "index.html").read_text(), result, load_weights(folder / "m.npz"))
 
 
 def test_pictures_are_images(reported):
@@ -182,13 +182,13 @@ def test_without_mistakes(strange):
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
 def test_text_output_names_the_page(run, tmp_path, solver):
     (tmp_path / "index.html").write_text("old")
-    options = ("--epochs", 1, "--solver", solver, "--output", tmp_path / "m")
+    options = ("--epochs", 1, "--solver", solver, "--output", tmp_path / "m.npz")
     status, out, _ = run("train", *options, "--report", tmp_path)
     assert status == 0
-    assert out.endswith(f"Model saved to {tmp_path / 'm'}\nReport written to {tmp_path / 'index.html'}\n")
+    assert out.endswith(f"Model saved to {tmp_path / 'm.npz'}\nReport written to {tmp_path / 'index.html'}\n")
     page = Page((tmp_path / "index.html").read_text())
     assert page.table["Test accuracy"] == [out.split("Test accuracy: ")[1].split()[0]]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "m"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "m.npz"]
     assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o644
 
 
@@ -216,13 +216,13 @@ def no_training(monkeypatch):
 
 @pytest.mark.usefixtures("no_training")
 def test_bad_folders_are_refused_before_training(assert_refused, tmp_path):
-    arguments = ("train", "--output", tmp_path / "m", "--report")
+    arguments = ("train", "--output", tmp_path / "m.npz", "--report")
     (tmp_path / "file").write_text("")
     (tmp_path / "full" / "index.html").mkdir(parents=True)
     assert_refused(*arguments, tmp_path / "file", says=[f"--report {tmp_path / 'file'}", "is a file, not a folder"])
     assert_refused(*arguments, tmp_path / "a" / "b", says=[str(tmp_path / "a" / "b"), "there is no folder"])
     assert_refused(*arguments, tmp_path / "full", says=["cannot be written", "index.html is a folder"])
-    assert not (tmp_path / "m").exists()
+    assert not (tmp_path / "m.npz").exists()
 
 
 @pytest.mark.usefixtures("no_training")
@@ -231,7 +231,7 @@ def test_locked_folder_is_refused_before_training(assert_refused, tmp_path, monk
     # As root all is open.
     monkeypatch.setattr("skdigits.persistence._files.os.access", lambda path, mode: path != tmp_path / "locked")
     says = [f"--report {tmp_path / 'locked'} cannot be written", "no permission"]
-    assert_refused("train", "--output", tmp_path / "m", "--report", tmp_path / "locked", says=says)
+    assert_refused("train", "--output", tmp_path / "m.npz", "--report", tmp_path / "locked", says=says)
 
 
 @pytest.mark.usefixtures("no_training")
@@ -239,7 +239,7 @@ def test_missing_matplotlib_is_said_before_training(assert_refused, tmp_path, mo
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "matplotlib.figure", raising=False)
     says = '--report needs matplotlib: pip install "skdigits[plot]"'
-    assert_refused("train", "--output", tmp_path / "m", "--report", tmp_path / "r", says=says)
+    assert_refused("train", "--output", tmp_path / "m.npz", "--report", tmp_path / "r", says=says)
     assert not (tmp_path / "r").exists()
 
 

@@ -1,10 +1,10 @@
-import joblib
 import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._cli.progress import TrainingProgress
+from skdigits.persistence import load_weights
 
 
 def test_accuracy_with_default_settings(trained):
@@ -52,19 +52,19 @@ def test_progress_goes_to_standard_error(trained):
 
 
 def test_json_is_all_of_the_output(run, tmp_path):
-    outcome = run("train", "--json", "--epochs", 2, "--output", tmp_path / "m")
+    outcome = run("train", "--json", "--epochs", 2, "--output", tmp_path / "m.npz")
     result = outcome.json
     assert outcome.out.count("\n") == 1
     assert {"dataset", "test_accuracy", "train_seconds", "n_iter", "model", "parameters"} <= set(result)
     assert result["dataset"] == "digits"
     assert result["n_iter"] == 2
-    assert result["model"] == str(tmp_path / "m")
+    assert result["model"] == str(tmp_path / "m.npz")
     assert 0 < result["train_seconds"] < 60
 
 
 def test_json_agrees_with_the_saved_model(train, tmp_path):
-    result = train("--epochs", 5, "--output", tmp_path / "m")
-    classifier = joblib.load(tmp_path / "m")[-1]
+    result = train("--epochs", 5, "--output", tmp_path / "m.npz")
+    classifier = load_weights(tmp_path / "m.npz")[-1]
     assert result["loss"] == classifier.loss_
     assert result["n_iter"] == classifier.n_iter_ == 5
     assert {**result["parameters"], "hidden_layer_sizes": (100,)} == classifier.get_params()
@@ -93,33 +93,33 @@ def test_json_agrees_with_the_saved_model(train, tmp_path):
     ],
 )
 def test_options_reach_the_estimator(train, tmp_path, arguments, expected):
-    parameters = train("--epochs", 2, "--output", tmp_path / "m", *arguments)["parameters"]
+    parameters = train("--epochs", 2, "--output", tmp_path / "m.npz", *arguments)["parameters"]
     assert parameters["max_iter"] == 2
     assert {name: parameters[name] for name in expected} == expected
 
 
 def test_hidden_layers_are_built(train, tmp_path):
-    train("--epochs", 1, "--hidden", 30, 20, "--output", tmp_path / "m")
-    assert [coef.shape for coef in joblib.load(tmp_path / "m")[-1].coefs_] == [(784, 30), (30, 20), (20, 10)]
+    train("--epochs", 1, "--hidden", 30, 20, "--output", tmp_path / "m.npz")
+    assert [coef.shape for coef in load_weights(tmp_path / "m.npz")[-1].coefs_] == [(784, 30), (30, 20), (20, 10)]
 
 
 def test_validation_may_stop_training(train, tmp_path):
-    result = train("--epochs", 300, "--learning-rate", 0.01, "--validation", 0.2, "--output", tmp_path / "m")
-    classifier = joblib.load(tmp_path / "m")[-1]
+    result = train("--epochs", 300, "--learning-rate", 0.01, "--validation", 0.2, "--output", tmp_path / "m.npz")
+    classifier = load_weights(tmp_path / "m.npz")[-1]
     assert result["n_iter"] < 300
     assert len(classifier.validation_scores_) == result["n_iter"]
 
 
 def test_lbfgs_learns(train, tmp_path):
-    assert train("--solver", "lbfgs", "--epochs", 60, "--output", tmp_path / "m")["test_accuracy"] > 0.9
+    assert train("--solver", "lbfgs", "--epochs", 60, "--output", tmp_path / "m.npz")["test_accuracy"] > 0.9
 
 
 def test_same_seed_same_model(train, tmp_path):
     results = [
-        train("--epochs", 3, "--seed", seed, "--output", tmp_path / name)
+        train("--epochs", 3, "--seed", seed, "--output", tmp_path / f"{name}.npz")
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
-    weights = [joblib.load(tmp_path / name)[-1].coefs_[0] for name in "abc"]
+    weights = [load_weights(tmp_path / f"{name}.npz")[-1].coefs_[0] for name in "abc"]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert results[0]["test_accuracy"] == results[1]["test_accuracy"]
     assert results[0]["loss"] == results[1]["loss"] != results[2]["loss"]
@@ -133,8 +133,8 @@ def test_images_are_prepared(trained):
 def test_images_of_mnist_are_prepared(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
-    train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m")
-    model = joblib.load(tmp_path / "m")
+    train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m.npz")
+    model = load_weights(tmp_path / "m.npz")
     assert list(model.named_steps) == list(make_digit_pipeline().named_steps)
     X = np.random.default_rng(0).integers(0, 200, (5, 784))
     np.testing.assert_allclose(model.predict_proba(255 - X), model.predict_proba(X), atol=1e-4)
@@ -142,34 +142,34 @@ def test_images_of_mnist_are_prepared(train, small_mnist, tmp_path, monkeypatch)
 
 def test_file_name_when_none_is_given(train, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert train("--epochs", 1)["model"] == "skdigits-digits.joblib"
-    assert [path.name for path in tmp_path.iterdir()] == ["skdigits-digits.joblib"]
+    assert train("--epochs", 1)["model"] == "skdigits-digits.skops"
+    assert [path.name for path in tmp_path.iterdir()] == ["skdigits-digits.skops"]
 
 
 def test_mnist(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
-    result = train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m")
+    result = train("--dataset", "mnist", "--epochs", 1, "--output", tmp_path / "m.npz")
     assert (result["dataset"], result["parameters"]["batch_size"]) == ("mnist", 100)
     assert np.sum(result["confusion_matrix"]) == 100
-    assert joblib.load(tmp_path / "m").n_features_in_ == 784
+    assert load_weights(tmp_path / "m.npz").n_features_in_ == 784
 
 
 def test_epochs_of_mnist(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
-    assert train("--dataset", "mnist", "--output", tmp_path / "m")["n_iter"] == 10
+    assert train("--dataset", "mnist", "--output", tmp_path / "m.npz")["n_iter"] == 10
 
 
 def test_a_warning_of_the_estimator_is_one_line(run, tmp_path):
-    outcome = run("train", "--epochs", 1, "--batch-size", 5000, "--json", "--output", tmp_path / "m")
+    outcome = run("train", "--epochs", 1, "--batch-size", 5000, "--json", "--output", tmp_path / "m.npz")
     (line,) = [line for line in outcome.err.splitlines() if not line.startswith("epoch")]
     assert line.startswith("skdigits: warning: Got `batch_size`")
     assert outcome.status == 0
 
 
 def test_diverged_training_saves_nothing(run, tmp_path):
-    outcome = run("train", "--learning-rate", 1e30, "--epochs", 3, "--output", tmp_path / "m")
+    outcome = run("train", "--learning-rate", 1e30, "--epochs", 3, "--output", tmp_path / "m.npz")
     assert outcome.status == 2
     assert "non-finite" in outcome.err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
@@ -181,28 +181,28 @@ def test_ctrl_c_while_training_keeps_the_old_model_and_what_was_learnt(run, tmp_
         if context.task_name == "epoch":
             raise KeyboardInterrupt
 
-    (tmp_path / "m.joblib").write_bytes(b"old model")
+    (tmp_path / "m.npz").write_bytes(b"old model")
     monkeypatch.setattr(TrainingProgress, "on_fit_task_end", interrupt)
-    outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m.joblib")
-    kept = tmp_path / "m-interrupted.joblib"
+    outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m.npz")
+    kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
     assert outcome.err == f"skdigits: interrupted after 1 epochs, what was learnt is in {kept}\n"
-    assert (tmp_path / "m.joblib").read_bytes() == b"old model"
-    assert joblib.load(kept)[-1].n_iter_ == 1
+    assert (tmp_path / "m.npz").read_bytes() == b"old model"
+    assert load_weights(kept)[-1].n_iter_ == 1
 
 
 def test_recipe_sets_the_parameters_and_options_change_it(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
     options = ("--recipe", "best", "--epochs", 1, "--hidden", 20)
-    parameters = train("--dataset", "mnist", *options, "--output", tmp_path / "m")["parameters"]
+    parameters = train("--dataset", "mnist", *options, "--output", tmp_path / "m.npz")["parameters"]
     assert (parameters["hidden_layer_sizes"], parameters["max_iter"]) == ([20], 1)
     assert (parameters["solver"], parameters["learning_rate"]) == ("adamw", "one_cycle")
     assert parameters["augmenter"]["name"] == "ElasticDeformer"
     assert parameters["n_iter_no_change"] == "inf"
-    assert joblib.load(tmp_path / "m").named_steps["minmaxscaler"] == "passthrough"
+    assert load_weights(tmp_path / "m.npz").named_steps["minmaxscaler"] == "passthrough"
 
 
 def test_recipe_is_for_mnist(assert_refused, tmp_path):
-    arguments = ("train", "--recipe", "quick", "--output", tmp_path / "m")
+    arguments = ("train", "--recipe", "quick", "--output", tmp_path / "m.npz")
     assert_refused(*arguments, says="--recipe quick is for --dataset mnist, got digits")

@@ -1,0 +1,91 @@
+"""Predictions of ONNX files that `to_onnx` has written, by ONNX Runtime."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skdigits._threads import allowed_threads
+from skdigits.exceptions import ModelFormatError
+from skdigits.persistence._reading import model_file
+
+_DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
+
+
+class OnnxClassifier:
+    """What the command line asks of a classifier, of a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    largest_pixel_ : float or None
+        Of training, where the file says it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    ImportError
+        If ONNX Runtime is not installed.
+    ModelFormatError
+        If the file is corrupt, or no classifier that `to_onnx` has written.
+    """
+
+    def __init__(self, path):
+        self._path = Path(path)
+        content = self._path.read_bytes()
+        with model_file(self._path):
+            self._session = _open_session(content)
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            (pixels,) = self._session.get_inputs()
+            outputs = [output.name for output in self._session.get_outputs()]
+            if not {"input_shape", "classes"} <= metadata.keys() or outputs != ["label", "probabilities"]:
+                raise ModelFormatError("it is no classifier that skdigits has written as ONNX")
+            self._dtype = _DTYPES[pixels.type]
+            self._shape = json.loads(metadata["input_shape"])
+            self.n_features_in_ = math.prod(self._shape)
+            self.classes_ = np.array(json.loads(metadata["classes"]))
+            self.largest_pixel_ = json.loads(metadata.get("largest_pixel", "null"))
+
+    def predict(self, X):
+        """Predict labels of samples of shape (n_samples, n_features)."""
+        return self._run("label", X)
+
+    def predict_proba(self, X):
+        """Predict the probability of each class for samples of shape (n_samples, n_features)."""
+        return self._run("probabilities", X)
+
+    def _run(self, output, X):
+        X = check_array(X)
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(f"X has {X.shape[1]} features, but the model expects {self.n_features_in_}")
+        if self._dtype == np.uint8:
+            # Of photographs and scans, that are prepared with the mean of some pixels.
+            X = np.rint(X)
+            if X.min() < 0 or X.max() > 255:
+                raise ValueError(f"the model takes pixels in [0, 255], got some in [{X.min():g}, {X.max():g}]")
+        X = X.astype(self._dtype, copy=False).reshape(-1, *self._shape)
+        with model_file(self._path):
+            return self._session.run([output], {self._session.get_inputs()[0].name: X})[0]
+
+
+def _open_session(content):
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError('ONNX files are read with onnxruntime: pip install "skdigits[export]"') from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = allowed_threads(None)
+    options.log_severity_level = 4  # what is wrong is told by errors
+    # Weights are in the file itself; where it points to others, they shall not be looked for where the process runs.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    # Where a file is damaged, falling back would be to print about it and to try the same again.
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)

@@ -1,0 +1,116 @@
+"""Classifiers in ONNX files, as the command line uses them."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import MLPDigitClassifier
+from skdigits.exceptions import ModelFormatError
+from skdigits.persistence import to_onnx
+from skdigits.persistence._onnx_runtime import OnnxClassifier
+from skdigits.preprocessing import Deskewer, ImageFlattener
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("skl2onnx")
+pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:200], Y[:200]
+LABELS = {"integers": Y, "strings": Y.astype(str), "booleans": Y > 4}
+
+
+def fit(*steps, y=Y, X=X):
+    return make_pipeline(*steps, MLPDigitClassifier((10,), max_iter=5, random_state=0)).fit(X, y)
+
+
+@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_predictions_are_those_of_the_original(tmp_path, y, input_dtype):
+    model = fit(MinMaxScaler(), y=y)
+    to_onnx(model, tmp_path / "model.onnx", input_dtype=input_dtype)
+    restored = OnnxClassifier(tmp_path / "model.onnx")
+    np.testing.assert_allclose(restored.predict_proba(X), model.predict_proba(X), rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(restored.predict(X), model.predict(X))
+    np.testing.assert_array_equal(restored.classes_, model.classes_)
+    assert (restored.n_features_in_, restored.largest_pixel_) == (64, 16)
+
+
+def test_rows_of_pixels_for_a_model_of_images(tmp_path):
+    model = fit(ImageFlattener(), X=X.reshape(-1, 8, 8))
+    to_onnx(model, tmp_path / "model.onnx")
+    restored = OnnxClassifier(tmp_path / "model.onnx")
+    assert (restored.n_features_in_, restored.largest_pixel_) == (64, None)
+    np.testing.assert_array_equal(restored.predict(X), model.predict(X))
+
+
+def test_pixels_beyond_a_byte_are_refused(tmp_path):
+    to_onnx(fit(), tmp_path / "model.onnx", input_dtype="uint8")
+    with pytest.raises(ValueError, match=r"takes pixels in \[0, 255\], got some in \[0, 256\]"):
+        OnnxClassifier(tmp_path / "model.onnx").predict(X * 16)
+
+
+@pytest.mark.parametrize(("samples", "says"), [(X[:, 1:], "63 features"), (X * np.nan, "NaN"), (X[0], "2D array")])
+def test_samples_that_do_not_fit_are_refused(tmp_path, samples, says):
+    to_onnx(fit(), tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match=says):
+        OnnxClassifier(tmp_path / "model.onnx").predict(samples)
+
+
+def test_a_transformer_is_no_classifier(tmp_path):
+    to_onnx(Deskewer().fit(X), tmp_path / "model.onnx")
+    with pytest.raises(ModelFormatError, match="no classifier that skdigits has written"):
+        OnnxClassifier(tmp_path / "model.onnx")
+
+
+def test_a_file_without_metadata_is_refused(tmp_path):
+    model = to_onnx(fit())
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelFormatError, match="no classifier that skdigits has written"):
+        OnnxClassifier(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_a_file_that_is_cut_off_is_refused(tmp_path, share):
+    content = to_onnx(fit()).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelFormatError, match=r"model\.onnx cannot be loaded"):
+        OnnxClassifier(tmp_path / "model.onnx")
+
+
+def test_weights_in_other_files_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = to_onnx(fit())
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(ModelFormatError, match="cannot be loaded"):
+        OnnxClassifier(tmp_path / "model.onnx")
+
+
+def test_damage_is_told_by_an_error_alone(tmp_path, capfd):
+    content = to_onnx(fit()).SerializeToString().replace(b"skdigits", b"\xff\xffdigits")
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(ModelFormatError, match="cannot be loaded"):
+        OnnxClassifier(tmp_path / "model.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_graph_that_cannot_run_is_told(tmp_path):
+    model = to_onnx(fit())
+    del model.graph.input[0].type.tensor_type.shape.dim[:]
+    metadata = {prop.key: prop for prop in model.metadata_props}
+    metadata["input_shape"].value = "[8, 8]"
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelFormatError, match="cannot be loaded"):
+        OnnxClassifier(tmp_path / "model.onnx").predict(X)
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    to_onnx(fit(), tmp_path / "model.onnx")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r'^ONNX files are read with onnxruntime: pip install "skdigits\[export\]"$'):
+        OnnxClassifier(tmp_path / "model.onnx")
