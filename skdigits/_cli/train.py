@@ -7,6 +7,8 @@ import time
 import warnings
 from pathlib import Path
 
+from skdigits._cli.checkpoints import TrainingState, add_options
+
 _EPOCHS = {"digits": 100, "mnist": 10}
 _BATCH_SIZES = {"digits": 32, "mnist": 100}
 _RECIPES = ("quick", "plain", "augmented", "best")
@@ -31,6 +33,7 @@ _COUNT = _number(int, lambda value: value >= 1, "a whole number of at least 1")
 _RATE = _number(float, lambda value: 0 < value < math.inf, "a number above 0")
 _SHARE = _number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
 _SEED = _number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
+_SECONDS = _number(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
 _JOBS = _number(int, lambda value: value != 0, "a whole number other than 0")
 
 
@@ -103,6 +106,7 @@ def add_parser(commands):
         metavar="DIR",
         help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
     )
+    add_options(parser, _SECONDS)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
@@ -120,10 +124,13 @@ def run(arguments):
         check_report(arguments.report)
     if arguments.recipe is not None and arguments.dataset != "mnist":
         raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
-    model = _make_model(arguments)
+    state = TrainingState(arguments, output)
+    model = _make_model(arguments, state)
     X_train, X_test, y_train, y_test = load_split(arguments.dataset)
     say = (lambda *_: None) if arguments.json else print
     say(f"Training on {len(X_train):,} images of {arguments.dataset}, testing on {len(X_test):,}.")
+    if state.remark:
+        say(state.remark)
     start = time.perf_counter()
     was_interrupted = _fit(model, X_train, y_train)
     train_seconds = time.perf_counter() - start
@@ -132,8 +139,11 @@ def run(arguments):
         # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
         output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
         save_model(model, output)
-        raise KeyboardInterrupt(f"interrupted after {classifier.n_iter_} epochs, what was learnt is in {output}")
+        raise KeyboardInterrupt(
+            f"interrupted after {classifier.n_iter_} epochs, what was learnt is in {output}{state.way_out}"
+        )
     save_model(model, output)
+    state.forget()
     scores, text = score_model(model, X_test, y_test)
     accuracy = scores.pop("accuracy")
     result = {
@@ -174,7 +184,7 @@ def _fit(model, X, y):
     return False
 
 
-def _make_model(arguments):
+def _make_model(arguments, state):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler, Normalizer
 
@@ -201,7 +211,7 @@ def _make_model(arguments):
         validation_fraction=arguments.validation or 0.1,
         n_jobs=arguments.jobs,
     )
-    classifier.set_callbacks(TrainingProgress())
+    classifier.set_callbacks(TrainingProgress(), *state.callbacks(classifier.solver))
     return make_pipeline(scaler, classifier)
 
 
