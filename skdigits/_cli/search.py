@@ -6,9 +6,10 @@ import sys
 import warnings
 from pathlib import Path
 
-from skdigits._cli.train import _BATCH_SIZES, _COUNT, _EPOCHS, _JOBS, _RATE, _SEED, _listed, _number
+from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, number
+from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 
-_FOLDS = _number(int, lambda value: value >= 2, "a whole number of at least 2")
+_FOLDS = number(int, lambda value: value >= 2, "a whole number of at least 2")
 _MODEL = "best.joblib"
 _PREFIX = "mlpdigitclassifier__"
 _HIDDEN = f"{_PREFIX}hidden_layer_sizes"
@@ -18,7 +19,7 @@ _FEW = 300
 def _layers(text):
     """Sizes of hidden layers, separated by commas."""
     try:
-        return tuple(_COUNT(part) for part in text.split(","))
+        return tuple(COUNT(part) for part in text.split(","))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"expected units of hidden layers, as in 64 or 64,32, got {text!r}") from None
 
@@ -31,9 +32,9 @@ def add_parser(commands):
         description="Try all combinations of the values given, each in several folds of the training images. Finished "
         "fits are kept: Ctrl-C loses none, and --resume goes on.",
     )
-    parser.add_argument("--dataset", choices=["digits", "mnist"], default="digits", help="(default: digits)")
+    parser.add_argument("--dataset", choices=DATASETS, default="digits", help="(default: digits)")
     parser.add_argument(
-        "--rows", type=_COUNT, default=None, metavar="N", help="only the first training images (default: all)"
+        "--rows", type=COUNT, default=None, metavar="N", help="only the first training images (default: all)"
     )
     parser.add_argument(
         "--hidden",
@@ -44,11 +45,11 @@ def add_parser(commands):
         help="candidates for the hidden layers (default: 32 64 128 64,32)",
     )
     parser.add_argument(
-        "--learning-rate", type=_RATE, nargs="+", default=[1e-3], metavar="RATE", help="(default: 0.001)"
+        "--learning-rate", type=RATE, nargs="+", default=[1e-3], metavar="RATE", help="(default: 0.001)"
     )
-    parser.add_argument("--epochs", type=_COUNT, nargs="+", default=None, help=f"(default: {_listed(_EPOCHS)})")
+    parser.add_argument("--epochs", type=COUNT, nargs="+", default=None, help=f"(default: {listed(EPOCHS, DATASETS)})")
     parser.add_argument(
-        "--batch-size", type=_COUNT, nargs="+", default=None, help=f"(default: {_listed(_BATCH_SIZES)})"
+        "--batch-size", type=COUNT, nargs="+", default=None, help=f"(default: {listed(BATCH_SIZES, DATASETS)})"
     )
     parser.add_argument("--cv", type=_FOLDS, default=3, metavar="FOLDS", help="(default: 3)")
     parser.add_argument(
@@ -56,11 +57,9 @@ def add_parser(commands):
         action="store_true",
         help="start all candidates on few images, and go on with the better third of them on three times as many",
     )
+    parser.add_argument("--seed", type=SEED, default=0, help="of each fit, and of the images of --halving (default: 0)")
     parser.add_argument(
-        "--seed", type=_SEED, default=0, help="of each fit, and of the images of --halving (default: 0)"
-    )
-    parser.add_argument(
-        "--jobs", type=_JOBS, default=-1, help="fits at a time, each in one thread (default: a core each)"
+        "--jobs", type=JOBS, default=-1, help="fits at a time, each in one thread (default: a core each)"
     )
     parser.add_argument(
         "--output",
@@ -135,8 +134,8 @@ def _make_grid(arguments):
     values = {
         "hidden_layer_sizes": arguments.hidden,
         "learning_rate_init": arguments.learning_rate,
-        "max_iter": arguments.epochs or [_EPOCHS[arguments.dataset]],
-        "batch_size": arguments.batch_size or [_BATCH_SIZES[arguments.dataset]],
+        "max_iter": arguments.epochs or [EPOCHS[arguments.dataset]],
+        "batch_size": arguments.batch_size or [BATCH_SIZES[arguments.dataset]],
     }
     return {f"{_PREFIX}{name}": list(dict.fromkeys(given)) for name, given in values.items()}
 

@@ -29,6 +29,8 @@ def check_arguments(arguments):
             if getattr(arguments, name) is not None:
                 raise ValueError(f"--{name} is for --stream")
         return
+    if arguments.resume:
+        raise ValueError("--resume does not go with --stream, whose training is not saved on the way")
     if arguments.validation is not None:
         raise ValueError("--validation does not go with --stream: pass images for testing with --test")
     if arguments.solver == "lbfgs":
@@ -110,6 +112,10 @@ class ImageStream:
         finally:
             classifier.set_params(random_state=self._seed)
         return False
+
+    def describe(self, classifier):
+        """How many epochs were trained for, and the words for what was done."""
+        return self.n_epochs, f"{classifier.t_:,} images"
 
     def _deformer(self, augmenter):
         if augmenter is not None:

@@ -9,38 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
+from skdigits._cli.checkpoints import TrainingState, add_options
+from skdigits._cli.converters import COUNT, JOBS, RATE, SECONDS, SEED, SHARE
+from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
 
-# A stream is of files that the user names.
-_EPOCHS = {"digits": 100, "mnist": 10, "stream": 10}
-_BATCH_SIZES = {"digits": 32, "mnist": 100, "stream": 100}
 _RECIPES = ("quick", "plain", "augmented", "best")
-
-
-def _number(kind: Callable[[str], Any], is_allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
-    """A converter for argparse that says what it expected, in the words of the command line."""
-
-    def convert(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not is_allowed(value):
-            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-        return value
-
-    return convert
-
-
-_COUNT = _number(int, lambda value: value >= 1, "a whole number of at least 1")
-_RATE = _number(float, lambda value: 0 < value < math.inf, "a number above 0")
-_SHARE = _number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
-_SEED = _number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
-_JOBS = _number(int, lambda value: value != 0, "a whole number other than 0")
-
-
-def _listed(defaults: Mapping[str, object]) -> str:
-    return ", ".join(f"{dataset} {value}" for dataset, value in defaults.items())
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
@@ -65,17 +38,20 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "with them; other options that are given beside it change it (default: none)",
     )
     parser.add_argument(
-        "--hidden", type=_COUNT, nargs="+", default=None, metavar="UNITS", help="units of hidden layers (default: 100)"
+        "--hidden", type=COUNT, nargs="+", default=None, metavar="UNITS", help="units of hidden layers (default: 100)"
     )
     parser.add_argument(
-        "--epochs", type=_COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {_listed(_EPOCHS)})"
+        "--epochs", type=COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {listed(EPOCHS, EPOCHS)})"
     )
     parser.add_argument(
-        "--batch-size", type=_COUNT, default=None, help=f"images of a mini-batch (default: {_listed(_BATCH_SIZES)})"
+        "--batch-size",
+        type=COUNT,
+        default=None,
+        help=f"images of a mini-batch (default: {listed(BATCH_SIZES, BATCH_SIZES)})",
     )
     parser.add_argument(
         "--learning-rate",
-        type=_RATE,
+        type=RATE,
         default=None,
         help="first learning rate, or the largest of a schedule (default: 0.001)",
     )
@@ -88,16 +64,16 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--solver", choices=["adam", "adamw", "sgd", "lbfgs"], default=None, help="(default: adam)")
     parser.add_argument(
         "--validation",
-        type=_SHARE,
+        type=SHARE,
         default=None,
         metavar="FRACTION",
         help="share of the training images to hold out; training then stops when accuracy on them no longer improves "
         "(default: none)",
     )
     parser.add_argument(
-        "--seed", type=_SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
+        "--seed", type=SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
     )
-    parser.add_argument("--jobs", type=_JOBS, default=None, help="threads (default: all that may be used)")
+    parser.add_argument("--jobs", type=JOBS, default=None, help="threads (default: all that may be used)")
     parser.add_argument(
         "--output",
         type=Path,
@@ -121,7 +97,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--deformed",
-        type=_COUNT,
+        type=COUNT,
         default=None,
         metavar="N",
         help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, not deformed)",
@@ -134,6 +110,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="test images of --stream, two files or a folder (default: those of --dataset; of other streams every "
         "tenth image, but about 10,000 at most, is held out)",
     )
+    add_options(parser, SECONDS)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
@@ -141,7 +118,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Train, report, save."""
     from skdigits._cli import stream
-    from skdigits._cli.data import load_split
     from skdigits._cli.html_report import check_report, write_report
     from skdigits._cli.models import check_output, default_output, save_model
     from skdigits._cli.report import print_json, score_model
@@ -155,32 +131,28 @@ def run(arguments: argparse.Namespace) -> None:
         check_report(arguments.report)
     if arguments.recipe is not None and arguments.dataset == "digits":
         raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
-    model = _make_model(arguments)
-    if arguments.stream is None:
-        X_train, X_test, y_train, y_test = load_split(arguments.dataset)
-        n_samples, fit = len(X_train), lambda: _fit(model, X_train, y_train)
-    else:
-        images = stream.ImageStream(arguments, arguments.epochs or _EPOCHS[arguments.dataset])
-        X_test, y_test, n_samples, fit = images.X_test, images.y_test, images.n_samples, lambda: images.fit(model)
-    say = (lambda *_: None) if arguments.json else print
-    say(f"Training on {n_samples:,} images of {arguments.dataset}, testing on {len(X_test):,}.")
-    if remark:
-        say(remark)
+    state = TrainingState(arguments, output)
+    model = _make_model(arguments, state)
+    images: Any = (
+        _ImagesInMemory(arguments) if arguments.stream is None else stream.ImageStream(arguments, _epochs(arguments))
+    )
+    say: Callable[[str], object] = (lambda _: None) if arguments.json else print
+    say(f"Training on {images.n_samples:,} images of {arguments.dataset}, testing on {len(images.X_test):,}.")
+    for line in filter(None, (remark, state.remark)):
+        say(line)
     start = time.perf_counter()
-    was_interrupted = fit()
+    was_interrupted = images.fit(model)
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
-    if arguments.stream is None:
-        n_epochs, done = int(classifier.n_iter_), f"{classifier.n_iter_} epochs"
-    else:
-        n_epochs, done = images.n_epochs, f"{classifier.t_:,} images"
+    n_epochs, done = images.describe(classifier)
     if was_interrupted:
         # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
         output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
         save_model(model, output)
-        raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {output}")
+        raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {output}{state.way_out}")
     save_model(model, output)
-    scores, text = score_model(model, X_test, y_test)
+    state.forget()
+    scores, text = score_model(model, images.X_test, images.y_test)
     accuracy = scores.pop("accuracy")
     result = {
         "dataset": arguments.dataset,
@@ -199,29 +171,46 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")
     if arguments.report is not None:
-        write_report(arguments.report, model, X_test, y_test, result)
+        write_report(arguments.report, model, images.X_test, images.y_test, result)
         say(f"Report written to {result['report']}")
     if arguments.json:
         print_json(result)
 
 
-def _fit(model: Any, X: NDArray, y: NDArray) -> bool:
-    """Fit, with warnings as lines; return whether Ctrl-C ended it."""
-    from sklearn.exceptions import ConvergenceWarning
+class _ImagesInMemory:
+    """Training and test images of a data set."""
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(X, y)
-    for warning in caught:
-        if str(warning.message) == "Training interrupted by user.":
-            return True
-        # The number of epochs was asked for.
-        if not issubclass(warning.category, ConvergenceWarning):
-            print(f"skdigits: warning: {warning.message}", file=sys.stderr)
-    return False
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        from skdigits._cli.data import load_split
+
+        self._X, self.X_test, self._y, self.y_test = load_split(arguments.dataset)
+        self.n_samples = len(self._X)
+
+    def fit(self, model: Any) -> bool:
+        """Fit, with warnings as lines; return whether Ctrl-C ended it."""
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(self._X, self._y)
+        for warning in caught:
+            if str(warning.message) == "Training interrupted by user.":
+                return True
+            # The number of epochs was asked for.
+            if not issubclass(warning.category, ConvergenceWarning):
+                print(f"skdigits: warning: {warning.message}", file=sys.stderr)
+        return False
+
+    def describe(self, classifier: Any) -> tuple[float, str]:
+        """How many epochs were trained for, and the words for what was done."""
+        return int(classifier.n_iter_), f"{classifier.n_iter_} epochs"
 
 
-def _make_model(arguments: argparse.Namespace) -> Any:
+def _epochs(arguments: argparse.Namespace) -> int:
+    return arguments.epochs or EPOCHS[arguments.dataset]
+
+
+def _make_model(arguments: argparse.Namespace, state: TrainingState) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Normalizer
 
@@ -229,7 +218,7 @@ def _make_model(arguments: argparse.Namespace) -> Any:
     from skdigits._cli.progress import TrainingProgress
     from skdigits.recipes import RECIPES
 
-    defaults = {"max_iter": _EPOCHS[arguments.dataset], "batch_size": _BATCH_SIZES[arguments.dataset]}
+    defaults = {"max_iter": EPOCHS[arguments.dataset], "batch_size": BATCH_SIZES[arguments.dataset]}
     given = {
         "hidden_layer_sizes": arguments.hidden and tuple(arguments.hidden),
         "activation": arguments.activation,
@@ -246,7 +235,7 @@ def _make_model(arguments: argparse.Namespace) -> Any:
         validation_fraction=arguments.validation or 0.1,
         n_jobs=arguments.jobs,
     )
-    model[-1].set_callbacks(TrainingProgress())
+    model[-1].set_callbacks(TrainingProgress(), *state.callbacks(model[-1].solver))
     if arguments.stream is not None:
         # The first batch does not tell what the others hold: images are scaled one by one, as MNIST's are.
         return make_pipeline(Normalizer(norm="max"), model[-1])

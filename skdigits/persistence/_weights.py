@@ -15,7 +15,7 @@ from skdigits.persistence._states import TRANSIENT
 
 # It rises when an older version could not read a new file rightly.
 _FORMAT = 1
-_TRAINING_STATE = ("_optimizer", "_unaveraged")
+TRAINING_STATE = ("_optimizer", "_unaveraged")
 
 
 def save_weights(estimator, path, *, include_optimizer=True):
@@ -63,20 +63,8 @@ def save_weights(estimator, path, *, include_optimizer=True):
     >>> bool((restored.predict_proba(X / 16) == model.predict_proba(X / 16)).all())
     True
     """
-    path = Path(path)
-    write, _ = ARCHIVES[_known_suffix(path)]
     check_is_fitted(classifier_of(estimator))
-    arrays = {}
-    left_out = (*TRANSIENT, *(() if include_optimizer else _TRAINING_STATE))
-    try:
-        model = _values.encode(estimator, "", arrays, left_out)
-        description = json.dumps({"format": _FORMAT, "skdigits": __version__, "model": model}).encode()
-        if len(description) > MAX_DESCRIPTION:
-            raise ModelFormatError(f"its description is too long: {len(description)} bytes")
-    except ModelFormatError as error:
-        raise ValueError(f"The model cannot be saved as {path}: {error}.") from None
-    with replaced_whole(path) as stream:
-        write(stream, description, arrays)
+    write_content(estimator, Path(path), left_out=() if include_optimizer else TRAINING_STATE)
 
 
 def load_weights(path):
@@ -119,23 +107,47 @@ def load_weights(path):
     ...     load_weights(Path(folder) / "digits.npz").n_iter_ == model.n_iter_
     True
     """
-    path = Path(path)
-    _, read = ARCHIVES[_known_suffix(path)]
+    return read_content(Path(path))[0]
+
+
+def write_content(estimator, path, *, left_out=(), progress=None):
+    """Write an estimator without some attributes, and beside it the progress of its training, where there is one."""
+    write, _ = ARCHIVES[check_suffix(path)]
+    arrays = {}
+    try:
+        content = {"format": _FORMAT, "skdigits": __version__}
+        content["model"] = _values.encode(estimator, "", arrays, (*TRANSIENT, *left_out))
+        if progress is not None:
+            content["progress"] = _values.encode(progress, "progress", arrays, ())
+        description = json.dumps(content).encode()
+        if len(description) > MAX_DESCRIPTION:
+            raise ModelFormatError(f"its description is too long: {len(description)} bytes")
+    except ModelFormatError as error:
+        raise ValueError(f"The model cannot be saved as {path}: {error}.") from None
+    with replaced_whole(path) as stream:
+        write(stream, description, arrays)
+
+
+def read_content(path):
+    """Returns the estimator, and the progress of its training or None: plain values that nobody has looked at."""
+    _, read = ARCHIVES[check_suffix(path)]
     with model_file(path):
         description, arrays = read(path)
         content = parse_json(description, path.stat().st_size)
         _check_format(content)
         estimator = _values.decode(content.get("model"), arrays)
+        progress = _values.decode(content.get("progress"), arrays)
         if arrays:
             raise ModelFormatError(f"nothing refers to its array {min(arrays)}")
         classifier = classifier_of(estimator)
         if not hasattr(classifier, "coefs_"):
             raise ModelFormatError("it holds a classifier that is not fitted")
         join_weights(classifier)
-    return estimator
+    return estimator, progress
 
 
-def _known_suffix(path):
+def check_suffix(path):
+    """The suffix of a path, where it is one of those known."""
     if path.suffix not in ARCHIVES:
         raise ValueError(f"expected a file name that ends in {' or '.join(ARCHIVES)}, got {path}")
     return path.suffix

@@ -1,0 +1,64 @@
+"""What ``skdigits train`` keeps of a training that is killed, and goes on from."""
+
+_SECONDS = 30.0
+
+
+def add_options(parser, seconds):
+    """Add the options to the parser; `seconds` converts a number of seconds."""
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=seconds,
+        default=_SECONDS,
+        metavar="SECONDS",
+        help="longest time of training that a crash may cost, and the rest of an epoch: so often the state of the "
+        f"training is saved beside the model; not with lbfgs (default: {_SECONDS:g})",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a training that was killed or interrupted, from what was saved beside the model; all other "
+        "options as they were. It ends as if it had never been interrupted",
+    )
+
+
+class TrainingState:
+    """The file beside a model that holds the state of its training.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    output : pathlib.Path
+        File of the model.
+    """
+
+    def __init__(self, arguments, output):
+        self.path = output.with_name(f"{output.stem}.checkpoint.npz")
+        self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
+
+    def callbacks(self, solver):
+        """Callbacks of the classifier that save the state, and go on from it where that was asked for."""
+        from skdigits.persistence import Checkpoint
+
+        if solver == "lbfgs":
+            if self._resume:
+                raise ValueError("--resume is not for --solver lbfgs, which cannot go on from where it was")
+            return []
+        return [Checkpoint(self.path, seconds=self._seconds, resume=self._resume)]
+
+    @property
+    def remark(self):
+        """What to say before training; None where there is nothing."""
+        if not self._resume:
+            return None
+        if self.path.exists():
+            return f"Going on from {self.path}."
+        return f"There is no {self.path} to go on from: training from the start."
+
+    @property
+    def way_out(self):
+        """How to go on after Ctrl-C; empty where nothing was saved."""
+        return f"; --resume goes on from {self.path}" if self.path.exists() else ""
+
+    def forget(self):
+        """Remove the file: the model is saved."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""Converters of numbers for argparse."""
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+def number(kind: Callable[[str], Any], is_allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    """A converter for argparse that says what it expected, in the words of the command line."""
+
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not is_allowed(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return convert
+
+
+COUNT = number(int, lambda value: value >= 1, "a whole number of at least 1")
+RATE = number(float, lambda value: 0 < value < math.inf, "a number above 0")
+SHARE = number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
+SEED = number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
+SECONDS = number(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
+JOBS = number(int, lambda value: value != 0, "a whole number other than 0")

@@ -1,0 +1,76 @@
+"""A training that is killed, and goes on with --resume."""
+
+import signal
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+
+OPTIONS = ("--epochs", 12, "--hidden", 150, 150, "--batch-size", 8, "--validation", 0.2, "--checkpoint-seconds", 0)
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "skdigits", "train", *map(str, (*OPTIONS, *arguments))],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def weights(path):
+    classifier = joblib.load(path)[-1]
+    return np.concatenate([array.ravel() for array in classifier.coefs_ + classifier.intercepts_])
+
+
+@pytest.fixture(scope="module")
+def whole(train, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "whole.joblib"
+    train(*OPTIONS, "--output", path)
+    return path
+
+
+def test_state_is_removed_when_the_model_is_saved(whole):
+    assert [path.name for path in whole.parent.iterdir()] == ["whole.joblib"]
+
+
+def test_killed_training_goes_on_to_the_same_bits(whole, train, tmp_path):
+    path = tmp_path / "killed.joblib"
+    with start("--output", path) as process:
+        lines = [process.stderr.readline() for _ in range(2)]
+        process.kill()
+    assert lines[0].startswith("epoch ")
+    assert {part.name for part in tmp_path.iterdir() if not part.name.endswith(".part")} == {"killed.checkpoint.npz"}
+    train(*OPTIONS, "--output", path, "--resume")
+    np.testing.assert_array_equal(weights(path), weights(whole))
+    assert not (tmp_path / "killed.checkpoint.npz").exists()
+
+
+def test_options_must_be_the_same(run, tmp_path, assert_refused):
+    path = tmp_path / "m.joblib"
+    with start("--output", path) as process:
+        process.stderr.readline()
+        process.send_signal(signal.SIGKILL)
+    assert_refused(
+        "train", "--json", *OPTIONS, "--output", path, "--resume", "--seed", 7, says=["random_state=7", "m.ch"]
+    )
+
+
+def test_nothing_to_go_on_from_is_said(run, tmp_path):
+    outcome = run("train", "--epochs", 1, "--output", tmp_path / "m.joblib", "--resume")
+    assert outcome.status == 0
+    assert f"There is no {tmp_path / 'm.checkpoint.npz'} to go on from" in outcome.out
+
+
+def test_lbfgs_cannot_go_on(assert_refused, tmp_path):
+    assert_refused("train", "--solver", "lbfgs", "--output", tmp_path / "m.joblib", "--resume", says="--solver lbfgs")
+
+
+def test_short_training_leaves_no_state(train, tmp_path):
+    train("--epochs", 2, "--output", tmp_path / "m.joblib")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.joblib"]
+
+
+@pytest.mark.parametrize("seconds", ["-1", "soon", "inf", "nan"])
+def test_seconds_are_a_number(assert_refused, seconds):
+    assert_refused("train", "--checkpoint-seconds", seconds, says="expected a number of at least 0")

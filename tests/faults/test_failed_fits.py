@@ -1,0 +1,70 @@
+"""A fit that fails leaves what was learnt before to the last bit, and of a first one nothing."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from skdigits import MLPDigitClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:100] / 16, Y[:100]
+NOT_FINITE = np.where(np.arange(64) == 5, np.nan, X)
+
+
+class Failing:
+    """Fails behind the second epoch or iteration, or with `partial_fit` behind the first."""
+
+    def setup(self, estimator, context): ...
+    def teardown(self, estimator, context): ...
+    def on_fit_task_begin(self, estimator, context): ...
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch" and (estimator.n_iter_ > 1 or context.parent.task_name == "partial_fit"):
+            raise RuntimeError("failed")
+
+
+def diverge(model, method):
+    with np.errstate(all="ignore"):
+        method(model, X * 1e38, Y)
+
+
+FAULTS = {
+    "not finite": lambda model, method: method(model, NOT_FINITE, Y),
+    "lengths": lambda model, method: method(model, X, Y[1:]),
+    "features": lambda model, method: method(model, X[:, 1:], Y[1:]),
+    "unknown labels": lambda model, method: method(model, X, Y + 5.5),
+    "weights": lambda model, method: method(model, X, Y, sample_weight=np.zeros(100)),
+    "layers": lambda model, method: method(model.set_params(dropout=(0.1, 0.2, 0.3)), X, Y),
+    "divergence": diverge,
+    "callback": lambda model, method: method(model.set_callbacks(Failing()), X, Y),
+}
+METHODS = {"fit": MLPDigitClassifier.fit, "partial_fit": lambda model, *given, **options: model.partial_fit(
+    *given, **options, **({} if hasattr(model, "coefs_") else {"classes": np.arange(10)})
+)}  # fmt: skip
+
+
+def state(model):
+    return pickle.dumps({name: value for name, value in vars(model).items() if name.endswith("_")})
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("averaging", [None, 0.9])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_failed_fit_changes_nothing(fault, method, averaging, warm_start):
+    parameters = {"max_iter": 3, "random_state": 0, "weight_averaging": averaging, "warm_start": warm_start}
+    fresh = MLPDigitClassifier((8,), **parameters)
+    old = MLPDigitClassifier((8,), **parameters).fit(X, Y)
+    before, names = state(old), set(vars(old))
+    held = old.coefs_[0]
+    for model in (fresh, old):
+        with pytest.raises((ValueError, RuntimeError, ZeroDivisionError)):
+            FAULTS[fault](model, METHODS[method])
+    assert state(old) == before
+    assert set(vars(old)) - {"_skl_callbacks"} == names
+    assert old.coefs_[0] is held
+    assert set(vars(fresh)) - {"_skl_callbacks"} == set(fresh.get_params())

@@ -1,0 +1,102 @@
+"""Fits and saved models where memory, disk or surroundings fall short: a clear error or a right result."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from skdigits import MLPDigitClassifier
+from skdigits.persistence import Checkpoint, load, load_weights, save, save_weights
+
+from .conftest import limited
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:150] / 16, Y[:150]
+
+LITTLE_MEMORY = """
+import resource, warnings
+import numpy as np
+from skdigits import MLPDigitClassifier
+warnings.simplefilter("ignore")
+X, y = np.random.default_rng(0).random((300, 64), np.float32), np.arange(300) % 10
+small = MLPDigitClassifier((20,), max_iter=2, random_state=0, n_jobs=1)
+expected = small.fit(X, y).predict_proba(X)
+with open("/proc/self/statm") as statistics:
+    used = int(statistics.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 200 * 2**20,) * 2)
+large = MLPDigitClassifier((5000, 5000), max_iter=1, n_jobs=1)
+try:
+    large.fit(X, y)
+except MemoryError:
+    print("MemoryError", [name for name in vars(large) if name.endswith("_")])
+print((small.fit(X, y).predict_proba(X) == expected).all())
+"""
+
+SURROUNDINGS = """
+import warnings
+from sklearn.datasets import load_digits
+from skdigits import MLPDigitClassifier
+warnings.simplefilter("ignore")
+X, y = load_digits(return_X_y=True)
+model = MLPDigitClassifier((16, 9), max_iter=2, random_state=0).fit(X[:150] / 16, y[:150])
+print(repr(float(model.loss_)))
+"""
+
+
+def run(program, **environment):
+    environment = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    process = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.split("\n")[:-1]
+
+
+def make(**parameters):
+    return MLPDigitClassifier(**{"hidden_layer_sizes": (16, 9), "max_iter": 2, "random_state": 0, **parameters})
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+def test_memory_limit_is_an_error_and_the_next_fit_works():
+    assert run(LITTLE_MEMORY) == ["MemoryError []", "True"]
+
+
+@pytest.mark.parametrize("environment", [
+    {"HOME": None, "XDG_CACHE_HOME": None},
+    {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"},
+    {"TMPDIR": "/nonexistent"},
+    {"LC_ALL": "C", "LANG": None},
+], ids=str)  # fmt: skip
+def test_surroundings_change_no_bit(environment):
+    assert run(SURROUNDINGS, **environment) == [repr(float(make().fit(X, Y).loss_))]
+
+
+def save_checkpoint(model, path):
+    make(max_iter=1).set_callbacks(Checkpoint(path)).fit(X, Y)
+
+
+WAYS = {
+    "npz": (save_weights, load_weights, ".npz"),
+    "safetensors": (save_weights, load_weights, ".safetensors"),
+    "skops": (save, load, ".skops"),
+    "checkpoint": (save_checkpoint, load_weights, ".npz"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_full_disk_leaves_the_old_file(tmp_path, way):
+    write, read, suffix = WAYS[way]
+    if way in ("safetensors", "skops"):
+        pytest.importorskip(way)
+    path, model = tmp_path / f"model{suffix}", make(max_iter=1).fit(X, Y)
+    write(model, path)
+    before = path.read_bytes()
+    with limited("RLIMIT_FSIZE", 2000), pytest.raises(OSError, match="File too large"):
+        write(make(max_iter=1, random_state=5).fit(X, Y), path)
+    assert path.read_bytes() == before
+    assert [part.name for part in tmp_path.iterdir()] == [path.name]
+    np.testing.assert_array_equal(read(path).predict_proba(X), model.predict_proba(X))
+    write(model, path)

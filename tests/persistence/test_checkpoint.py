@@ -1,0 +1,269 @@
+"""A training that is killed and goes on ends in the same bits as one that never was."""
+
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
+
+from skdigits import MLPDigitClassifier
+from skdigits.exceptions import ModelFormatError
+from skdigits.persistence import Checkpoint, load_weights
+from skdigits.preprocessing import ElasticDeformer
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:150] / 16, Y[:150]
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+class Killer:
+    """Ends the process in an epoch, before a checkpoint is written."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def setup(self, estimator, context): ...
+    def teardown(self, estimator, context): ...
+    def on_fit_task_begin(self, estimator, context): ...
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch" and estimator.n_iter_ == self.epoch:
+            raise KilledError
+
+
+def make(**parameters):
+    return MLPDigitClassifier(**{
+        "hidden_layer_sizes": (16, 9), "max_iter": 7, "random_state": 0, "batch_size": 32, **parameters,
+    })  # fmt: skip
+
+
+def kill(model, checkpoint, epoch):
+    with pytest.raises(KilledError):
+        model.set_callbacks(checkpoint, Killer(epoch)).fit(X, Y)
+
+
+def assert_equal_weights(model, reference):
+    assert model.loss_curve_ == reference.loss_curve_
+    for ours, theirs in zip(model.coefs_ + model.intercepts_, reference.coefs_ + reference.intercepts_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.npz"
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("options", [
+    {},
+    {"solver": "sgd", "learning_rate": "adaptive"},
+    {"solver": "adamw", "learning_rate": "one_cycle", "dropout": 0.2, "weight_averaging": 0.9},
+    {"early_stopping": True, "dtype": "float64", "learning_rate": "cosine"},
+    {"augmenter": ElasticDeformer(image_shape=(8, 8)), "random_state": None},
+], ids=str)  # fmt: skip
+def test_training_goes_on_to_the_same_bits(tmp_path, suffix, options):
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    path = tmp_path / f"run{suffix}"
+    np.random.seed(3)  # noqa: NPY002 it is the one that random_state=None means
+    reference = make(**options).fit(X, Y)
+    np.random.seed(3)  # noqa: NPY002
+    kill(make(**options), Checkpoint(path, resume=True), 3)
+    kill(make(**options), Checkpoint(path, resume=True), 6)
+    assert_equal_weights(make(**options).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y), reference)
+
+
+def test_going_on_behind_the_end_changes_nothing(path):
+    reference = make().set_callbacks(Checkpoint(path)).fit(X, Y)
+    assert_equal_weights(make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y), reference)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 5])
+def test_model_in_the_file_is_that_of_the_epoch(path, epoch):
+    kill(make(), Checkpoint(path), epoch + 1)
+    saved = load_weights(path)
+    np.testing.assert_array_equal(saved.predict_proba(X), make(max_iter=epoch).fit(X, Y).predict_proba(X))
+    assert saved.n_iter_ == epoch
+
+
+def test_file_is_due_every_so_many_epochs(path):
+    kill(make(), Checkpoint(path, every=3), 6)
+    assert load_weights(path).n_iter_ == 3
+
+
+def test_file_is_due_after_so_many_seconds(path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("skdigits.persistence._checkpoint.time.monotonic", lambda: now)
+
+    class Clock(Killer):
+        def on_fit_task_end(self, estimator, context):
+            nonlocal now
+            now += 10
+            return super().on_fit_task_end(estimator, context)
+
+    with pytest.raises(KilledError):
+        make().set_callbacks(Checkpoint(path, seconds=25), Clock(6)).fit(X, Y)
+    assert load_weights(path).n_iter_ == 3
+
+
+def test_without_resume_training_starts_anew(path):
+    kill(make(), Checkpoint(path), 4)
+    model = make(alpha=0.5).set_callbacks(Checkpoint(path)).fit(X, Y)
+    assert_equal_weights(model, make(alpha=0.5).fit(X, Y))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_best_epoch_is_kept(path, early_stopping):
+    options = {"early_stopping": early_stopping, "learning_rate_init": 0.1, "max_iter": 12, "n_iter_no_change": 20}
+    model = make(**options).set_callbacks(Checkpoint(path, which="best")).fit(X, Y)
+    curve = model.validation_scores_ if early_stopping else [-loss for loss in model.loss_curve_]
+    best = int(np.argmax(curve)) + 1
+    assert best < 12
+    assert load_weights(path).n_iter_ == best
+    assert_equal_weights(make(**options).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y), model)
+
+
+def test_last_iteration_of_lbfgs_is_saved(path):
+    model = make(solver="lbfgs").set_callbacks(Checkpoint(path)).fit(X, Y)
+    np.testing.assert_array_equal(load_weights(path).predict_proba(X), model.predict_proba(X))
+
+
+def test_partial_fit_is_saved(path):
+    model = make().set_callbacks(Checkpoint(path)).partial_fit(X, Y, classes=np.arange(10))
+    np.testing.assert_array_equal(load_weights(path).predict_proba(X), model.predict_proba(X))
+
+
+def test_weights_that_are_not_finite_are_not_saved(path):
+    with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
+        make(solver="sgd", learning_rate_init=1e30).set_callbacks(Checkpoint(path)).fit(X, Y)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("model", "samples", "message"), [
+    (make(alpha=0.5), (X, Y), r"alpha=0.5 \(was 0.0001\)"),
+    (make(random_state=1), (X, Y), "random_state=1"),
+    (make(max_iter=8), (X, Y), "max_iter=8"),
+    (make(augmenter=ElasticDeformer()), (X, Y), "augmenter"),
+    (make(), (X[:-1], Y[:-1]), "150 samples .* got 149 samples"),
+    (make(), (X, Y[::-1]), "other data"),
+    (make(solver="lbfgs"), (X, Y), "lbfgs"),
+    (make(scoring=max), (X, Y), "cannot store"),
+    (make(random_state=np.random.RandomState(0)), (X, Y), "cannot store"),
+], ids=range(9))  # fmt: skip
+def test_training_does_not_go_on_with_something_else(path, model, samples, message):
+    kill(make(), Checkpoint(path), 3)
+    with pytest.raises(ValueError, match=message):
+        model.set_callbacks(Checkpoint(path, resume=True)).fit(*samples)
+    assert load_weights(path).n_iter_ == 2
+
+
+def test_what_changes_no_bit_may_change(path):
+    kill(make(), Checkpoint(path), 3)
+    model = make(n_jobs=2, verbose=False, max_time=1000.0).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+    assert_equal_weights(model, make().fit(X, Y))
+
+
+def test_partial_fit_does_not_go_on_from_a_file(path):
+    with pytest.raises(ValueError, match="save_weights and load_weights"):
+        make().set_callbacks(Checkpoint(path, resume=True)).partial_fit(X, Y, classes=np.arange(10))
+
+
+def test_file_of_lbfgs_is_nothing_to_go_on_from(path):
+    make(solver="lbfgs").set_callbacks(Checkpoint(path)).fit(X, Y)
+    with pytest.raises(ValueError, match="no training to go on with"):
+        make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+
+
+def test_damaged_file_is_refused(path):
+    path.write_bytes(b"PK" + b"0" * 100)
+    with pytest.raises(ModelFormatError, match=r"run\.npz cannot be loaded"):
+        make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+
+
+def test_progress_of_another_network_is_refused(path):
+    kill(make(), Checkpoint(path), 3)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    header = members["progress.order.npy"][: -150 * 8]
+    members["progress.order.npy"] = header + np.full(150, 10**9).tobytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="damaged, or of another training"):
+        make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"which": "first"}, "which"),
+    ({"every": 0}, "every"),
+    ({"every": 1.5}, "every"),
+    ({"seconds": -1}, "seconds"),
+    ({"seconds": np.nan}, "seconds"),
+], ids=str)  # fmt: skip
+def test_parameters_are_checked(path, options, message):
+    with pytest.raises(ValueError, match=f"Checkpoint: {message} must be"):
+        make().set_callbacks(Checkpoint(path, **options)).fit(X, Y)
+
+
+@pytest.mark.parametrize("name", ["run.pkl", "no folder/run.npz"])
+def test_path_is_checked_before_training(tmp_path, name):
+    model = make().set_callbacks(Checkpoint(tmp_path / name), Killer(1))
+    with pytest.raises(ValueError, match=name):
+        model.fit(X, Y)
+
+
+def test_other_estimators_are_refused(path):
+    class WithCallbacks(MLPClassifier):
+        pass
+
+    with pytest.raises(ValueError, match="is for MLPDigitClassifier, got WithCallbacks"):
+        Checkpoint(path).setup(WithCallbacks(), None)
+
+
+PROGRAM = """
+import sys, warnings
+import numpy as np
+from sklearn.datasets import load_digits
+from skdigits import MLPDigitClassifier
+from skdigits.persistence import Checkpoint
+warnings.simplefilter("ignore")
+X, y = load_digits(return_X_y=True)
+class Reporter:
+    def setup(self, estimator, context): pass
+    teardown = on_fit_task_begin = setup
+    def on_fit_task_end(self, estimator, context):
+        print(getattr(estimator, "n_iter_", 0), flush=True)
+model = MLPDigitClassifier((40,), max_iter=30, tol=0, n_iter_no_change=50, dropout=0.1, batch_size=20, random_state=3)
+model.set_callbacks(Reporter(), Checkpoint(sys.argv[1], resume=True)).fit(X, y)
+np.save(sys.argv[2], np.concatenate([array.ravel() for array in model.coefs_ + model.intercepts_]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no kill -9")
+def test_killed_process_goes_on_to_the_same_bits(tmp_path):
+    def start(name):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / f"{name}.npz"), str(tmp_path / f"{name}.npy")]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    with start("whole") as process:
+        process.communicate()
+    rng = np.random.default_rng(0)
+    for n_epochs in rng.integers(1, 9, size=3):
+        with start("killed") as process:
+            for _ in range(n_epochs):
+                process.stdout.readline()
+            process.kill()
+    assert 1 <= load_weights(tmp_path / "killed.npz").n_iter_ < 30
+    with start("killed") as process:
+        assert int(process.stdout.readline()) > 1
+        process.communicate()
+    np.testing.assert_array_equal(np.load(tmp_path / "killed.npy"), np.load(tmp_path / "whole.npy"))
