@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from skdigits._cli.files import replaced_whole
 from skdigits._cli.search_store import read_records
+from skdigits.persistence._files import replaced_whole
 
 # What candidates may differ in, as tables and pictures say it.
 _SHORT_NAMES = {

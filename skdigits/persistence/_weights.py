@@ -1,7 +1,9 @@
 """Weights, parameters and learned attributes as plain arrays and JSON: .npz and .safetensors."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,7 +20,7 @@ _FORMAT = 1
 _TRAINING_STATE = ("_optimizer", "_unaveraged")
 
 
-def save_weights(estimator, path, *, include_optimizer=True):
+def save_weights(estimator: Any, path: str | os.PathLike[str], *, include_optimizer: bool = True) -> None:
     """Save a fitted classifier, or a pipeline that ends in one, as arrays that any program can read.
 
     The file holds weights and biases (``coefs_.0`` and so on), parameters and learned attributes. A file of this name
@@ -66,7 +68,7 @@ def save_weights(estimator, path, *, include_optimizer=True):
     path = Path(path)
     write, _ = ARCHIVES[_known_suffix(path)]
     check_is_fitted(classifier_of(estimator))
-    arrays = {}
+    arrays: dict = {}
     left_out = (*TRANSIENT, *(() if include_optimizer else _TRAINING_STATE))
     try:
         model = _values.encode(estimator, "", arrays, left_out)
@@ -79,7 +81,7 @@ def save_weights(estimator, path, *, include_optimizer=True):
         write(stream, description, arrays)
 
 
-def load_weights(path):
+def load_weights(path: str | os.PathLike[str]) -> Any:
     """Load what `save_weights` has written. No code in the file is run, and nothing in it is trusted.
 
     Parameters
