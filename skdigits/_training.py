@@ -79,7 +79,7 @@ class Data:
             if array is not None:
                 parts = (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
                 for part in parts:
-                    checksum = zlib.crc32(np.ascontiguousarray(part).view(np.uint8), checksum)
+                    checksum = zlib.crc32(np.ascontiguousarray(part).view(np.uint8).data, checksum)
         n_samples, n_features = self.X.shape
         return f"{n_samples} samples of {n_features} features, checksum {checksum:08x}"
 

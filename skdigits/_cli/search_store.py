@@ -69,7 +69,7 @@ def _digest(settings, X, y):
     digest = hashlib.sha256(json.dumps(settings).encode())
     for array in (X, y):
         digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:32]
 
 

@@ -3,12 +3,13 @@
 import math
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Integral
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
@@ -27,7 +28,14 @@ from skdigits.exceptions import DataFileError
     },
     prefer_skip_nested_validation=True,
 )
-def iter_digit_batches(source, *, batch_size=10_000, n_samples=None, augmenter=None, random_state=None):
+def iter_digit_batches(
+    source: Any,
+    *,
+    batch_size: int = 10_000,
+    n_samples: int | None = None,
+    augmenter: Any = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Iterator[tuple[NDArray, NDArray]]:
     """Iterate over images and labels in batches, for data that do not fit into memory.
 
     What is in memory at a time is one batch (of a compressed `.npz` file one file, of a Dask array one row of blocks),
@@ -285,7 +293,8 @@ def _paired(parts, batch_size, repeats):
 
 def _in_batches(pieces, batch_size):
     """Pieces of any length, cut and joined to batches of one length; the last may be shorter."""
-    waiting, n_waiting = [], 0
+    waiting: list = []
+    n_waiting = 0
     for piece in pieces:
         while n_waiting + len(piece) >= batch_size:
             n_taken = batch_size - n_waiting

@@ -10,6 +10,7 @@ import os
 import struct
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,8 @@ def _check_booleans(name, values):
 
 def write_npz(stream, description, arrays):
     """Write a description, as bytes, and arrays by name."""
-    np.savez(stream, **{DESCRIPTION: np.frombuffer(description, np.uint8)}, **arrays)
+    contents: dict[str, Any] = {DESCRIPTION: np.frombuffer(description, np.uint8), **arrays}
+    np.savez(stream, **contents)
 
 
 def read_npz(path):
@@ -153,7 +155,7 @@ def _limited(description):
 def _check_sum(description, arrays):
     total = zlib.crc32(description)
     for name in sorted(arrays):
-        total = zlib.crc32(np.ascontiguousarray(arrays[name]), zlib.crc32(name.encode(), total))
+        total = zlib.crc32(np.ascontiguousarray(arrays[name]).data, zlib.crc32(name.encode(), total))
     return total
 
 

@@ -3,6 +3,8 @@
 import functools
 import json
 import math
+import os
+from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -16,7 +18,7 @@ _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _INPUT_DTYPES = ("float32", "float64", "uint8")
 
 
-def to_onnx(estimator, path=None, *, input_dtype="float32"):
+def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input_dtype: str = "float32") -> Any:
     """Convert a fitted classifier, or a pipeline that ends in one, to ONNX.
 
     Parameters

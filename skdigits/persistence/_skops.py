@@ -6,8 +6,10 @@ anything, and what was built is looked at once more.
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -66,7 +68,7 @@ _BYTES_PER_NODE = 3000
 _FREE_BYTES = 2**20
 
 
-def save(model, path):
+def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Save a fitted estimator, or a whole pipeline, in a file from which no code is run.
 
     A file of this name is replaced whole or not at all. Callbacks are not stored.
@@ -110,7 +112,7 @@ def save(model, path):
     >>> bool((restored.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
-    path = _check_suffix(path)
+    target = _check_suffix(path)
     skops_io = import_skops()
     check_is_fitted(model)
     model = _without_callbacks(model)
@@ -119,12 +121,12 @@ def save(model, path):
         _check_file(io.BytesIO(content))
         _check_objects(model)
     except Exception as error:  # skops raises errors of several kinds for what it cannot store
-        raise ValueError(f"The model cannot be saved as {path}: {error}.") from error
-    with replaced_whole(path) as stream:
+        raise ValueError(f"The model cannot be saved as {target}: {error}.") from error
+    with replaced_whole(target) as stream:
         stream.write(content)
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> Any:
     """Load what `save` has written.
 
     The file may hold estimators of the types that `save` names, arrays, numbers, text and plain containers. All of it
@@ -208,7 +210,7 @@ def _without_blanks(content):
 def _without_callbacks(value):
     """The same estimator without what belongs to a training run; arrays are shared."""
     if isinstance(value, BaseEstimator):
-        twin = type(value).__new__(type(value))
+        twin = object.__new__(type(value))
         state = vars(value).items()
         vars(twin).update({name: _without_callbacks(entry) for name, entry in state if name not in TRANSIENT})
         return twin

@@ -56,7 +56,7 @@ def _require(holds, what):
 
 
 def _is_count(value, state=None):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
 
 
 def _is_number(value, state=None):
@@ -138,7 +138,7 @@ def _is_optimizer(value, state):
     return (
         set(value) == {"name", *(field.name for field in fields(kind))}
         and value["lr_schedule"] in {"constant", "invscaling", "adaptive", *SCHEDULES}
-        and all(entry is None or (isinstance(entry, Real) and np.isfinite(entry)) for entry in numbers.values())
+        and all(entry is None or (isinstance(entry, Real) and np.isfinite(float(entry))) for entry in numbers.values())
         and _is_count(value["t"])
         and _is_array(value["moments"], 2, "f")
         and len(value["moments"]) == kind.n_moments

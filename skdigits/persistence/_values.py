@@ -73,8 +73,8 @@ def encode(value, where, arrays, left_out):
         prefix = f"{where}." if where else ""
         state = {name: entry for name, entry in vars(value).items() if name not in left_out}
         check_state(type(value), state)
-        nodes = {name: encode(entry, prefix + name, arrays, left_out) for name, entry in state.items()}
-        return {"type": type(value).__name__, "state": nodes}
+        entries = {name: encode(entry, prefix + name, arrays, left_out) for name, entry in state.items()}
+        return {"type": type(value).__name__, "state": entries}
     raise ModelFormatError(f"{where or 'the model'} is of type {type(value).__qualname__}, {_way_out(value)}")
 
 

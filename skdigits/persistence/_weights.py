@@ -1,7 +1,9 @@
 """Weights, parameters and learned attributes as plain arrays and JSON: .npz and .safetensors."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,7 +20,7 @@ _FORMAT = 1
 TRAINING_STATE = ("_optimizer", "_unaveraged")
 
 
-def save_weights(estimator, path, *, include_optimizer=True):
+def save_weights(estimator: Any, path: str | os.PathLike[str], *, include_optimizer: bool = True) -> None:
     """Save a fitted classifier, or a pipeline that ends in one, as arrays that any program can read.
 
     The file holds weights and biases (``coefs_.0`` and so on), parameters and learned attributes. A file of this name
@@ -67,7 +69,7 @@ def save_weights(estimator, path, *, include_optimizer=True):
     write_content(estimator, Path(path), left_out=() if include_optimizer else TRAINING_STATE)
 
 
-def load_weights(path):
+def load_weights(path: str | os.PathLike[str]) -> Any:
     """Load what `save_weights` has written. No code in the file is run, and nothing in it is trusted.
 
     Parameters

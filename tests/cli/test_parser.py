@@ -1,6 +1,9 @@
+import re
+
 import pytest
 
 import skdigits
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
 
 def test_version(run):
@@ -40,3 +43,8 @@ def test_help_names_the_defaults_of_each_dataset(run):
     out = " ".join(run("train", "--help").out.split())
     assert "(default: digits 100, mnist 10, stream 10)" in out
     assert "(default: digits 32, mnist 100, stream 100)" in out
+
+
+def test_help_offers_every_activation(run):
+    offered = re.search(r"--activation \{(.*?)\}", " ".join(run("train", "--help").out.split())).group(1)
+    assert {name.strip() for name in offered.split(",")} == set(HIDDEN_ACTIVATIONS)

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
+import skdigits.plotting
 from skdigits.plotting import (
     DigitsDisplay,
     HiddenUnitsDisplay,
@@ -30,6 +31,10 @@ DRAW = {
     ),
 }
 DISPLAYS = pytest.mark.parametrize("name", list(DRAW))
+
+
+def test_every_display_is_drawn_here():
+    assert set(DRAW) == {name for name in skdigits.plotting.__all__ if name.endswith("Display")}
 
 
 @DISPLAYS
