@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "ExampleTitleSortKey",
 }
 
+highlight_language = "none"  # of blocks that name no language
 html_theme = "pydata_sphinx_theme"
 html_title = "skdigits"
 html_static_path = ["_static"]
