@@ -47,6 +47,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "doc_module": ("skdigits",),
+    "capture_repr": (),
     "backreferences_dir": "api/backreferences",
     "download_all_examples": False,
     "show_memory": False,
@@ -54,8 +55,11 @@ sphinx_gallery_conf = {
     "within_subsection_order": "ExampleTitleSortKey",
 }
 
+highlight_language = "none"  # of blocks that name no language
 html_theme = "pydata_sphinx_theme"
 html_title = "skdigits"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 html_theme_options = {

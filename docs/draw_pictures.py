@@ -1,5 +1,6 @@
-"""Draws the pictures that are kept with the documentation; run it when the layers have changed."""
+"""Draws the layers when they have changed; ``python docs/draw_pictures.py digits`` draws the README's picture, too."""
 
+import sys
 import tomllib
 from html import escape
 from pathlib import Path
@@ -68,4 +69,5 @@ def draw_digits(path):
 
 if __name__ == "__main__":
     (IMAGES / "layers.svg").write_text(draw_layers())
-    draw_digits(IMAGES / "digits.png")
+    if "digits" in sys.argv[1:]:
+        draw_digits(IMAGES / "digits.png")

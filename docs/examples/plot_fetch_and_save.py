@@ -3,7 +3,7 @@ Fetch, check, train, save
 =========================
 
 A plan for a program that recognises digits: fetch the data set, compare its checksum, unzip it in memory, train, and
-save the network, "by pickle or as weight files, whichever is smaller and loads faster". Here is the plan, carried out,
+save the network by pickle or as weight files, whichever is smaller and loads faster. Here is the plan, carried out,
 and the table that decides it.
 """
 

@@ -58,7 +58,7 @@ def loss(weights, X, Y):
     return -np.mean(np.sum(Y * np.log(outputs) + (1 - Y) * np.log(1 - outputs), axis=1))
 
 
-def train(gradient, n_epochs=4, rate=1.0, batch_size=100):
+def train(gradient, n_epochs=3, rate=1.0, batch_size=100):
     """Train; return the accuracy on the test images after each epoch."""
     rng = np.random.default_rng(0)
     zeros = np.zeros(40, np.float32)
