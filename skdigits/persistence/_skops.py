@@ -63,8 +63,9 @@ _ALLOWED = {
 _SCHEMA = "schema.json"
 _MAX_DEPTH = 60
 
-# What skops takes for an entry of its schema in memory, at most, and what a small file may take.
-_BYTES_PER_NODE = 3000
+# What an entry of the schema takes in memory, at most (skops keeps a list of types beside each), and what a small file
+# may take.
+_BYTES_PER_OBJECT, _BYTES_PER_NODE = 4000, 1100
 _FREE_BYTES = 2**20
 
 
@@ -226,7 +227,7 @@ def _check_file(stream):
         if _SCHEMA not in archive.namelist():
             raise ModelFormatError(f"it has no {_SCHEMA}, so that save has not written it")
         schema = parse_json(archive.read(_SCHEMA), size)
-        checked = _Schema(_BYTES_PER_NODE, 10 * size + _FREE_BYTES)
+        checked = _Schema(10 * size + _FREE_BYTES)
         checked.visit(schema, 0)
         if schema["__loader__"] != "ObjectNode":
             raise ModelFormatError("it holds no estimator")
@@ -242,22 +243,21 @@ class _Schema:
 
     Parameters
     ----------
-    bytes_per_node : int
     n_bytes : int
-        That they may take in memory together.
+        That all may take in memory together.
     """
 
-    def __init__(self, bytes_per_node, n_bytes):
-        self._left = n_bytes // bytes_per_node
+    def __init__(self, n_bytes):
+        self._left = n_bytes
         self._nodes = {}
         self.files = {}
 
     def visit(self, node, depth):
         """Look at an entry and at all below it."""
-        self._left -= 1
+        loader, name, identity = node["__loader__"], f"{node['__module__']}.{node['__class__']}", node["__id__"]
+        self._left -= _BYTES_PER_OBJECT if loader == "ObjectNode" else _BYTES_PER_NODE
         if self._left < 0 or depth > _MAX_DEPTH:
             raise ModelFormatError("its schema is too large or nested too deeply")
-        loader, name, identity = node["__loader__"], f"{node['__module__']}.{node['__class__']}", node["__id__"]
         if loader not in _ALLOWED or name not in _ALLOWED[loader]:
             raise ModelFormatError(f"it holds {name:.200} (a {loader:.40} of skops), which is not allowed")
         # skops builds entries of one number once, so that a second one would not be what it seems.

@@ -160,6 +160,6 @@ def _check_format(content):
         raise ModelFormatError("its description does not say of which format it is")
     if not 1 <= content["format"] <= _FORMAT:
         raise ModelFormatError(
-            f"it is of format {content['format']:.20}, and this version of skdigits reads formats up to {_FORMAT}: "
-            "update skdigits to load it"
+            f"it is of format {str(content['format'])[:20]}, and this version of skdigits reads formats up to "
+            f"{_FORMAT}: update skdigits to load it"
         )
