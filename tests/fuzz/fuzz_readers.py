@@ -5,6 +5,7 @@ Anything but an error of ours, or arrays of the right kind, ends it and leaves t
 """
 
 import contextlib
+import gzip
 import io
 import os
 import sys
@@ -21,8 +22,9 @@ with atheris.instrument_imports(include=["skdigits", "zipfile", "numpy.lib"]):
     from skdigits.datasets import _idx, _mnist
     from skdigits.exceptions import DataFileError, ModelFormatError
     from skdigits.persistence import load_weights, save_weights
-    from skdigits.preprocessing import read_digit_images
+    from skdigits.preprocessing import read_digit_image
 
+_FILE = MNIST["test"][0]._replace(shape=(1, 8, 8))
 _FOLDER = Path(tempfile.mkdtemp(prefix="skdigits-fuzz-"))
 
 
@@ -47,14 +49,15 @@ def read_idx(content):
 def read_npz(content):
     """The one file that Keras keeps MNIST in."""
     with contextlib.suppress(DataFileError):
-        _mnist.read_npz(_written(content, ".npz"))
+        # One of which the content, not the published one, is of no matter.
+        _mnist._read_npz(_written(content, ".npz"), _FILE)
 
 
 def read_image(content):
     """Photographs and scans."""
     with contextlib.suppress(ValueError, OSError):
-        images = read_digit_images([_written(content, ".png")])
-        _check(np.isfinite(images).all(), "pixels that are not finite")
+        image = read_digit_image(io.BytesIO(content))
+        _check(image.shape == (28, 28), "an image of another size")
 
 
 def read_weights(content):
@@ -65,7 +68,7 @@ def read_weights(content):
 
 
 def _seeds():
-    """One sound file of each kind, from which the fuzzer starts."""
+    """Sound files of each kind, from which the fuzzer starts."""
     pixels = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
     idx = b"\0\0\x08\3" + np.array(pixels.shape, ">u4").tobytes() + pixels.tobytes()
     npz = io.BytesIO()
@@ -74,13 +77,14 @@ def _seeds():
     save_weights(model, _FOLDER / "seed.npz")
     from PIL import Image
 
-    png = io.BytesIO()
-    Image.fromarray(pixels[0]).save(png, "PNG")
+    images = {form: io.BytesIO() for form in ("PNG", "BMP", "TIFF", "JPEG")}
+    for form, stream in images.items():
+        Image.fromarray(pixels[0]).save(stream, form)
     return {
-        "idx": idx,
-        "npz": npz.getvalue(),
-        "image": png.getvalue(),
-        "weights": (_FOLDER / "seed.npz").read_bytes(),
+        "idx": [idx, gzip.compress(idx, mtime=0)],
+        "npz": [npz.getvalue()],
+        "image": [stream.getvalue() for stream in images.values()],
+        "weights": [(_FOLDER / "seed.npz").read_bytes()],
     }
 
 
@@ -95,7 +99,8 @@ def main():
     warnings.simplefilter("ignore")
     corpus = _FOLDER / "corpus"
     corpus.mkdir()
-    (corpus / "seed").write_bytes(_seeds()[name])
+    for number, seed in enumerate(_seeds()[name]):
+        (corpus / f"seed-{number}").write_bytes(seed)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     atheris.Setup([*sys.argv, "-rss_limit_mb=4096", "-timeout=20", str(corpus)], TARGETS[name])
     atheris.Fuzz()
