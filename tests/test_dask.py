@@ -1,8 +1,10 @@
 """On a real cluster: a scheduler and two workers, each a program of its own."""
 
 import contextlib
+import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
+from skdigits._cli import cluster as cluster_of_command
+from skdigits._cli import main
 from skdigits._threads import allowed_threads
 
 distributed = pytest.importorskip("distributed")
@@ -161,6 +165,37 @@ def test_page_runs(client, cluster, monkeypatch, number):
     if number == 2:
         np.testing.assert_array_equal(names["labels"].compute(), names["classifier"].predict(names["X"].compute()))
         assert float((names["labels"] == names["y"]).mean().compute()) > 0.95
+
+
+def search_by_command(capsys, folder, *arguments):
+    options = ("--hidden", "8", "16", "--epochs", "5", "--cv", "2", "--json", "--output", str(folder), *arguments)
+    status = main(["search", *options])
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    return json.loads(out), err
+
+
+@pytest.mark.parametrize("halving", [(), ("--halving",)])
+def test_command(client, capsys, tmp_path, halving):
+    there, err = search_by_command(capsys, tmp_path / "a", "--scheduler", client.scheduler.address, *halving)
+    here, _ = search_by_command(capsys, tmp_path / "b", *halving)
+    for name in ("best_parameters", "best_score", "test_accuracy"):
+        assert there[name] == here[name]
+    assert there["cv_results"]["mean_test_score"] == here["cv_results"]["mean_test_score"]
+    # What the workers have finished is told, and kept.
+    n_fits = len(list((tmp_path / "a" / "fits").iterdir()))
+    assert n_fits == len(list((tmp_path / "b" / "fits").iterdir())) >= 4
+    assert err.count("  accuracy ") == n_fits
+
+
+def test_command_without_a_scheduler(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_of_command, "_SECONDS_TO_CONNECT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    assert main(["search", "--rows", "100", "--scheduler", address, "--output", str(tmp_path / "a")]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"skdigits: --scheduler {address}: expected the address of a scheduler that answers")
 
 
 # The last one: it leaves a cluster of one worker.
