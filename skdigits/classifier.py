@@ -145,8 +145,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     n_jobs : int or None, default=None
         Threads of one `fit` or `predict`. None: all that this process may use, which ``NUMBA_NUM_THREADS``,
-        ``OMP_NUM_THREADS`` and joblib's workers limit. Negative: ``n_cores + 1 + n_jobs``. The result is the same to
-        the last bit for any number; small work is done in one thread.
+        ``OMP_NUM_THREADS`` and workers of joblib or Dask limit. Negative: ``n_cores + 1 + n_jobs``. The result is the
+        same to the last bit for any number; small work is done in one thread.
 
     output_activation : {'auto', 'softmax', 'logistic'}, default='auto'
         'auto' is 'softmax' for one label of at least three classes, else 'logistic'. 'logistic' for one label trains

@@ -62,6 +62,13 @@ def add_parser(commands):
         "--jobs", type=JOBS, default=-1, help="fits at a time, each in one thread (default: a core each)"
     )
     parser.add_argument(
+        "--scheduler",
+        default=None,
+        metavar="ADDRESS",
+        help="make the fits on the Dask cluster of a scheduler, as in tcp://127.0.0.1:8786; its workers write to "
+        "--output, too (default: on this machine)",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         default=None,
@@ -166,7 +173,8 @@ def _run_search(arguments, fits, X, y, say):
     from skdigits._cli.search_progress import EpochCallback, SearchCallback, SearchDisplay
     from skdigits._cli.search_store import StoredPipeline, read_records
 
-    model = StoredPipeline(_make_model(arguments).steps, folder=fits)
+    # Workers of a cluster have another current folder.
+    model = StoredPipeline(_make_model(arguments).steps, folder=fits.resolve())
     search = _make_search(arguments, model)
     n_candidates, n_before = len(ParameterGrid(search.param_grid)), len(read_records(fits))
     many = "s" * (n_candidates > 1)
@@ -177,7 +185,7 @@ def _run_search(arguments, fits, X, y, say):
     _make_model(arguments).set_params(**{f"{_PREFIX}max_iter": 1}).fit(X[:_FEW], y[:_FEW]).predict(X[:_FEW])
     names = [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
     try:
-        with SearchDisplay(fits, names) as display, _where_fits_run(arguments):
+        with SearchDisplay(fits, names) as display, _where_fits_run(arguments, search, X, y, display):
             model[-1].set_callbacks(EpochCallback(display))
             search.set_callbacks(SearchCallback(display)).fit(X, y)
     except KeyboardInterrupt:
@@ -189,13 +197,17 @@ def _run_search(arguments, fits, X, y, say):
     return search
 
 
-def _where_fits_run(arguments):
+def _where_fits_run(arguments, search, X, y, display):
     """The joblib context that a search runs in.
 
     Threads, because kernels hold no lock while they work: they start at once, and share samples and compiled kernels.
     """
     import joblib
 
+    if arguments.scheduler is not None:
+        from skdigits._cli.cluster import on_cluster
+
+        return on_cluster(arguments.scheduler, search, X, y, display)
     return joblib.parallel_config("threading", n_jobs=arguments.jobs)
 
 

@@ -84,6 +84,15 @@ class SearchDisplay:
                 self._known.add(name)
                 self._console.print(f"{self._n_done}/{self._n_fits}  {self._describe(record)}", soft_wrap=True)
 
+    def tell_finished(self):
+        """Tell all fits that have been written down since, by other processes."""
+        with self._lock:
+            for name, record in read_records(self._folder, self._known).items():
+                self._known.add(name)
+                self._n_done += 1
+                self._bar.update(self._all, completed=self._n_done)
+                self._console.print(f"{self._n_done}/{self._n_fits}  {self._describe(record)}", soft_wrap=True)
+
     def _name(self, parameters):
         """Parameters of a classifier as text."""
         return name_candidate({name: parameters[name.rpartition("__")[2]] for name in self._names}, self._names)

@@ -16,7 +16,7 @@ from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
 from skdigits.preprocessing import ElasticDeformer
 
-_BATCH = 10_000
+_BATCH = 5_000
 _MOST_HELD_OUT = 10_000
 _PLAIN_LINES = 10
 _INTERRUPTED = "Training interrupted by user."
@@ -73,7 +73,8 @@ class ImageStream:
         elif arguments.stream:
             self._hold_out_every = max(10, math.ceil(self._n_source / _MOST_HELD_OUT))
             X_test, y_test = self._held_out()
-        self.X_test, self.y_test = X_test, y_test
+        # The scaler would make float64 of bytes, twice.
+        self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
         self.n_epochs = self._n_drawn / self._n_source
         self.n_samples = self._n_drawn - self._count_held_out()

@@ -1,0 +1,67 @@
+"""Training on a stream of deformed digits: images a second and peak memory over the import, in fresh processes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import _harness
+
+# Name, options of `skdigits train`, images in all and with --quick.
+ROWS = [
+    ("784-100-10, 1 million images", [], 1_000_000, 20_000),
+    ("784-100-10, 3 million images", [], 3_000_000, 40_000),
+    ("recipe augmented (784-800-10), 1 million images", ["--recipe", "augmented"], 1_000_000, 20_000),
+]
+GOAL = 300
+
+# The libraries are imported, and the kernels are loaded, before memory is measured: the first reading is of what is
+# there without any data.
+PROGRAM = """
+import contextlib, io, json, resource, sys
+import numba, rich.progress, sklearn.metrics, sklearn.pipeline, sklearn.preprocessing
+import skdigits, skdigits.datasets, skdigits.plotting, skdigits.preprocessing
+from skdigits._cli import main
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, out = peak(), io.StringIO()
+with contextlib.redirect_stdout(out):
+    status = main(["train", "--dataset", "mnist", "--stream", "--json", *sys.argv[1:]])
+print(json.dumps({"status": status, "import_mib": before, "peak_mib": peak(), "result": out.getvalue()}))
+"""
+
+
+def train(options, n_samples, arguments):
+    """Train in a process of its own; what `skdigits train` says, and how much memory the process took."""
+    options = [*options, "--deformed", str(n_samples), "--jobs", str(arguments.threads), "--output", os.devnull]
+    process = subprocess.run([sys.executable, "-c", PROGRAM, *options], stdout=subprocess.PIPE, text=True, check=True)
+    measured = json.loads(process.stdout)
+    if measured["status"]:
+        raise SystemExit(f"skdigits train {' '.join(options)} ended with status {measured['status']}")
+    return measured, json.loads(measured["result"])
+
+
+def main():
+    arguments = _harness.parse(__doc__, repeats=1)
+    rows = []
+    for name, options, n_samples, n_quick in ROWS:
+        if not _harness.is_wanted(name, arguments):
+            continue
+        n_samples = n_quick if arguments.quick else n_samples
+        train(options, n_quick // 2, arguments)  # what has to be compiled is on disk then
+        seconds, memory = [], []
+        for _ in range(arguments.repeats):
+            measured, result = train(options, n_samples, arguments)
+            seconds.append(result["train_seconds"])
+            memory.append(measured["peak_mib"] - measured["import_mib"])
+        row = _harness.make_row(name, {_harness.OURS: seconds})
+        side = row["sides"][_harness.OURS]
+        rate = n_samples / side["median"]
+        side |= {"accuracy": result["test_accuracy"], "samples_per_second": round(rate), "peak_mib": round(max(memory))}
+        side["note"] = f"{rate:,.0f} images/s, {max(memory):.0f} MiB over the import (goal {GOAL})"
+        rows.append(row)
+    _harness.report("stream", arguments, rows, title="Streams of deformed MNIST digits")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Fits of a search on a Dask cluster."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from skdigits._cli.search_progress import SearchDisplay
+
+_SECONDS_TO_CONNECT = 10
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+@contextlib.contextmanager
+def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display: SearchDisplay) -> Iterator[None]:
+    """The joblib context in which the workers of a scheduler make the fits of a search.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, as in ``tcp://127.0.0.1:8786``.
+    search : GridSearchCV or HalvingGridSearchCV
+        The folds of a grid search are made here.
+    X, y : ndarray
+        The samples, to be sent to each worker once.
+    display : SearchDisplay
+        Callbacks of other processes do not reach it, so that it is told to look at what has been written down.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ValueError('--scheduler needs Dask: pip install "skdigits[distributed]"') from error
+    try:
+        client = Client(address, timeout=_SECONDS_TO_CONNECT)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--scheduler {address}: expected the address of a scheduler that answers: {error}") from error
+    arrays = [X, y]
+    if isinstance(search, GridSearchCV):
+        # Scattered like the samples, folds outlive a worker that dies. Successive halving draws its own.
+        search.cv = list(StratifiedKFold(search.cv).split(X, y))
+        arrays += [rows for split in search.cv for rows in split]
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(_SECONDS_BETWEEN_LOOKS):
+            display.tell_finished()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    with client:
+        watcher.start()
+        try:
+            with joblib.parallel_config("dask", scatter=arrays):
+                yield
+        finally:
+            is_over.set()
+            watcher.join()
+    display.tell_finished()
