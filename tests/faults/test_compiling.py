@@ -25,15 +25,17 @@ def test_read_only_installation_keeps_kernels_in_the_home(kernels):
     assert kernels.run(**options)[:2] == LOADED
 
 
-@pytest.mark.parametrize("home", ["/nonexistent", "read-only"])
+@pytest.mark.parametrize("home", ["impossible", "read-only"])
 def test_read_only_installation_and_home_compiles_each_time(kernels, home):
     kernels.make_read_only()
+    folder = kernels.folder / "home"
     if home == "read-only":
-        folder = kernels.folder / "home"
         folder.mkdir(mode=0o555)
-        home = str(folder)
+    else:
+        folder.touch()  # no folder can be made in it
+        folder /= "home"
     for _ in range(2):
-        environment = {"HOME": home, "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
+        environment = {"HOME": str(folder), "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
         assert kernels.run(unprivileged=True, **environment)[:2] == COMPILED
     assert kernels.cache_files() == []
 
@@ -41,8 +43,9 @@ def test_read_only_installation_and_home_compiles_each_time(kernels, home):
 def test_cache_folder_that_cannot_be_made_is_survived(kernels):
     kernels.make_read_only()
     (kernels.folder / "file").touch()
-    options = {"unprivileged": True, "NUMBA_CACHE_DIR": str(kernels.folder / "file" / "folder"), "HOME": "/nonexistent"}
-    assert kernels.run(**options, XDG_CACHE_HOME=None)[:2] == COMPILED
+    nowhere = str(kernels.folder / "file" / "folder")
+    environment = {"NUMBA_CACHE_DIR": nowhere, "HOME": nowhere, "XDG_CACHE_HOME": None}
+    assert kernels.run(unprivileged=True, **environment)[:2] == COMPILED
 
 
 def test_full_disk_is_a_warning_and_the_next_run_compiles(kernels):

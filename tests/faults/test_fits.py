@@ -66,8 +66,8 @@ def test_memory_limit_is_an_error_and_the_next_fit_works():
 
 @pytest.mark.parametrize("environment", [
     {"HOME": None, "XDG_CACHE_HOME": None},
-    {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"},
-    {"TMPDIR": "/nonexistent"},
+    {"HOME": "/dev/null/home", "XDG_CACHE_HOME": "/dev/null/cache"},
+    {"TMPDIR": "/dev/null/folder"},
     {"LC_ALL": "C", "LANG": None},
 ], ids=str)  # fmt: skip
 def test_surroundings_change_no_bit(environment):
