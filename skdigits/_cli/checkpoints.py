@@ -1,9 +1,14 @@
 """What ``skdigits train`` keeps of a training that is killed, and goes on from."""
 
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 _SECONDS = 30.0
 
 
-def add_options(parser, seconds):
+def add_options(parser: argparse.ArgumentParser, seconds: Callable[[str], float]) -> None:
     """Add the options to the parser; `seconds` converts a number of seconds."""
     parser.add_argument(
         "--checkpoint-seconds",
@@ -31,11 +36,11 @@ class TrainingState:
         File of the model.
     """
 
-    def __init__(self, arguments, output):
+    def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
         self.path = output.with_name(f"{output.stem}.checkpoint.npz")
         self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
 
-    def callbacks(self, solver):
+    def callbacks(self, solver: str) -> list[Any]:
         """Callbacks of the classifier that save the state, and go on from it where that was asked for."""
         from skdigits.persistence import Checkpoint
 
@@ -46,7 +51,7 @@ class TrainingState:
         return [Checkpoint(self.path, seconds=self._seconds, resume=self._resume)]
 
     @property
-    def remark(self):
+    def remark(self) -> str | None:
         """What to say before training; None where there is nothing."""
         if not self._resume:
             return None
@@ -55,10 +60,10 @@ class TrainingState:
         return f"There is no {self.path} to go on from: training from the start."
 
     @property
-    def way_out(self):
+    def way_out(self) -> str:
         """How to go on after Ctrl-C; empty where nothing was saved."""
         return f"; --resume goes on from {self.path}" if self.path.exists() else ""
 
-    def forget(self):
+    def forget(self) -> None:
         """Remove the file: the model is saved."""
         self.path.unlink(missing_ok=True)

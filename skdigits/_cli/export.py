@@ -1,9 +1,14 @@
 """``skdigits export``: a saved model in another format."""
 
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from skdigits._cli.models import add_model
 
 
-def add_parser(commands):
+def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "export",
@@ -22,10 +27,8 @@ def add_parser(commands):
     return parser
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Load, write, say how large it is."""
-    from pathlib import Path
-
     from skdigits._cli.models import load_model
     from skdigits.persistence._onnx_runtime import OnnxClassifier
 
@@ -41,12 +44,12 @@ def run(arguments):
     print(f"Wrote {target} ({target.stat().st_size / 1e6:.2f} MB)")
 
 
-def _find_writer(target):
+def _find_writer(target: Path) -> Callable[[Any, Path], object]:
     """What writes the format of a file that can be written."""
     from skdigits import persistence
     from skdigits.persistence._files import check_folder
 
-    writers = {
+    writers: dict[str, Any] = {
         ".onnx": persistence.to_onnx,
         ".npz": persistence.save_weights,
         ".safetensors": persistence.save_weights,

@@ -170,7 +170,7 @@ def _stored_parameters(estimator):
     """Parameters by name, as a file holds them."""
     stored = {}
     for name, value in estimator.get_params(deep=False).items():
-        arrays = {}
+        arrays: dict = {}
         try:
             node = _values.encode(value, name, arrays, ())
         except ModelFormatError as error:

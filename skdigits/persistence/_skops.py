@@ -201,10 +201,10 @@ def _without_blanks(content):
     compact = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(compact, "w") as target:
         for member in source.infolist():
-            text = source.read(member)
+            content = source.read(member)
             if member.filename == _SCHEMA:
-                text = json.dumps(json.loads(text), separators=(",", ":"))
-            target.writestr(member, text)
+                content = json.dumps(json.loads(content), separators=(",", ":")).encode()
+            target.writestr(member, content)
     return compact.getvalue()
 
 

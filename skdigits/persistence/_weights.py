@@ -115,7 +115,7 @@ def load_weights(path: str | os.PathLike[str]) -> Any:
 def write_content(estimator, path, *, left_out=(), progress=None):
     """Write an estimator without some attributes, and beside it the progress of its training, where there is one."""
     write, _ = ARCHIVES[check_suffix(path)]
-    arrays = {}
+    arrays: dict = {}
     try:
         content = {"format": _FORMAT, "skdigits": __version__}
         content["model"] = _values.encode(estimator, "", arrays, (*TRANSIENT, *left_out))

@@ -20,6 +20,7 @@ with atheris.instrument_imports(include=["skdigits", "zipfile", "numpy.lib"]):
 
     from skdigits import MLPDigitClassifier
     from skdigits.datasets import _idx, _mnist
+    from skdigits.datasets._registry import MNIST
     from skdigits.exceptions import DataFileError, ModelFormatError
     from skdigits.persistence import load_weights, save_weights
     from skdigits.preprocessing import read_digit_image
