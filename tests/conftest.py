@@ -13,6 +13,10 @@ from skdigits.datasets import _fetch, _registry, fetch_mnist
 from skdigits.exceptions import DownloadError
 
 
+# Programs that need atheris, to be run by hand.
+collect_ignore = ["fuzz"]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _plain_output():
     """Whoever runs the tests may want colours; the tests look for plain text."""
