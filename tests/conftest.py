@@ -12,7 +12,6 @@ import pytest
 from skdigits.datasets import _fetch, _registry, fetch_mnist
 from skdigits.exceptions import DownloadError
 
-
 # Programs that need atheris, to be run by hand.
 collect_ignore = ["fuzz"]
 
