@@ -596,7 +596,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         if "_optimizer" in state:
             state["_optimizer"] = dict(state["_optimizer"])  # a Bunch in format 0
-        super().__setstate__(state)
+        # Parameters that are newer than the state do nothing by default.
+        super().__setstate__({**MLPDigitClassifier.__init__.__kwdefaults__, **state})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -20,7 +20,7 @@ from skdigits.exceptions import ModelFormatError
 from skdigits.persistence._archives import NUMBER_TYPES, opened_zip, parse_npy
 from skdigits.persistence._files import replaced_whole
 from skdigits.persistence._reading import join_weights, model_file, parse_json
-from skdigits.persistence._states import TRANSIENT, check_state, has_checks
+from skdigits.persistence._states import TRANSIENT, check_state, fill_in, has_checks
 from skdigits.persistence._values import TRANSFORMERS
 
 # The types of ours, which skops is told to trust.
@@ -295,6 +295,7 @@ def _check_objects(model):
         if isinstance(value, BaseEstimator):
             state = vars(value)
             if has_checks(type(value)):
+                fill_in(type(value), state)
                 check_state(type(value), state)
             if isinstance(value, MLPDigitClassifier):
                 classifiers.append(value)

@@ -19,6 +19,12 @@ from skdigits.exceptions import ModelFormatError
 TRANSIENT = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown")
 
 
+def fill_in(kind, state):
+    """Give parameters that are newer than the file their defaults, with which they change nothing."""
+    for name, default in (kind.__init__.__kwdefaults__ or {}).items():
+        state.setdefault(name, default)
+
+
 def check_state(kind, state):
     """Raise ModelFormatError where an estimator of a type could not work with a state.
 

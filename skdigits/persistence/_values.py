@@ -13,7 +13,7 @@ from sklearn.preprocessing import LabelBinarizer, MaxAbsScaler, MinMaxScaler, No
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence._archives import NUMBER_TYPES
-from skdigits.persistence._states import check_state
+from skdigits.persistence._states import check_state, fill_in
 from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
 
 TRANSFORMERS = (Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener)
@@ -158,6 +158,7 @@ def _build(name, nodes, arrays, depth):
         raise ModelFormatError(f"the state of {name} is not given by name")
     kind = _TYPES[name]
     state = {attribute: decode(node, arrays, depth + 2) for attribute, node in nodes.items()}
+    fill_in(kind, state)
     check_state(kind, state)
     estimator = kind.__new__(kind)
     vars(estimator).update(state)

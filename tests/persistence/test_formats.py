@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 
 from skdigits import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import load, load_weights, save, save_weights
+from skdigits.preprocessing import ElasticDeformer
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STORED = ["format-0.joblib", "format-1.joblib", "format-1.npz", "format-1.safetensors", "format-1.skops"]
@@ -90,6 +92,29 @@ def rewritten(path, name, change):
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in members.items():
             archive.writestr(member, content)
+
+
+def test_parameters_newer_than_a_pickle_have_their_defaults(model):
+    state = model.__getstate__()
+    del state["augmenter"], state["max_time"]
+    restored = MLPDigitClassifier.__new__(MLPDigitClassifier)
+    restored.__setstate__(state)
+    assert restored.get_params() == model.get_params()
+
+
+@pytest.mark.parametrize(("write", "read", "name"), [(save_weights, load_weights, "m.npz"), (save, load, "m.skops")])
+def test_parameters_newer_than_a_file_have_their_defaults(model, tmp_path, monkeypatch, write, read, name):
+    if name == "m.skops":
+        pytest.importorskip("skops")
+    old = make_pipeline(ElasticDeformer(), clone(model)).fit(*load_digits(return_X_y=True))
+    del old[0].sigma, old[-1].max_time
+    with monkeypatch.context() as patch:
+        patch.setattr("skdigits.persistence._values.check_state", lambda kind, state: None)
+        patch.setattr("skdigits.persistence._skops.check_state", lambda kind, state: None)
+        patch.setattr("skdigits.persistence._skops.fill_in", lambda kind, state: None)
+        write(old, tmp_path / name)
+    restored = read(tmp_path / name)
+    assert (restored[0].sigma, restored[-1].max_time) == (5.0, None)
 
 
 def test_weights_of_a_newer_format_are_refused(model, tmp_path):

@@ -200,7 +200,10 @@ WEIGHTS = {
     "unknown tag": (described(of_model({"eval": "1"})), "unknown keys: eval"),
     "missing array": (described(of_model({"array": "a"})), "lacks the array 'a'"),
     "spare array": (described(of_model(None), **{"a.npy": npy("()", data=bytes(4))}), "refers to its array a"),
-    "no parameters": (described(of_model({"type": "MLPDigitClassifier", "state": {}})), "lacks activation, alpha"),
+    "no parameters": (
+        described(of_model({"type": "MLPDigitClassifier", "state": {}})),
+        "lacks activation",
+    ),
     "long labels": (described(of_model({"text": [10**9, ["a"]]})), "room for 1000000000 characters"),
     "unhashable": (described(of_model({"dict": [[[], 1]]})), "key of type list"),
 }
