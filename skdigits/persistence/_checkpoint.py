@@ -1,8 +1,11 @@
 """A callback that saves the model while it is trained, and with it what another process needs to go on."""
 
 import json
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,14 +77,22 @@ class Checkpoint:
     True
     """
 
-    def __init__(self, path, *, which="last", every=1, seconds=0.0, resume=False):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        which: str = "last",
+        every: int = 1,
+        seconds: float = 0.0,
+        resume: bool = False,
+    ) -> None:
         self.path = path
         self.which = which
         self.every = every
         self.seconds = seconds
         self.resume = resume
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Check before an hour of training what would fail behind its first epoch."""
         if not isinstance(estimator, MLPDigitClassifier):
             raise ValueError(f"Checkpoint is for MLPDigitClassifier, got {type(estimator).__name__}.")
@@ -109,16 +120,16 @@ class Checkpoint:
         if isinstance(self.seconds, str) or not 0 <= self.seconds < np.inf:
             raise ValueError(f"Checkpoint: seconds must be a number from 0 on, got {self.seconds!r}.")
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Nothing: the file stays."""
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing: epochs are saved at their end."""
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Nothing: `keep_progress` is called behind it."""
 
-    def keep_progress(self, estimator, capture):
+    def keep_progress(self, estimator: Any, capture: Callable[[], dict[str, Any]] | None) -> None:
         """Save the model behind an epoch, where the file is due; `capture` returns the progress, or is None."""
         self._n_epochs += 1
         if self._n_epochs < self.every or time.monotonic() - self._saved_at < self.seconds:
@@ -130,7 +141,7 @@ class Checkpoint:
             progress = None if capture is None else capture()
             write_content(estimator, Path(self.path), left_out=TRAINING_STATE, progress=progress)
 
-    def kept_progress(self, estimator, samples):
+    def kept_progress(self, estimator: Any, samples: str) -> dict[str, Any] | None:
         """The progress that the file holds, checked against the estimator and a description of the samples."""
         if not self.resume or not Path(self.path).exists():
             return None
