@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch
 from sklearn.utils.optimize import _check_optimize_result
 
 from skdigits import _samples, _validation
@@ -150,7 +151,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
             )  # fmt: skip
     finally:
         record.publish(estimator)
-        estimator._optimizer = {"name": optimizer.name, **vars(optimizer)}
+        estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
     _warn(outcome, estimator, incremental)
 
 

@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import Bunch, check_random_state, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -584,7 +584,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return logits.ravel() if self.n_outputs_ == 1 else logits
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_skdigits_format": _STATE_FORMAT}
+        state = dict(super().__getstate__())
+        if "_optimizer" in state:
+            state["_optimizer"] = dict(state["_optimizer"])  # a type less that a stored model is made of
+        return {**state, "_skdigits_format": _STATE_FORMAT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
@@ -595,9 +598,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "Update skdigits to load it."
             )
         if "_optimizer" in state:
-            state["_optimizer"] = dict(state["_optimizer"])  # a Bunch in format 0
+            state["_optimizer"] = Bunch(**state["_optimizer"])
         # Parameters that are newer than the state do nothing by default.
-        super().__setstate__({**MLPDigitClassifier.__init__.__kwdefaults__, **state})
+        defaults = MLPDigitClassifier.__init__.__kwdefaults__ or {}
+        super().__setstate__({**defaults, **state})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,10 +1,10 @@
-import joblib
 import numpy as np
 import pytest
 from sklearn.preprocessing import Normalizer
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli import stream
+from skdigits.persistence import load_weights
 
 
 @pytest.fixture
@@ -36,26 +36,26 @@ FEW = ("--epochs", 2, "--batch-size", 20)
 @pytest.mark.usefixtures("small_batches")
 def test_learns_from_two_files(train, files, test_files, digits, tmp_path):
     result = train(
-        "--stream", *files, "--test", test_files, "--epochs", 30, "--batch-size", 20, "--output", tmp_path / "m"
+        "--stream", *files, "--test", test_files, "--epochs", 30, "--batch-size", 20, "--output", tmp_path / "m.npz"
     )
     assert result["test_accuracy"] > 0.9
     assert (result["dataset"], result["n_iter"]) == ("stream", 30)
     assert np.sum(result["confusion_matrix"]) == 300
     assert result["samples_per_second"] > 0
-    model = joblib.load(tmp_path / "m")
+    model = load_weights(tmp_path / "m.npz")
     assert model[-1].t_ == 30 * 1497
     assert model.score(digits[0][-300:], digits[1][-300:]) == result["test_accuracy"]
 
 
 @pytest.mark.usefixtures("small_batches")
 def test_model_is_that_of_partial_fit(train, files, test_files, tmp_path):
-    train("--stream", *files, "--test", test_files, *FEW, "--seed", 3, "--output", tmp_path / "m")
+    train("--stream", *files, "--test", test_files, *FEW, "--seed", 3, "--output", tmp_path / "m.npz")
     X, y = Normalizer(norm="max").transform(np.load(files[0]).reshape(-1, 64).astype(np.float32)), np.load(files[1])
     twin = MLPDigitClassifier(batch_size=20, random_state=np.random.RandomState(3))
     X, y = np.concatenate([X, X]), np.concatenate([y, y])
     for start in range(0, len(X), 400):
         twin.partial_fit(X[start : start + 400], y[start : start + 400], classes=range(10))
-    model = joblib.load(tmp_path / "m")
+    model = load_weights(tmp_path / "m.npz")
     np.testing.assert_array_equal(model[-1].coefs_[0], twin.coefs_[0])
     assert model[-1].random_state == 3
 
@@ -68,8 +68,8 @@ def test_folder_is_streamed_as_files_are(train, files, test_files, tmp_path):
     for k, (start, stop) in enumerate([(0, 1000), (1000, 1497)]):
         np.savez(folder / f"{k}.npz", X=X[start:stop], y=y[start:stop])
     for name, source in (("a", files), ("b", [folder])):
-        train("--stream", *source, "--test", test_files, *FEW, "--output", tmp_path / name)
-    a, b = (joblib.load(tmp_path / name)[-1].coefs_[0] for name in "ab")
+        train("--stream", *source, "--test", test_files, *FEW, "--output", tmp_path / f"{name}.npz")
+    a, b = (load_weights(tmp_path / f"{name}.npz")[-1].coefs_[0] for name in "ab")
     np.testing.assert_array_equal(a, b)
 
 
@@ -88,18 +88,18 @@ def watched_batches(monkeypatch):
 @pytest.mark.usefixtures("small_batches")
 def test_held_out_images_are_never_trained_on(train, files, tmp_path, monkeypatch):
     seen = watched_batches(monkeypatch)
-    result = train("--stream", *files, *FEW, "--output", tmp_path / "m")
+    result = train("--stream", *files, *FEW, "--output", tmp_path / "m.npz")
     X = Normalizer(norm="max").transform(np.load(files[0]).reshape(-1, 64).astype(np.float32))
     is_held_out = np.arange(1497) % 10 == 0
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in seen]), np.tile(X[~is_held_out], (2, 1)))
     assert np.sum(result["confusion_matrix"]) == 150
-    assert joblib.load(tmp_path / "m")[-1].t_ == 2 * 1347
+    assert load_weights(tmp_path / "m.npz")[-1].t_ == 2 * 1347
 
 
 @pytest.mark.parametrize("n_drawn", [1, 10, 11, 1497, 1500, 3000])
 def test_count_of_training_images(train, files, tmp_path, monkeypatch, n_drawn, run):
     seen = watched_batches(monkeypatch)
-    outcome = run("train", "--stream", *files, "--deformed", n_drawn, "--output", tmp_path / "m")
+    outcome = run("train", "--stream", *files, "--deformed", n_drawn, "--output", tmp_path / "m.npz")
     n_trained = sum(i % 1497 % 10 != 0 for i in range(n_drawn))
     if n_trained:
         assert outcome.out.startswith(f"Training on {n_trained:,} images of stream, testing on 150.\n")
@@ -111,7 +111,7 @@ def test_count_of_training_images(train, files, tmp_path, monkeypatch, n_drawn, 
 @pytest.mark.usefixtures("small_batches")
 def test_images_of_a_data_set_are_deformed_anew_in_every_pass(train, tmp_path, monkeypatch):
     seen = watched_batches(monkeypatch)
-    result = train("--stream", "--deformed", 3000, "--batch-size", 20, "--output", tmp_path / "m")
+    result = train("--stream", "--deformed", 3000, "--batch-size", 20, "--output", tmp_path / "m.npz")
     X = np.concatenate([batch for batch, _ in seen])
     assert len(X) == 3000
     assert np.sum(result["confusion_matrix"]) == 450  # its own test images, none held out
@@ -125,30 +125,30 @@ def test_images_of_a_data_set_are_deformed_anew_in_every_pass(train, tmp_path, m
 def test_recipe_may_be_streamed(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
-    options = ("--dataset", "mnist", "--recipe", "augmented", "--hidden", 20, "--output", tmp_path / "m")
+    options = ("--dataset", "mnist", "--recipe", "augmented", "--hidden", 20, "--output", tmp_path / "m.npz")
     result = train(*options, "--stream", "--deformed", 1000)
-    history = joblib.load(tmp_path / "m")[-1].history_
+    history = load_weights(tmp_path / "m.npz")[-1].history_
     assert (len(history["loss"]), result["n_iter"]) == (3, 5)
     assert history["learning_rate"][-1] < 1e-4  # the schedule has come to its end
 
 
 def test_same_seed_same_model(train, files, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train("--stream", *files, "--deformed", 2000, "--seed", seed, "--output", tmp_path / name)
-    weights = [joblib.load(tmp_path / name)[-1].coefs_[0] for name in "abc"]
+        train("--stream", *files, "--deformed", 2000, "--seed", seed, "--output", tmp_path / f"{name}.npz")
+    weights = [load_weights(tmp_path / f"{name}.npz")[-1].coefs_[0] for name in "abc"]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])
 
 
 def test_labels_that_the_first_batch_does_not_have(train, files, test_files, tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "_BATCH", 5)
-    train("--stream", *files, "--test", test_files, "--epochs", 1, "--batch-size", 5, "--output", tmp_path / "m")
-    assert joblib.load(tmp_path / "m").classes_.tolist() == list(range(10))
+    train("--stream", *files, "--test", test_files, "--epochs", 1, "--batch-size", 5, "--output", tmp_path / "m.npz")
+    assert load_weights(tmp_path / "m.npz").classes_.tolist() == list(range(10))
 
 
 @pytest.mark.usefixtures("small_batches")
 def test_progress_goes_to_standard_error(run, files, test_files, tmp_path):
-    outcome = run("train", "--stream", *files, "--test", test_files, *FEW, "--output", tmp_path / "m")
+    outcome = run("train", "--stream", *files, "--test", test_files, *FEW, "--output", tmp_path / "m.npz")
     lines = outcome.err.splitlines()
     assert lines[0].startswith("400/2,994 images  loss ")
     assert "images/s" in lines[-1]
@@ -162,12 +162,12 @@ def test_ctrl_c_keeps_what_was_learnt(run, files, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stream.StreamProgress, "advance", interrupt)
-    outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.joblib")
-    kept = tmp_path / "m-interrupted.joblib"
+    outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.npz")
+    kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
     assert outcome.err == f"skdigits: interrupted after 360 images, what was learnt is in {kept}\n"
-    assert joblib.load(kept)[-1].t_ == 360
-    assert not (tmp_path / "m.joblib").exists()
+    assert load_weights(kept)[-1].t_ == 360
+    assert not (tmp_path / "m.npz").exists()
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_ctrl_c_keeps_what_was_learnt(run, files, tmp_path, monkeypatch):
     ],
 )
 def test_refuses(assert_refused, tmp_path, arguments, says):
-    assert_refused("train", *arguments, "--output", tmp_path / "m", says=says)
+    assert_refused("train", *arguments, "--output", tmp_path / "m.npz", says=says)
 
 
 def test_refuses_as_many_labels_as_there_are_not(assert_refused, files, tmp_path):
