@@ -211,7 +211,7 @@ def no_training(monkeypatch):
     def fit(*arguments):
         pytest.fail("trained first, looked later")
 
-    monkeypatch.setattr("skdigits._cli.train._fit", fit)
+    monkeypatch.setattr("skdigits._cli.train._ImagesInMemory.fit", fit)
 
 
 @pytest.mark.usefixtures("no_training")
