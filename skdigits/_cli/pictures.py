@@ -68,6 +68,18 @@ def _largest_pixel(model: Any) -> float:
     return float(np.max(first.data_max_)) if hasattr(first, "data_max_") else 1.0
 
 
+def network_images(samples: NDArray, model: Any) -> NDArray:
+    """Samples as the network is given them, behind the other steps of a pipeline, as images with values in [0, 1].
+
+    Where these steps make something else than images of 28 x 28 pixels, and of ONNX files, which do not tell, the
+    samples themselves.
+    """
+    seen = model[:-1].transform(samples) if hasattr(model, "named_steps") and len(model) > 1 else samples
+    seen = seen if seen.shape == samples.shape else samples
+    low, high = (limit(axis=1, keepdims=True) for limit in (seen.min, seen.max))
+    return ((seen - low) / np.where(high > low, high - low, 1)).reshape(-1, 28, 28)
+
+
 def draw(image: NDArray) -> str:
     """An image as 14 lines of 28 characters."""
     means = image.reshape(len(image) // 2, 2, -1).mean(axis=1)

@@ -27,7 +27,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--proba", action="store_true", help="print the probability of each class behind the label")
     parser.add_argument("--page", action="store_true", help="image files hold several digits, in lines or in a grid")
-    parser.add_argument("--show", action="store_true", help="draw what was made of image files, in characters")
+    parser.add_argument(
+        "--show", action="store_true", help="draw what the network is given of image files, in characters"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
@@ -40,35 +42,36 @@ def run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model, trust=arguments.trust)
     predictions = []
     for path in arguments.inputs:
-        names, samples, images = _read(path, model, arguments)
+        names, samples, is_picture = _read(path, model, arguments)
+        drawings = _draw(samples, model) if is_picture and arguments.show and not arguments.json else []
         for index, row in enumerate(model.predict_proba(samples)):
             if arguments.json:
                 predictions.append(_describe(names[index], row, model.classes_, arguments))
-            elif images is None:
+            elif not is_picture:
                 print(_label(model.classes_, row.argmax()), *_probabilities(row, arguments))
             else:
-                if arguments.show:
-                    print(_draw(images[index]))
+                if drawings:
+                    print(drawings[index])
                 print(_sentence(names[index], row, model.classes_), *_probabilities(row, arguments))
     if arguments.json:
         print_json({"model": arguments.model, "predictions": predictions})
 
 
-def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[str], NDArray, NDArray | None]:
-    """The name and the pixels of each sample of a file; the images where it is an image file, else None."""
+def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[str], NDArray, bool]:
+    """The name and the pixels of each sample of a file, and whether it is an image file."""
     from skdigits._cli import pictures
     from skdigits._cli.samples import read_samples
 
     if pictures.is_picture(path):
         names, images = pictures.read_pictures(path, is_page=arguments.page)
-        return names, pictures.to_samples(images, model), images
+        return names, pictures.to_samples(images, model), True
     samples = read_samples(path, model.n_features_in_)
     if samples.shape[1] != model.n_features_in_:
         raise ValueError(
             f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "
             f"got {samples.shape[1]}"
         )
-    return [f"{path}[{index}]" for index in range(len(samples))], samples, None
+    return [f"{path}[{index}]" for index in range(len(samples))], samples, False
 
 
 def _describe(name: str, row: NDArray, classes: NDArray, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def _label(classes: NDArray, index: Any) -> Any:
     return label.item() if hasattr(label, "item") else label
 
 
-def _draw(image: NDArray) -> str:
-    from skdigits._cli.pictures import draw
+def _draw(samples: NDArray, model: Any) -> list[str]:
+    from skdigits._cli import pictures
 
-    return draw(image)
+    return [pictures.draw(image) for image in pictures.network_images(samples, model)]

@@ -86,8 +86,8 @@ class DigitsDisplay:
         ----------
         estimator : classifier
             Fitted, with ``predict_proba``.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like of (n_samples, height, width)
+            Samples, in the form that `estimator` takes.
         y : array-like of shape (n_samples,)
             Their labels.
         which : {'first', 'wrong', 'worst', 'random'}, default='first'
@@ -128,7 +128,7 @@ class DigitsDisplay:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like of (n_samples, height, width)
             Samples.
         y_true : array-like of shape (n_samples,)
             Labels.

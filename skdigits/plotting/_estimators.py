@@ -1,7 +1,5 @@
 """What displays look at: the network in a fitted estimator, the samples that it sees, and images."""
 
-import math
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._typing import ImageShape, MatrixLike
+from skdigits.preprocessing._image_shape import find_image_shape
 
 
 def fitted_network(estimator: Any, attribute: str = "coefs_") -> Any:
@@ -20,7 +19,7 @@ def fitted_network(estimator: Any, attribute: str = "coefs_") -> Any:
     Parameters
     ----------
     estimator : estimator
-        A network, or a Pipeline whose last step is one.
+        A network, a Pipeline whose last step is one, or a search that has chosen one of these.
     attribute : str, default='coefs_'
         Learned attribute that is needed.
 
@@ -33,27 +32,38 @@ def fitted_network(estimator: Any, attribute: str = "coefs_") -> Any:
     NotFittedError
         If `fit` has not been called.
     TypeError
-        If the last step is no network.
+        If what stands at the end is no network.
     """
-    network = estimator
-    while isinstance(network, Pipeline):
-        network = network.steps[-1][1]
+    _, network = _split(estimator)
     if not hasattr(network, attribute):
         check_is_fitted(network)
         raise TypeError(
-            f"expected an MLPDigitClassifier, or a Pipeline that ends with one, got a {type(network).__name__}, which "
-            f"has no {attribute}"
+            "expected an MLPDigitClassifier, or a Pipeline or a search that ends with one, got a "
+            f"{type(network).__name__}, which has no {attribute}"
         )
     return network
 
 
 def network_inputs(estimator: Any, X: MatrixLike) -> NDArray:
-    """Samples as the network sees them: behind the steps of a Pipeline that stand before it; a dense array."""
-    while isinstance(estimator, Pipeline):
-        if len(estimator) > 1:
-            X = estimator[:-1].transform(X)
-        estimator = estimator.steps[-1][1]
+    """Samples as the network sees them: behind the steps that stand before it; a dense array."""
+    steps, _ = _split(estimator)
+    for step in steps:
+        X = step.transform(X)
     return dense(X)
+
+
+def _split(estimator: Any) -> tuple[list[Pipeline], Any]:
+    """The steps before the last estimator of a Pipeline, or of what a search has chosen, and that estimator."""
+    steps = []
+    while True:
+        if isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                steps.append(estimator[:-1])
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return steps, estimator
 
 
 def dense(X: Any) -> NDArray:
@@ -66,12 +76,13 @@ def take(X: Any, indices: NDArray) -> NDArray:
     return dense(_safe_indexing(X.tocsr() if sparse.issparse(X) else X, indices))
 
 
-def as_images(rows: NDArray, image_shape: ImageShape) -> NDArray:
+def as_images(pixels: NDArray, image_shape: ImageShape) -> NDArray:
     """Rows of pixels as images.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_images, n_pixels)
+    pixels : ndarray of shape (n_images, n_pixels) or (n_images, height, width)
+        Of three dimensions it comes back as it is.
     image_shape : 'auto' or tuple of (height, width)
         'auto' is for square images.
 
@@ -79,20 +90,6 @@ def as_images(rows: NDArray, image_shape: ImageShape) -> NDArray:
     -------
     images : ndarray of shape (n_images, height, width)
     """
-    n_pixels = rows.shape[1]
-    if isinstance(image_shape, str) and image_shape == "auto":
-        side = math.isqrt(n_pixels)
-        if side * side != n_pixels:
-            raise ValueError(
-                f"image_shape='auto' is for square images, but there are {n_pixels} pixels, which is no square number; "
-                "pass image_shape=(height, width)"
-            )
-        return rows.reshape(-1, side, side)
-    shape = () if isinstance(image_shape, (str, Integral)) else tuple(image_shape)
-    if len(shape) != 2 or not all(isinstance(length, Integral) and length > 0 for length in shape):
-        raise ValueError(f"image_shape must be 'auto' or two positive integers, (height, width), got {image_shape!r}")
-    if math.prod(shape) != n_pixels:
-        raise ValueError(
-            f"there are {n_pixels} pixels, but images of image_shape={image_shape!r} have {math.prod(shape)}"
-        )
-    return rows.reshape(-1, *shape)
+    if pixels.ndim == 3:
+        return pixels
+    return pixels.reshape(-1, *find_image_shape(image_shape, pixels.shape[1]))

@@ -71,8 +71,8 @@ class HiddenUnitsDisplay:
 
         Parameters
         ----------
-        estimator : MLPDigitClassifier or Pipeline
-            Fitted; a Pipeline ends with the network.
+        estimator : MLPDigitClassifier, Pipeline or search
+            Fitted; a Pipeline ends with the network, and of a search it is the one that it has chosen.
         n_units : int, default=25
             At most so many.
         order : {'norm', 'index'}, default='norm'

@@ -93,8 +93,8 @@ class LearningCurvesDisplay:
 
         Parameters
         ----------
-        estimator : MLPDigitClassifier or Pipeline
-            Fitted; a Pipeline ends with the network.
+        estimator : MLPDigitClassifier, Pipeline or search
+            Fitted; a Pipeline ends with the network, and of a search it is the one that it has chosen.
         ax : array-like of two matplotlib Axes, Axes or None, default=None
             As in `plot`.
 
@@ -110,8 +110,8 @@ class LearningCurvesDisplay:
 
         Parameters
         ----------
-        estimators : dict of str to MLPDigitClassifier or Pipeline
-            Fitted networks, by the names under which to draw them.
+        estimators : dict of str to MLPDigitClassifier, Pipeline or search
+            Fitted, as for `from_estimator`, by the names under which to draw them.
         ax : array-like of two matplotlib Axes, Axes or None, default=None
             As in `plot`.
 

@@ -64,8 +64,8 @@ class NetworkDisplay:
 
         Parameters
         ----------
-        estimator : MLPDigitClassifier or Pipeline
-            Fitted; a Pipeline ends with the network.
+        estimator : MLPDigitClassifier, Pipeline or search
+            Fitted; a Pipeline ends with the network, and of a search it is the one that it has chosen.
         ax : matplotlib Axes or None, default=None
             As in `plot`.
 

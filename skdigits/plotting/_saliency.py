@@ -87,10 +87,11 @@ class SaliencyDisplay:
 
         Parameters
         ----------
-        estimator : MLPDigitClassifier or Pipeline
-            Fitted. A Pipeline ends with the network; the steps before keep the number of pixels.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            A few samples.
+        estimator : MLPDigitClassifier, Pipeline or search
+            Fitted. A Pipeline ends with the network; the steps before keep the number of pixels. Of a search it is the
+            network that it has chosen.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or array-like of (n_samples, height, width)
+            A few samples, in the form that `estimator` takes.
         target : label, array-like of shape (n_samples,) or None, default=None
             The class to speak for, for all samples or for each. None: the one with the largest logit, which is the
             predicted label.
@@ -111,23 +112,23 @@ class SaliencyDisplay:
         # Numba stands behind it.
         from skdigits._engine.saliency import input_gradient
 
-        network, inputs, rows = fitted_network(estimator), network_inputs(estimator, X), dense(X)
-        if inputs.shape != rows.shape:
+        network, inputs = fitted_network(estimator), network_inputs(estimator, X)
+        images = as_images(dense(X), image_shape)
+        if inputs.size != images.size:
             raise ValueError(
-                f"X has {rows.shape[1]} pixels, of which the steps before the network make {inputs.shape[1]} features, "
-                "which are no pixels of the image"
+                f"X has {images[0].size} pixels, of which the steps before the network make {inputs.shape[1]} "
+                "features, which are no pixels of the image"
             )
         logits = estimator.decision_function(X)
         if logits.ndim == 1:
             logits = np.column_stack([-logits, logits])
         predictions = network.classes_[logits.argmax(axis=1)]
-        targets = predictions if target is None else _check_targets(target, network.classes_, len(rows))
+        targets = predictions if target is None else _check_targets(target, network.classes_, len(images))
         weights = (targets[:, np.newaxis] == network.classes_).astype(float)
         if network.n_outputs_ == 1:
             weights = weights[:, 1:] - weights[:, :1]
         gradient = input_gradient(inputs, network.coefs_, network.intercepts_, network.activation, weights)
-        contributions = as_images(inputs * gradient, image_shape)
-        return cls(as_images(rows, image_shape), contributions, targets, predictions).plot(ax=ax)
+        return cls(images, (inputs * gradient).reshape(images.shape), targets, predictions).plot(ax=ax)
 
     def plot(self, ax: AxesLike = None, *, cmap: Colormap = "RdBu_r") -> Self:
         """Draw.

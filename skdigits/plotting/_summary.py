@@ -53,8 +53,8 @@ def summary(estimator: Any) -> str:
 
     Parameters
     ----------
-    estimator : MLPDigitClassifier or Pipeline
-        Fitted; a Pipeline ends with the network.
+    estimator : MLPDigitClassifier, Pipeline or search
+        Fitted; a Pipeline ends with the network, and of a search it is the one that it has chosen.
 
     Returns
     -------

@@ -44,8 +44,9 @@ def read_digit_image(path_or_file: str | os.PathLike[str] | BinaryIO) -> NDArray
 
     Notes
     -----
-    Photographs are turned as their EXIF data say. Transparent images are put on white. A digit wants some paper around
-    it: see `DigitNormalizer`, which finds out about paper and light.
+    Photographs are turned as their EXIF data say. Transparent images are put on white, or on black where
+    they hold light strokes alone. A digit wants some paper around it: see `DigitNormalizer`, which finds out about
+    paper and light.
 
     Examples
     --------

@@ -30,7 +30,7 @@ def find_image_shape(image_shape: ImageShape, n_features: int) -> tuple[int, int
     ValueError
         If `image_shape` is no shape, or has another number of pixels.
     """
-    if isinstance(image_shape, str):
+    if isinstance(image_shape, str) and image_shape == "auto":
         side = math.isqrt(n_features)
         if side * side != n_features:
             raise ValueError(
@@ -38,7 +38,7 @@ def find_image_shape(image_shape: ImageShape, n_features: int) -> tuple[int, int
                 "number; pass image_shape=(height, width)"
             )
         return side, side
-    shape = tuple(image_shape)
+    shape = () if isinstance(image_shape, (str, Integral)) else tuple(image_shape)
     if len(shape) != 2 or not all(isinstance(length, Integral) and length > 0 for length in shape):
         raise ValueError(f"image_shape must be 'auto' or two positive integers, (height, width), got {image_shape!r}")
     if math.prod(shape) != n_features:

@@ -28,8 +28,8 @@ def read_grey(source: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
     Returns
     -------
     grey : ndarray of shape (height, width), float32
-        As the file has them, upright, on white where the file is transparent, and made smaller by a whole number
-        where a side is longer than 2,000 pixels.
+        As the file has them, upright, and made smaller by a whole number where a side is longer than 2,000 pixels.
+        What is transparent is put on white, or on black where the file holds light strokes alone.
 
     Raises
     ------
@@ -88,9 +88,18 @@ def _make_grey(image: Any, Image: Any) -> NDArray[np.float32]:
         return np.asarray(image).astype(np.float32)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _ground_color(image)), image)
     # Colours that a palette or another model stands for.
     return np.asarray(image.convert("RGB").convert("L") if image.mode != "L" else image).astype(np.float32)
+
+
+def _ground_color(image: Any) -> str:
+    """What to put an RGBA image on: white, or black where it is little more than light strokes."""
+    opacity = np.asarray(image.getchannel("A"), np.float32)
+    ink = opacity.mean() / 255
+    if not 0 < ink < 0.5:
+        return "white"
+    return "black" if np.average(np.asarray(image.convert("L")), weights=opacity) > 127.5 else "white"
 
 
 def _shrink(grey: NDArray) -> NDArray:

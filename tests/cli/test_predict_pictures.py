@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, minmax_scale
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
-from skdigits.persistence import save_weights
-from skdigits.preprocessing import DigitCenterer
+from skdigits._cli import pictures as pictures_module
+from skdigits.persistence import load_weights, save_weights
+from skdigits.preprocessing import DigitCenterer, read_digit_image
 
 PARAMETERS = {"hidden_layer_sizes": (50,), "learning_rate_init": 0.01, "random_state": 0}
 
@@ -76,6 +79,23 @@ def test_show_draws_what_the_network_is_given(run, models, folder):
     assert len(lines) == 14
     assert max(map(len, lines)) <= 28
     assert "@" in shown
+
+
+@pytest.mark.parametrize("name", ["prepared.npz", "bare.npz"])
+def test_show_draws_what_stands_behind_the_preparation(run, models, folder, name):
+    model, image = load_weights(models / name), read_digit_image(folder / "1.png")
+    seen = model[:-1].transform(255 * image.reshape(1, -1)) if name == "prepared.npz" else image
+    drawing = pictures_module.draw(seen.reshape(28, 28) / seen.max())
+    shown = run("predict", models / name, folder / "1.png", "--show").out
+    assert shown.startswith(drawing)
+    assert shown.startswith(pictures_module.draw(image)) == (name == "bare.npz")
+
+
+def test_preparation_that_makes_no_images_is_left_out():
+    samples = np.random.default_rng(0).random((12, 784))
+    model = make_pipeline(PCA(3), LogisticRegression()).fit(samples, np.arange(12) % 2)
+    images = pictures_module.network_images(samples, model)
+    np.testing.assert_allclose(images[5].ravel(), minmax_scale(samples[5]))
 
 
 def test_page(run, models, pictures, tmp_path):

@@ -71,6 +71,13 @@ def test_containers(container):
     np.testing.assert_array_equal(display.images.reshape(2, 4), X[[0, 2]])
 
 
+@pytest.mark.parametrize("container", [np.asarray, list, np.ndarray.tolist])
+def test_images_that_are_not_flat(container):
+    images = np.arange(18.0).reshape(3, 2, 3)
+    display = DigitsDisplay.from_predictions(container(images), [0, 1, 2], [1, 1, 0], which="wrong")
+    np.testing.assert_array_equal(display.images, images[[0, 2]])
+
+
 def test_no_mistakes():
     display = DigitsDisplay.from_predictions(np.ones((2, 4)), [0, 1], [0, 1], which="wrong")
     assert display.images_ == []
@@ -90,12 +97,12 @@ def test_one_digit_on_given_axes():
     [
         ({"which": "best"}, "which must be one of 'first', 'wrong', 'worst', 'random', got 'best'"),
         ({"which": "worst"}, "which='worst' needs probabilities"),
-        ({"image_shape": (2, 3)}, r"there are 4 pixels, but images of image_shape=\(2, 3\) have 6"),
+        ({"image_shape": (2, 3)}, r"X has 4 features, but images of image_shape=\(2, 3\) have 6"),
         ({"image_shape": 2}, "image_shape must be 'auto' or two positive integers"),
         ({"image_shape": "square"}, "image_shape must be 'auto' or two positive integers"),
         ({"y_pred": [0]}, "inconsistent numbers of samples"),
         ({"y_true": np.eye(2)}, r"expected one label a sample, got labels of shapes \(2, 2\) and \(2,\)"),
-        ({"X": np.ones((2, 5))}, r"5 pixels, which is no square number; pass image_shape=\(height, width\)"),
+        ({"X": np.ones((2, 5))}, r"5 features, which is no square number; pass image_shape=\(height, width\)"),
     ],
 )
 def test_bad_arguments(options, says):

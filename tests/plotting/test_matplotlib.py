@@ -1,11 +1,15 @@
 """What displays owe to those who have matplotlib, and to those who have not."""
 
+import io
 import subprocess
 import sys
+import warnings
 
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 
 import skdigits.plotting
 from skdigits.plotting import (
@@ -68,6 +72,31 @@ def test_plot_draws_again_and_returns_the_display(fitted, name):
     first = display.figure_
     assert display.plot() is display
     assert display.figure_ is not first
+
+
+@pytest.fixture(scope="module")
+def search(fitted):
+    """Has fitted two candidates anew, and keeps the better one."""
+    grid = {"mlpdigitclassifier__hidden_layer_sizes": [(3,), (8,)], "mlpdigitclassifier__max_iter": [2]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return GridSearchCV(fitted.pipeline, grid, cv=2).fit(fitted.X, fitted.y)
+
+
+@DISPLAYS
+def test_search_stands_for_the_network_that_it_has_chosen(fitted, search, name):
+    pictures = []
+    for estimator in (search, search.best_estimator_, fitted.pipeline):
+        figure = Figure(layout="constrained")
+        DRAW[name](fitted._replace(pipeline=estimator), ax=figure.subplots())
+        stream = io.BytesIO()
+        figure.savefig(stream)
+        pictures.append(stream.getvalue())
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_summary_of_a_search(search):
+    assert summary(search) == summary(search.best_estimator_)
 
 
 def test_import_leaves_matplotlib_and_numba_alone():

@@ -9,6 +9,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
 from skdigits.plotting import SaliencyDisplay
+from skdigits.preprocessing import ImageFlattener
 
 
 def differences(network, x, target):
@@ -94,6 +95,16 @@ def test_pipeline_in_a_pipeline(fitted):
     nested = make_pipeline(make_pipeline(fitted.pipeline[0]), make_pipeline(fitted.network))
     expected = SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:2]).contributions
     np.testing.assert_array_equal(SaliencyDisplay.from_estimator(nested, fitted.X[:2]).contributions, expected)
+
+
+@pytest.mark.parametrize("container", [np.asarray, list])
+def test_pipeline_that_starts_from_images(fitted, container):
+    images = fitted.X[:2].reshape(2, 4, 16)
+    pipeline = make_pipeline(ImageFlattener().fit(images), *fitted.pipeline)
+    display = SaliencyDisplay.from_estimator(pipeline, container(images))
+    expected = SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:2], image_shape=(4, 16))
+    np.testing.assert_array_equal(display.images, images)
+    np.testing.assert_array_equal(display.contributions, expected.contributions)
 
 
 def test_multilabel_targets(fitted):

@@ -33,9 +33,9 @@ def assert_read(source, atol=0.02):
     np.testing.assert_allclose(image, EXPECTED, atol=atol)
 
 
-def transparent():
-    alpha = np.dstack([np.zeros((*INK.shape, 3), np.uint8), 255 - PAPER])
-    return Image.fromarray(alpha)
+def transparent(level=0):
+    """Ink of one level of grey on nothing."""
+    return Image.fromarray(np.dstack([np.full((*INK.shape, 3), level, np.uint8), 255 - PAPER]))
 
 
 GREY = Image.fromarray(PAPER)
@@ -49,6 +49,7 @@ FORMS = {
     "16 bits, TIFF": lambda: saved(Image.fromarray(PAPER.astype(np.uint16) * 257), "TIFF"),
     "numbers with a point": lambda: saved(Image.fromarray(PAPER.astype(np.float32)), "TIFF"),
     "transparent": lambda: saved(transparent()),
+    "light on transparent": lambda: saved(transparent(255)),
     "grey and transparent": lambda: saved(transparent().convert("LA")),
     "BMP": lambda: saved(GREY, "BMP"),
     "TIFF": lambda: saved(GREY, "TIFF", compression="tiff_lzw"),
@@ -69,11 +70,22 @@ def test_one_bit_a_pixel():
     np.testing.assert_allclose(image.ravel(), DigitCenterer().fit_transform([PAPER < 230])[0], atol=1e-6)
 
 
-@pytest.mark.parametrize(("orientation", "turn"), [(3, 2), (6, 1), (8, 3)])
-def test_photographs_are_turned_as_exif_says(orientation, turn):
+# Orientation, and how the camera has stored the image: mirrored, then turned by so many quarters.
+STORED = [(2, True, 0), (3, False, 2), (4, True, 2), (5, True, 1), (6, False, 1), (7, True, 3), (8, False, 3)]
+
+
+@pytest.mark.parametrize(("orientation", "is_mirrored", "turns"), STORED)
+def test_photographs_are_turned_as_exif_says(orientation, is_mirrored, turns):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert_read(saved(Image.fromarray(np.rot90(PAPER, turn)), exif=exif))
+    stored = np.rot90(np.fliplr(PAPER) if is_mirrored else PAPER, turns)
+    assert_read(saved(Image.fromarray(stored), exif=exif))
+
+
+def test_light_paper_with_a_transparent_frame():
+    opacity = np.full(PAPER.shape, 255, np.uint8)
+    opacity[:10] = opacity[-10:] = 0
+    assert_read(saved(Image.fromarray(np.dstack([PAPER] * 3 + [opacity]))))
 
 
 def test_paths(tmp_path):
