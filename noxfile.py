@@ -50,13 +50,6 @@ def _lower_bounds(extra):
 
 
 @nox.session
-def distributed(session):
-    """Searches on a cluster of processes, and Dask arrays."""
-    session.install(".[test,distributed]")
-    session.run("python", "-m", "pytest", "tests/test_dask.py", "tests/datasets/test_batches.py", *session.posargs)
-
-
-@nox.session
 def lint(session):
     """Lint, format, direction of imports and types."""
     session.install(".[test]")
