@@ -178,7 +178,7 @@ def draw(content, axes):
     axes.set(xlabel="accuracy, %", title="Changed test images of MNIST")
     axes.set_yticks(range(len(rows)), [row["work"] for row in rows])
     axes.invert_yaxis()
-    axes.legend(loc="lower left")
+    axes.figure.legend(loc="outside lower center", ncols=2)
 
 
 def main():
