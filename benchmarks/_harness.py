@@ -17,8 +17,11 @@ from pathlib import Path
 
 import _rivals
 import joblib
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from skdigits.datasets import fetch_mnist
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "skdigits"
@@ -57,6 +60,26 @@ def parse(description, *, repeats, quick_repeats=1, add_arguments=None):
     arguments.output = arguments.output or (RESULTS / "quick" if arguments.quick else RESULTS)
     arguments.rivals = _rivals.installed(arguments.rivals)
     return arguments
+
+
+def load_mnist(n_samples=60_000, *, n_test=10_000, scale=True):
+    """The first training and test images of MNIST, and their labels.
+
+    Parameters
+    ----------
+    n_samples, n_test : int
+    scale : bool
+        Pixels as float32 from 0 to 1 instead of bytes.
+
+    Returns
+    -------
+    X, y, X_test, y_test : ndarray
+    """
+    X, y = (array[:n_samples] for array in fetch_mnist(subset="train", return_X_y=True))
+    X_test, y_test = (array[:n_test] for array in fetch_mnist(subset="test", return_X_y=True))
+    if scale:
+        X, X_test = (pixels / np.float32(255) for pixels in (X, X_test))
+    return X, y, X_test, y_test
 
 
 def is_wanted(name, arguments):
@@ -134,29 +157,65 @@ def _progress():
 
 
 def report(name, arguments, rows, *, title):
-    """Print the table, and write JSON, table and chart to the folder of the results.
+    """Print the table, and write JSON, table and chart to the folder of the results."""
+    settings = {"threads": arguments.threads, "repeats": arguments.repeats}
+    print(render_sides(save(name, arguments, rows, title=title, settings=settings)))
+
+
+def save(name, arguments, rows, *, settings, title=None, render=None, draw=None, order=None):
+    """Write JSON, table and chart to the folder of the results.
 
     Rows measured before, which this run was not asked for, are kept.
+
+    Parameters
+    ----------
+    name : str
+        Of the files.
+    arguments : argparse.Namespace
+    rows : list of dict
+        Each with ``work`` and ``ratios``.
+    settings : dict
+        What rows have in common.
+    title : str or None
+    render : callable or None
+        Makes the table from all that is written; None: `render_sides`.
+    draw : callable or None
+        Draws the same on axes of matplotlib; None: `draw_sides`.
+    order : sequence of str or None
+        ``work`` of all rows, in the order in which to write them.
+
+    Returns
+    -------
+    content : dict
+        All that is written, which `render` makes the table from.
     """
     path = arguments.output / f"{name}.json"
     if arguments.only and path.exists():
         before = {row["work"]: row for row in json.loads(path.read_text())["rows"]}
         rows = list((before | {row["work"]: row for row in rows}).values())
-    content = {
-        "title": title,
-        "machine": describe_machine(),
-        "settings": {"threads": arguments.threads, "repeats": arguments.repeats},
-        "rows": rows,
-    }
-    table = render(content)
+    if order is not None:
+        rows = sorted(rows, key=lambda row: order.index(row["work"]))
+    content = {} if title is None else {"title": title}
+    content |= {"machine": describe_machine(), "settings": settings, "rows": rows}
     arguments.output.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n")
-    path.with_suffix(".md").write_text(table)
-    draw(content, path.with_suffix(".png"))
-    print(table)
+    path.with_suffix(".md").write_text((render or render_sides)(content))
+    _save_chart(content, draw or draw_sides, path.with_suffix(".png"))
+    return content
 
 
-def render(content):
+def _save_chart(content, draw, path):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
+        return
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    draw(content, figure.subplots())
+    figure.savefig(path, dpi=110)
+
+
+def render_sides(content):
     """The table of results, as Markdown."""
     sides = list(dict.fromkeys(side for row in content["rows"] for side in row["sides"]))
     rivals = [side for side in sides if any(side in row["ratios"] for row in content["rows"])]
@@ -168,13 +227,12 @@ def render(content):
         cells += [_ratio_cell(row["ratios"].get(rival), row["goals"].get(rival)) for rival in rivals]
         lines.append(f"| {' | '.join(cells)} |")
     machine, settings = content["machine"], content["settings"]
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items() if number)
     lines += [
         "",
         f"Medians of {settings['repeats']} interleaved rounds after a warm-up, {settings['threads']} threads unless "
         f"a row says otherwise; behind the seconds the accuracy on the 10,000 test images where there is one; ratios "
         f"are medians of the ratios of each round, with the least and the most of them. {machine['processor']}, "
-        f"{machine['cores']} cores, Python {machine['python']}, {packages}.",
+        f"{machine['cores']} cores, {versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -200,17 +258,11 @@ def _ratio_cell(ratio, goal):
     return f"{ratio['median']} ({ratio['least']} to {ratio['most']})" + (f", goal {goal}" if goal else "")
 
 
-def draw(content, path):
+def draw_sides(content, axes):
     """A chart of the seconds of every side and row, on a logarithmic scale."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
-        return
     rows = content["rows"]
     sides = list(dict.fromkeys(side for row in rows for side in row["sides"]))
-    figure = Figure(figsize=(9, 1.2 + 0.22 * len(rows) * (len(sides) + 1)), layout="constrained")
-    axes = figure.subplots()
+    axes.figure.set_size_inches(9, 1.2 + 0.22 * len(rows) * (len(sides) + 1))
     for s, side in enumerate(sides):
         there = [(i + (s - (len(sides) - 1) / 2) * 0.8 / len(sides), row["sides"][side])
                  for i, row in enumerate(rows) if side in row["sides"]]  # fmt: skip
@@ -221,7 +273,6 @@ def draw(content, path):
     axes.set_yticks(range(len(rows)), [row["work"] for row in rows])
     axes.invert_yaxis()
     axes.legend()
-    figure.savefig(path, dpi=110)
 
 
 def describe_machine():
@@ -235,6 +286,12 @@ def describe_machine():
         "packages": {package: _version(package) for package in packages},
         "environment": {name: os.environ[name] for name in sorted(os.environ) if name.endswith("_NUM_THREADS")},
     }
+
+
+def versions(machine):
+    """Python and packages of `describe_machine`, as text."""
+    packages = [f"{name} {number}" for name, number in machine["packages"].items() if number]
+    return ", ".join([f"Python {machine['python']}", *packages])
 
 
 def _processor():

@@ -3,16 +3,13 @@
 Recipes were chosen on the last 10,000 of the training images, shuffled; the test images are for this table alone.
 """
 
-import json
 import statistics
 import time
 
 import _harness
-import numpy as np
 from sklearn.ensemble import VotingClassifier
 
 from skdigits import MLPDigitClassifier
-from skdigits.datasets import fetch_mnist
 from skdigits.recipes import RECIPES
 
 # Half the epochs are enough where networks vote.
@@ -97,27 +94,19 @@ def render(content):
             f"{10_000 * (1 - mean):.0f} | {statistics.median(seconds):.1f}{spread} |"
         )
     machine = content["machine"]
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items() if number)
     lines += [
         "",
         f"Errors of 10,000 test images. {content['settings']['threads']} threads; seconds are the median of whole fits "
         f"on all 60,000 training images, their deformation included, kernels compiled before. "
         f"{machine['processor']}, {machine['cores']} cores, "
-        f"Python {machine['python']}, {packages}.",
+        f"{_harness.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def draw(rows, path):
+def draw(content, axes):
     """A chart of errors and seconds, beside the goals."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
-        return
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    for row in rows:
+    for row in content["rows"]:
         runs, goal = row["runs"], row["goal"]
         seconds, errors = ([run["seconds"] for run in runs], [100 * (1 - run["accuracy"]) for run in runs])
         (points,) = axes.plot(seconds, errors, "o", label=row["work"])
@@ -127,35 +116,18 @@ def draw(rows, path):
         title="Accuracy on MNIST: reached (dots) and goal (crosses)",
     )  # fmt: skip
     axes.legend()
-    figure.savefig(path, dpi=110)
 
 
 def save(rows, arguments):
-    """Write JSON and table; rows measured before, which this run was not asked for, are kept."""
-    path = arguments.output / "accuracy.json"
-    before = json.loads(path.read_text())["rows"] if arguments.only and path.exists() else []
-    rows = list(({row["work"]: row for row in before} | {row["work"]: row for row in rows}).values())
-    order = [work[0] for work in WORK]
-    rows.sort(key=lambda row: order.index(row["work"]))
-    content = {
-        "machine": _harness.describe_machine(),
-        "settings": {"threads": arguments.threads},
-        "rows": rows,
-    }
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    path.with_suffix(".md").write_text(render(content))
-    draw(rows, path.with_suffix(".png"))
-    return content
+    """Write JSON, table and chart."""
+    settings, order = {"threads": arguments.threads}, [work[0] for work in WORK]
+    return _harness.save("accuracy", arguments, rows, settings=settings, render=render, draw=draw, order=order)
 
 
 def main():
     arguments = _harness.parse(__doc__, repeats=1)
-    pixels, y_train = fetch_mnist(subset="train", return_X_y=True)
-    test_pixels, y_test = fetch_mnist(subset="test", return_X_y=True)
-    n_samples = 1000 if arguments.quick else 60_000
-    X_train, X_test = (p / np.float32(255) for p in (pixels[:n_samples], test_pixels))
-    data = X_train, y_train[:n_samples], X_test, y_test
+    data = _harness.load_mnist(1000 if arguments.quick else 60_000)
+    X_train, y_train, *_ = data
     # Compiles what has not been compiled, dropout, slopes and deformation included.
     for recipe in RECIPES.values():
         few = {**recipe, "max_iter": 1, "hidden_layer_sizes": (8,)}

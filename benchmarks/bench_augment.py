@@ -5,7 +5,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from skdigits import MLPDigitClassifier
-from skdigits.datasets import fetch_mnist
 from skdigits.preprocessing import ElasticDeformer
 
 SIDE = 28
@@ -45,9 +44,8 @@ def note_time_an_image(row, n_images):
 
 def main():
     arguments = _harness.parse(__doc__, repeats=9)
-    pixels, y = fetch_mnist(subset="train", return_X_y=True)
     n_few, n_many = (100, 2000) if arguments.quick else (2000, 60_000)
-    X, y = pixels[:n_many] / np.float32(255), y[:n_many]
+    X, y, *_ = _harness.load_mnist(n_many)
     out, random_state, rng = np.empty_like(X), np.random.RandomState(0), np.random.default_rng(0)
     rows = []
     for n_threads in sorted({1, arguments.threads}):

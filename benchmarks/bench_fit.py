@@ -12,7 +12,6 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdigits import MLPDigitClassifier
-from skdigits.datasets import fetch_mnist
 
 # Name, form of the samples, parameters, and how many times faster than each rival we want to be.
 WORK = [
@@ -38,10 +37,7 @@ class Samples:
     """MNIST in all the forms that rows ask for."""
 
     def __init__(self, n_samples):
-        (pixels, self.y), (self._test_pixels, self.y_test) = (
-            fetch_mnist(subset=subset, return_X_y=True) for subset in ("train", "test")
-        )
-        self._pixels, self.y = pixels[:n_samples], self.y[:n_samples]
+        self._pixels, self.y, self._test_pixels, self.y_test = _harness.load_mnist(n_samples, scale=False)
 
     def get(self, form):
         """Training and test samples."""

@@ -13,7 +13,6 @@ from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
-from skdigits.datasets import fetch_mnist
 
 UNITS = (784, 100, 10)
 BATCH = 200
@@ -97,10 +96,9 @@ class Epoch:
 
 def main():
     arguments = _harness.parse(__doc__, repeats=7)
-    pixels, y = fetch_mnist(subset="train", return_X_y=True)
     n_samples = 2000 if arguments.quick else 60_000
-    X = pixels[:n_samples] / np.float32(255)
-    targets = np.eye(10, dtype=np.uint8)[y[:n_samples]]
+    X, y, *_ = _harness.load_mnist(n_samples)
+    targets = np.eye(10, dtype=np.uint8)[y]
     inputs = compress_inputs(X, X.dtype, arguments.threads)
     size = 400 if arguments.quick else 2000
     left = np.random.default_rng(0).random((size, size), dtype=np.float32)

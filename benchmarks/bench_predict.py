@@ -4,11 +4,9 @@ import warnings
 
 import _harness
 import _rivals
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdigits import MLPDigitClassifier
-from skdigits.datasets import fetch_mnist
 
 # Images, calls in a round, and how many times faster than each rival we want to be.
 WORK = [
@@ -22,17 +20,14 @@ WORK = [
 def main():
     arguments = _harness.parse(__doc__, repeats=11)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    pixels, y = fetch_mnist(subset="train", return_X_y=True)
-    test_pixels, y_test = fetch_mnist(subset="test", return_X_y=True)
-    n_samples = 1000 if arguments.quick else 20_000
-    X, X_test = pixels[:n_samples] / np.float32(255), test_pixels / np.float32(255)
+    X, y, X_test, y_test = _harness.load_mnist(1000 if arguments.quick else 20_000)
     parameters = {"max_iter": 1 if arguments.quick else 5, "random_state": 0, "n_jobs": arguments.threads}
     models = {}
     if "sklearn" in arguments.rivals:
-        models["sklearn"] = _rivals.make_sklearn(**parameters).fit(X, y[:n_samples])
+        models["sklearn"] = _rivals.make_sklearn(**parameters).fit(X, y)
     if "torch" in arguments.rivals:
-        models["torch"] = _rivals.TorchMLP(**parameters).fit(*_rivals.to_torch(X, y[:n_samples]))
-    models[_harness.OURS] = MLPDigitClassifier(**parameters).fit(X, y[:n_samples])
+        models["torch"] = _rivals.TorchMLP(**parameters).fit(*_rivals.to_torch(X, y))
+    models[_harness.OURS] = MLPDigitClassifier(**parameters).fit(X, y)
     rows = []
     for n_images, calls, goals in WORK:
         name = f"{n_images:,} image{'s' if n_images > 1 else ''}, float32"

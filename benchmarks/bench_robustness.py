@@ -4,7 +4,6 @@ The networks are trained on MNIST as it is, and have never seen such changes; th
 """
 
 import io
-import json
 import statistics
 
 import _harness
@@ -15,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
-from skdigits.datasets import fetch_mnist
 from skdigits.preprocessing import read_digit_image
 
 PARAMETERS = {"hidden_layer_sizes": (100,), "max_iter": 10, "tol": 0.0, "n_iter_no_change": np.inf}
@@ -163,53 +161,37 @@ def render(content):
         cells = [f"{statistics.mean(row['accuracy'][side]):.2%}" for side in SIDES]
         lines.append(f"| {row['work']} | {' | '.join(cells)} |")
     machine, settings = content["machine"], content["settings"]
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items() if number)
     lines += [
         "",
         f"Accuracies of 784-100-10, {PARAMETERS['max_iter']} epochs on the training images as they are: means of "
-        f"{settings['seeds']} seeds. Python {machine['python']}, {packages}.",
+        f"{settings['seeds']} seeds. {_harness.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def draw(rows, path):
+def draw(content, axes):
     """A chart of the accuracies."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("matplotlib is not installed: no chart is drawn (pip install matplotlib)")
-        return
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
+    rows = content["rows"]
     for s, side in enumerate(SIDES):
         means = [100 * statistics.mean(row["accuracy"][side]) for row in rows]
         axes.barh([i + 0.4 * s - 0.2 for i in range(len(rows))], means, 0.38, label=side)
     axes.set(xlabel="accuracy, %", title="Changed test images of MNIST")
     axes.set_yticks(range(len(rows)), [row["work"] for row in rows])
     axes.invert_yaxis()
-    axes.legend(loc="lower left")
-    figure.savefig(path, dpi=110)
+    axes.figure.legend(loc="outside lower center", ncols=2)
 
 
 def main():
     arguments = _harness.parse(__doc__, repeats=1)
-    X, y = fetch_mnist(subset="train", return_X_y=True)
-    pixels, y_test = fetch_mnist(subset="test", return_X_y=True)
-    if arguments.quick:
-        X, y, pixels, y_test = X[:5000], y[:5000], pixels[:500], y_test[:500]
+    n_samples, n_test = (5000, 500) if arguments.quick else (60_000, 10_000)
+    X, y, pixels, y_test = _harness.load_mnist(n_samples, n_test=n_test, scale=False)
     images = pixels.reshape(-1, 28, 28) / np.float32(255)
     models = fit_models(arguments, X, y)
     rows = [measure(name, models, images, y_test) for name in WORK if _harness.is_wanted(name, arguments)]
-    path = arguments.output / "robustness.json"
-    if arguments.only and path.exists():
-        before = {row["work"]: row for row in json.loads(path.read_text())["rows"]}
-        rows = list((before | {row["work"]: row for row in rows}).values())
     settings = {"threads": arguments.threads, "seeds": len(models["MinMaxScaler"])}
-    content = {"machine": _harness.describe_machine(), "settings": settings, "rows": rows}
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    path.with_suffix(".md").write_text(render(content))
-    draw(rows, path.with_suffix(".png"))
+    content = _harness.save(
+        "robustness", arguments, rows, settings=settings, render=render, draw=draw, order=list(WORK)
+    )
     print(render(content))
 
 

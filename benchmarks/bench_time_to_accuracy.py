@@ -8,12 +8,10 @@ from functools import partial
 
 import _harness
 import _rivals
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skdigits import MLPDigitClassifier
-from skdigits.datasets import fetch_mnist
 
 RATES = (1e-3, 2e-3, 4e-3)
 LARGEST_EPOCHS = 24
@@ -41,10 +39,7 @@ def next_epochs(accuracy_after, target, first):
 def main():
     arguments = _harness.parse(__doc__, repeats=5)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    pixels, y = fetch_mnist(subset="train", return_X_y=True)
-    test_pixels, y_test = fetch_mnist(subset="test", return_X_y=True)
-    n_samples = 4000 if arguments.quick else 60_000
-    X, y, X_test = pixels[:n_samples] / np.float32(255), y[:n_samples], test_pixels / np.float32(255)
+    X, y, X_test, y_test = _harness.load_mnist(4000 if arguments.quick else 60_000)
     targets = [0.85] if arguments.quick else [0.97, 0.98]
     rates = RATES[:1] if arguments.quick else RATES
     makes = {"sklearn": _rivals.make_sklearn, "torch": _rivals.TorchMLP, _harness.OURS: MLPDigitClassifier}

@@ -3,7 +3,6 @@
 Every round has a seed of its own, 0, 1 and 2. `docs/examples` tells each of them step by step.
 """
 
-import json
 import pickle
 import time
 import warnings
@@ -128,13 +127,12 @@ def render(content):
         cells.append(f"{ratio['median']} ({ratio['least']} to {ratio['most']})" if ratio else "")
         lines.append(f"| {' | '.join(cells)} |")
     machine, settings = content["machine"], content["settings"]
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items() if number)
     lines += [
         "",
         f"Whole fits of {settings['repeats']} seeds, {settings['threads']} threads; accuracies after the last epoch; "
         f"seconds are medians. MLPClassifier has neither sigmoid outputs for ten classes nor biases that start at 0: "
         f"it has softmax outputs and its own first biases where the write-up says otherwise. {machine['processor']}, "
-        f"{machine['cores']} cores, Python {machine['python']}, {packages}.",
+        f"{machine['cores']} cores, {_harness.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -149,25 +147,11 @@ def _side_cells(side):
 def main():
     arguments = _harness.parse(__doc__, repeats=3)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    n_samples = 2000 if arguments.quick else 60_000
-    X, y = (array[:n_samples] for array in fetch_mnist(subset="train", return_X_y=True))
-    data = X, y, *fetch_mnist(subset="test", return_X_y=True)
+    data = _harness.load_mnist(2000 if arguments.quick else 60_000, scale=False)
     rows = [measure(work, data, arguments) for work in WORK if _harness.is_wanted(work[0], arguments)]
-    path = arguments.output / "writeups.json"
-    if arguments.only and path.exists():
-        before = {row["work"]: row for row in json.loads(path.read_text())["rows"]}
-        rows = list((before | {row["work"]: row for row in rows}).values())
-    content = {
-        "title": "Networks of five write-ups",
-        "machine": _harness.describe_machine(),
-        "settings": {"threads": arguments.threads, "repeats": arguments.repeats},
-        "rows": rows,
-    }
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    path.with_suffix(".md").write_text(render(content))
-    _harness.draw(content, path.with_suffix(".png"))
-    print(render(content))
+    settings = {"threads": arguments.threads, "repeats": arguments.repeats}
+    title = "Networks of five write-ups"
+    print(render(_harness.save("writeups", arguments, rows, settings=settings, title=title, render=render)))
 
 
 if __name__ == "__main__":
