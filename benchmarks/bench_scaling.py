@@ -111,7 +111,7 @@ def measure(work, kind, size, arguments):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=1)
+    arguments = _harness.parse(__doc__, repeats=3)
     warnings.simplefilter("ignore", ConvergenceWarning)
     work, rows = Work(arguments), []
     for kind, sizes in (QUICK_SIZES if arguments.quick else SIZES).items():

@@ -94,3 +94,12 @@ def test_content_reaches_the_disk_before_the_name(tmp_path, monkeypatch):
     with _files.replaced_whole(tmp_path / "m") as stream:
         stream.write(b"new")
     assert calls == ["flush", "rename", "flush"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "m")
+    with pytest.raises(OSError, match="a folder, a device or a pipe"), _files.replaced_whole(tmp_path / "m"):
+        pass
+    assert (tmp_path / "m").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
