@@ -39,7 +39,8 @@ VALID = {
     "early_stopping": st.booleans(),
     "n_iter_no_change": st.integers(1, 5) | st.just(np.inf),
     "beta_1": st.floats(0, 0.99),
-    "beta_2": st.floats(0, 0.999),
+    # Far below beta_1, which may be 0.99, steps are without bounds where a gradient comes to 0: training diverges.
+    "beta_2": st.floats(0.99, 0.999),
     "dtype": st.sampled_from(["float32", "float64", "auto"]),
     "output_activation": st.sampled_from(["auto", "softmax", "logistic"]),
     "weight_init": st.sampled_from(["auto", "glorot_uniform", "he_uniform", "he_normal", "lecun_normal"]),
@@ -106,7 +107,7 @@ def test_valid_parameters_agree_in_every_form(problem):
             np.testing.assert_array_equal(copied.predict(samples), model.predict(samples))
 
 
-@settings(TWO_HUNDRED, max_examples=20)
+@TWO_HUNDRED
 @given(problems())
 def test_valid_parameters_agree_in_skops(problem):
     pytest.importorskip("skops")
@@ -117,12 +118,10 @@ def test_valid_parameters_agree_in_skops(problem):
     np.testing.assert_array_equal(loaded.predict_proba(problem[1]), model.predict_proba(problem[1]))
 
 
-@settings(TWO_HUNDRED, max_examples=20)
+@TWO_HUNDRED
 @given(problems())
 def test_valid_parameters_agree_in_onnx(problem):
     onnxruntime = pytest.importorskip("onnxruntime")
-    if not hasattr(persistence, "to_onnx"):
-        pytest.skip("no ONNX yet")
     model, samples = fit(*problem), problem[1].astype(np.float32)
     graph = persistence.to_onnx(model)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
