@@ -1,13 +1,15 @@
-"""What the outputs of a network owe to its inputs: gradients by the samples, in plain NumPy and double precision.
+"""What the outputs of a network owe to its inputs: gradients by the samples, in double precision.
 
-The backward kernels do not give them: they end at the first hidden layer, start from the gradient of the loss instead
-of from a logit, and keep no transposed weights of the first layer, which training has no use for.
+Activations and their derivatives come from the kernels of training. Its backward pass through the weights does not do:
+it ends at the first hidden layer and starts from the gradient of the loss; here the products are NumPy's.
 """
 
 import numpy as np
-from scipy.special import expit, ndtr
 
-from skdigits._kernels.activations import LEAK
+from skdigits._engine.workspace import aligned_zeros, count_up
+from skdigits._kernels.activations import activation_forward_with_slopes
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
+from skdigits._kernels.tiles import lanes
 
 
 def input_gradient(X, coefs, intercepts, activation, logit_weights):
@@ -21,7 +23,7 @@ def input_gradient(X, coefs, intercepts, activation, logit_weights):
     intercepts : list of ndarray of shape (n_outputs,)
         Biases of each layer.
     activation : str
-        Of the hidden layers, a key of ``ACTIVATIONS_AND_SLOPES``.
+        Of the hidden layers, a key of ``HIDDEN_ACTIVATIONS``.
     logit_weights : ndarray of shape (n_samples, n_logits)
         Weights of the logits in the sum; a row with a single 1 gives the gradient of one logit.
 
@@ -32,7 +34,7 @@ def input_gradient(X, coefs, intercepts, activation, logit_weights):
     """
     outputs, slopes = np.asarray(X, np.float64), []
     for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
-        outputs, slope = ACTIVATIONS_AND_SLOPES[activation](outputs @ coef + intercept)
+        outputs, slope = _activate(activation, outputs @ coef + intercept)
         slopes.append(slope)
     gradient = np.asarray(logit_weights, np.float64) @ coefs[-1].T
     for coef, slope in zip(reversed(coefs[:-1]), reversed(slopes), strict=True):
@@ -40,53 +42,10 @@ def input_gradient(X, coefs, intercepts, activation, logit_weights):
     return gradient
 
 
-def _identity(logits):
-    return logits, np.ones_like(logits)
-
-
-def _logistic(logits):
-    outputs = expit(logits)
-    return outputs, outputs * (1 - outputs)
-
-
-def _tanh(logits):
-    outputs = np.tanh(logits)
-    return outputs, 1 - outputs**2
-
-
-def _relu(logits):
-    return np.maximum(logits, 0), np.where(logits > 0, 1.0, 0.0)
-
-
-def _leaky_relu(logits):
-    slopes = np.where(logits > 0, 1.0, LEAK)
-    return logits * slopes, slopes
-
-
-def _elu(logits):
-    # What is not used of the exponential must not overflow.
-    below = np.minimum(logits, 0)
-    return np.where(logits > 0, logits, np.expm1(below)), np.exp(below)
-
-
-def _gelu(logits):
-    below = ndtr(logits)
-    return logits * below, below + logits * np.exp(-(logits**2) / 2) / np.sqrt(2 * np.pi)
-
-
-def _silu(logits):
-    shares = expit(logits)
-    return logits * shares, shares * (1 + logits * (1 - shares))
-
-
-# From the logits of a layer to its outputs and their derivatives.
-ACTIVATIONS_AND_SLOPES = {
-    "identity": _identity,
-    "logistic": _logistic,
-    "tanh": _tanh,
-    "relu": _relu,
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
-    "gelu": _gelu,
-    "silu": _silu,
-}
+def _activate(activation, logits):
+    """Outputs of a hidden layer, and the derivatives by its logits, from the kernel of training."""
+    n_padded = count_up(logits.size, lanes(logits.dtype)) * lanes(logits.dtype)
+    outputs, slopes = aligned_zeros(n_padded, logits.dtype), aligned_zeros(n_padded, logits.dtype)
+    outputs[: logits.size] = logits.ravel()
+    activation_forward_with_slopes(HIDDEN_ACTIVATIONS[activation], outputs, slopes)
+    return (values[: logits.size].reshape(logits.shape) for values in (outputs, slopes))
