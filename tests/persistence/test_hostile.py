@@ -63,18 +63,10 @@ def load_or_refuse(path, read):
     return False
 
 
-def places_to_damage(n_bytes, generator):
-    """At least 5,000: every byte, as often as that takes, or those at both ends and others between them."""
-    if n_bytes < 8000:
-        return np.tile(np.arange(n_bytes), -(-5000 // n_bytes))
-    middle = generator.choice(np.arange(1000, n_bytes - 1000), 3000, replace=False)
-    return np.concatenate([np.arange(1000), middle, np.arange(n_bytes - 1000, n_bytes)])
-
-
 def test_a_flipped_byte_does_no_harm(saved):
     path, content, read = saved
     generator = np.random.default_rng(0)
-    places = places_to_damage(len(content), generator)
+    places = np.tile(np.arange(len(content)), -(-5000 // len(content)))
     n_loaded = 0
     with open(path, "r+b", buffering=0) as stream:  # a new file for each would take most of the time
         for place in places.tolist():
@@ -88,7 +80,7 @@ def test_a_flipped_byte_does_no_harm(saved):
 
 def test_a_file_cut_off_is_refused(saved):
     path, content, read = saved
-    for length in range(len(content) - 1, 0, -max(1, len(content) // 1000)):
+    for length in range(len(content) - 1, 0, -1):
         os.truncate(path, length)
         assert not load_or_refuse(path, read)
 
