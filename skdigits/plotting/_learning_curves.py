@@ -4,20 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skdigits.plotting._axes import AxesLike, make_axes
+from skdigits._typing import MatrixLike
+from skdigits.plotting._axes import AxesLike, check_matplotlib, make_axes
 from skdigits.plotting._estimators import fitted_network
+from skdigits.plotting._searches import fit_candidate, read_candidates
 
 # Panels, and what is drawn in each: names in `history_`, and how they are said.
 _PANELS = {
     "Loss": {"loss": "training", "validation_loss": "validation"},
     "Score": {"accuracy": "training accuracy", "validation_score": "validation {score}"},
 }
-_STYLES = {"loss": "--", "accuracy": "--", "validation_loss": "-", "validation_score": "-"}
-# More candidates than that are drawn, but not named.
+_STYLES: dict[str, Any] = {"loss": "--", "accuracy": "--", "validation_loss": "-", "validation_score": "-"}
+# More candidates than that are drawn in grey, and are not named.
 _MOST_NAMED_CANDIDATES = 8
-_LONGEST_VALUE = 30
+# Of more networks than that the legend does not spell out each curve, but each colour and each style once.
+_MOST_SPELLED_OUT = 2
+# A longer legend would hide the curves; in a figure of our own it stands beneath the panel.
+_MOST_LINES_INSIDE = 6
+_PANEL_SIZE = 4.8, 3.8
 
 
 class LearningCurvesDisplay:
@@ -41,7 +49,8 @@ class LearningCurvesDisplay:
     score_names : dict of str to str or None, default=None
         What the validation score of each network is; None: accuracy.
     candidates : list of tuple of (label, mean, standard deviation) or None, default=None
-        Cross-validated scores, which are drawn as lines across the score panel.
+        Cross-validated scores, which are drawn as lines across the score panel, in the colour of the curves of the
+        same label. The first eight are named; lines and curves of the others are grey, without a best epoch.
 
     Attributes
     ----------
@@ -123,29 +132,67 @@ class LearningCurvesDisplay:
         return cls(histories, score_names=score_names).plot(ax=ax)
 
     @classmethod
-    def from_search(cls, search: Any, *, ax: AxesLike = None) -> Self:
-        """Draw the curves of the network that a search has chosen, and the scores of all candidates.
+    def from_search(
+        cls,
+        search: Any,
+        X: MatrixLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        ax: AxesLike = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Draw the scores of all candidates of a search over the curves of the chosen one, or of each.
 
-        A search keeps no network but the one that it has fitted to all samples in the end, so that there are no
-        curves of the others. Their cross-validated scores, and those of the chosen one, are drawn as lines across the
-        score panel, with a band of one standard deviation between folds to both sides, the best first in the legend.
-        Candidates that have failed are left out.
+        The cross-validated scores are drawn as lines across the score panel, with a band of one standard deviation
+        between folds to both sides: the chosen candidate first in the legend, then the best. Candidates that have
+        failed are left out. Of successive halving, each is drawn once, as it was in the last iteration that it
+        reached.
+
+        A search keeps no network but the one that it has fitted to all samples in the end. Without `X` there are only
+        the curves of that one. With `X` each other candidate is trained as that one was: its parameters are set in a
+        clone of ``search.estimator``, which is fitted to all samples, in as many jobs as ``search.n_jobs`` says. That
+        costs one fit for each candidate, where the search has done one for each candidate and fold.
 
         Parameters
         ----------
         search : GridSearchCV or another search of scikit-learn
             Fitted, with `refit`.
+        X : array-like or sparse matrix of shape (n_samples, ...), default=None
+            Samples that `search` was fitted to, to draw the curves of all candidates; None: of the chosen one alone.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their labels.
         ax : array-like of two matplotlib Axes, Axes or None, default=None
             As in `plot`.
+        **fit_params : dict of str to object
+            For `fit` of the estimator, as the search got them: ``sample_weight`` for example.
 
         Returns
         -------
         display : LearningCurvesDisplay
+            The curves of `histories` are named 'chosen' without `X`, and with it by the parameters of their candidate,
+            followed by ' (chosen)' for the chosen one.
 
         Raises
         ------
         ValueError
-            If the search has kept no network, or if it is not known by which of several scores it has chosen.
+            If the search has kept no network, if it is not known by which of several scores it has chosen, or if there
+            are `y` or `fit_params`, but no `X`.
+
+        See Also
+        --------
+        sklearn.callback.ScoringMonitor : Writes down the epochs of all candidates and folds during a search.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.model_selection import GridSearchCV
+        >>> from skdigits import MLPDigitClassifier
+        >>> from skdigits.plotting import LearningCurvesDisplay
+        >>> X, y = load_digits(return_X_y=True)
+        >>> model = MLPDigitClassifier(max_iter=300, early_stopping=True, random_state=0)
+        >>> search = GridSearchCV(model, {"hidden_layer_sizes": [(4,), (32,)]}, cv=2).fit(X / 16, y)
+        >>> list(LearningCurvesDisplay.from_search(search, X / 16, y).histories)
+        ['hidden_layer_sizes=(32,) (chosen)', 'hidden_layer_sizes=(4,)']
         """
         check_is_fitted(search, "cv_results_")
         if not hasattr(search, "best_estimator_"):
@@ -153,13 +200,19 @@ class LearningCurvesDisplay:
         metric = search.refit if search.multimetric_ else "score"
         if callable(metric):
             raise ValueError("several scores were computed; set refit to the name of the one that is to be drawn")
-        results = search.cv_results_
-        scores = zip(results["params"], results[f"mean_test_{metric}"], results[f"std_test_{metric}"], strict=True)
-        known = [
-            (_describe(parameters), float(mean), float(std)) for parameters, mean, std in scores if np.isfinite(mean)
-        ]
-        histories, score_names = _collect({"chosen": search.best_estimator_})
-        candidates = sorted(known, key=lambda candidate: -candidate[1])
+        if X is None and (y is not None or fit_params):
+            raise ValueError("candidates are trained anew only with X, the samples that the search was fitted to")
+        # Before hours of training, not after.
+        check_matplotlib(cls.__name__)
+        found = read_candidates(search, metric)
+        estimators = {"chosen": search.best_estimator_}
+        if X is not None:
+            found[0] = found[0]._replace(label=f"{found[0].label} (chosen)")
+            fits = (delayed(fit_candidate)(search.estimator, other.parameters, X, y, fit_params) for other in found[1:])
+            fitted = [search.best_estimator_, *Parallel(n_jobs=search.n_jobs)(fits)]
+            estimators = {candidate.label: estimator for candidate, estimator in zip(found, fitted, strict=True)}
+        histories, score_names = _collect(estimators)
+        candidates = [(label, mean, std) for label, mean, std, _ in found if np.isfinite(mean)]
         return cls(histories, score_names=score_names, candidates=candidates).plot(ax=ax)
 
     def plot(self, ax: AxesLike = None) -> Self:
@@ -175,30 +228,37 @@ class LearningCurvesDisplay:
         -------
         display : LearningCurvesDisplay
         """
-        self.ax_ = make_axes(ax, 1, 2, (4.8, 3.8), type(self).__name__)[0]
+        self.ax_ = make_axes(ax, 1, 2, _PANEL_SIZE, type(self).__name__)[0]
         self.figure_ = self.ax_[0].figure
         self.lines_: dict[tuple[str, str], Any] = {}
         self.best_lines_: dict[str, list[Any]] = {}
         self.candidate_lines_: list[Any] = []
+        colors, unnamed = self._choose_colors()
         # Only mini-batch solvers have a learning rate.
         has_epochs = any(np.isfinite(history["learning_rate"]).any() for history in self.histories.values())
         for axes, (panel, curves) in zip(self.ax_, _PANELS.items(), strict=True):
-            for number, label in enumerate(self.histories):
-                self._plot_curves(axes, curves, label, f"C{number % 10}")
+            for label in self.histories:
+                self._plot_curves(axes, curves, label, colors[label], is_named=label not in unnamed)
             if panel == "Score":
-                self._plot_candidates(axes)
+                self._plot_candidates(axes, colors, unnamed)
             axes.set(xlabel="Epoch" if has_epochs else "Iteration", ylabel=panel)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
             if axes.lines:
-                legend = axes.legend(fontsize="small")
-                for text in legend.get_texts():
-                    text.set_parse_math(False)
+                handles = self._list_handles(axes, curves, colors, unnamed)
+                self._place_legend(axes, handles, may_grow=ax is None)
             else:
                 axes.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=axes.transAxes, color="0.4")
         return self
 
-    def _plot_curves(self, axes: Any, curves: Mapping[str, str], label: str, color: str) -> None:
+    def _choose_colors(self) -> tuple[dict[str, str], set[str]]:
+        """The colour of each name, and the names that the legend leaves out."""
+        names = [label for label, *_ in self.candidates or []]
+        unnamed = set(names[_MOST_NAMED_CANDIDATES:])
+        both = dict.fromkeys([*self.histories, *names])
+        return {name: "0.7" if name in unnamed else f"C{number % 10}" for number, name in enumerate(both)}, unnamed
+
+    def _plot_curves(self, axes: Any, curves: Mapping[str, str], label: str, color: str, *, is_named: bool) -> None:
         history, score = self.histories[label], (self.score_names or {}).get(label, "accuracy")
         for name, words in curves.items():
             values = np.asarray(history[name], float)
@@ -212,19 +272,57 @@ class LearningCurvesDisplay:
                     color=color,
                     marker="." if is_known.sum() == 1 else None,
                     label=f"{label} {words.format(score=score)}".strip(),
+                    zorder=2 if is_named else 1.5,
                 )
         best = best_epoch(history)
-        if best is not None:
+        if best is not None and is_named:
             line = axes.axvline(best, color=color, linestyle=":", label=f"{label} best epoch, {best}".strip())
             self.best_lines_.setdefault(label, []).append(line)
 
-    def _plot_candidates(self, axes: Any) -> None:
-        for number, (label, mean, std) in enumerate(self.candidates or []):
-            is_named = number < _MOST_NAMED_CANDIDATES
-            color = f"C{number + 1}" if is_named else "0.7"
-            axes.axhspan(mean - std, mean + std, color=color, alpha=0.08, linewidth=0)
-            text = f"{label}: {mean:.4f} ± {std:.4f}" if is_named else "_nolegend_"
-            self.candidate_lines_.append(axes.axhline(mean, color=color, linewidth=1, label=text))
+    def _plot_candidates(self, axes: Any, colors: Mapping[str, str], unnamed: set[str]) -> None:
+        for label, mean, std in self.candidates or []:
+            axes.axhspan(mean - std, mean + std, color=colors[label], alpha=0.08, linewidth=0)
+            text = "_nolegend_" if label in unnamed else f"{label}: {mean:.4f} ± {std:.4f}"
+            self.candidate_lines_.append(axes.axhline(mean, color=colors[label], linewidth=1, label=text))
+
+    def _place_legend(self, axes: Any, handles: Sequence[Any], *, may_grow: bool) -> None:
+        place: dict[str, Any] = {}
+        if may_grow and len(handles) > _MOST_LINES_INSIDE:
+            place = {"loc": "upper left", "bbox_to_anchor": (0, -0.15), "borderaxespad": 0}
+            # In inches, for each line of small print.
+            height = _PANEL_SIZE[1] + 0.2 * len(handles)
+            self.figure_.set_figheight(max(self.figure_.get_figheight(), height))
+        for text in axes.legend(handles=handles, fontsize="small", **place).get_texts():
+            text.set_parse_math(False)
+
+    def _list_handles(
+        self, axes: Any, curves: Mapping[str, str], colors: Mapping[str, str], unnamed: set[str]
+    ) -> list[Any]:
+        """What the legend of a panel shows."""
+        if len(self.histories) <= _MOST_SPELLED_OUT:
+            return axes.get_legend_handles_labels()[0]
+        from matplotlib.lines import Line2D
+
+        scores = {(self.score_names or {}).get(label, "accuracy") for label in self.histories}
+        score = scores.pop() if len(scores) == 1 else "score"
+        drawn = {name for _, name in self.lines_}
+        handles = [
+            Line2D([], [], color="0.3", linestyle=_STYLES[name], label=words.format(score=score))
+            for name, words in curves.items()
+            if name in drawn
+        ]
+        if self.best_lines_:
+            handles.append(Line2D([], [], color="0.3", linestyle=":", label="best epoch"))
+        # Where candidates are drawn, the line of their score names them.
+        scored = {label for label, *_ in self.candidates or []} if axes is self.ax_[1] else set()
+        if scored:
+            handles += self.candidate_lines_[:_MOST_NAMED_CANDIDATES]
+        for label in self.histories:
+            if label not in unnamed | scored:
+                best = best_epoch(self.histories[label])
+                text = label if best is None else f"{label}, best epoch {best}"
+                handles.append(Line2D([], [], color=colors[label], label=text))
+        return handles
 
 
 def best_epoch(history: Mapping[str, Sequence[float]]) -> int | None:
@@ -256,13 +354,3 @@ def _collect(estimators: Mapping[str, Any]) -> tuple[dict[str, dict[str, list[fl
         scoring = network.scoring
         score_names[label] = "score" if callable(scoring) else names.get(scoring, scoring)
     return histories, score_names
-
-
-def _describe(parameters: Mapping[str, object]) -> str:
-    """Parameters of a candidate in a few words, without the names of the steps of a Pipeline."""
-    words = []
-    for name, value in parameters.items():
-        text = str(value)
-        short = text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
-        words.append(f"{name.rpartition('__')[2]}={short}")
-    return ", ".join(words)
