@@ -146,7 +146,7 @@ class LearningCurvesDisplay:
         The cross-validated scores are drawn as lines across the score panel, with a band of one standard deviation
         between folds to both sides: the chosen candidate first in the legend, then the best. Candidates that have
         failed are left out. Of successive halving, each is drawn once, as it was in the last iteration that it
-        reached.
+        reached, and those that got further come first.
 
         A search keeps no network but the one that it has fitted to all samples in the end. Without `X` there are only
         the curves of that one. With `X` each other candidate is trained as that one was: its parameters are set in a

@@ -1,8 +1,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import MLPDigitClassifier
@@ -90,52 +89,23 @@ def test_several_estimators(fitted, fit_digits):
     display.figure_.canvas.draw()
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(
-    ("scoring", "refit", "column"), [(None, True, "score"), (["accuracy", "f1_macro"], "f1_macro", "f1_macro")]
-)
-def test_search(fitted, scoring, refit, column):
-    grid = {"mlpdigitclassifier__hidden_layer_sizes": [(2,), (10,)], "mlpdigitclassifier__max_iter": [3]}
-    search = GridSearchCV(fitted.pipeline, grid, cv=2, scoring=scoring, refit=refit).fit(fitted.X, fitted.y)
-    display = LearningCurvesDisplay.from_search(search)
-    history = search.best_estimator_[-1].history_
-    np.testing.assert_array_equal(display.lines_["chosen", "loss"].get_ydata(), history["loss"])
-    means, stds = search.cv_results_[f"mean_test_{column}"], search.cv_results_[f"std_test_{column}"]
-    order = np.argsort(-means)
-    assert [line.get_ydata()[0] for line in display.candidate_lines_] == list(means[order])
-    assert display.candidates[0][0] == f"hidden_layer_sizes={[(2,), (10,)][order[0]]}, max_iter=3"
-    assert display.candidates[0][2] == stds[order[0]]
-    assert f"{display.candidates[0][0]}: {means.max():.4f} ± {stds[order[0]]:.4f}" in legend_texts(display.ax_[1])
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_search_that_keeps_too_little(fitted):
-    grid = {"mlpdigitclassifier__max_iter": [1]}
-    search = GridSearchCV(fitted.pipeline, grid, cv=2, refit=False).fit(fitted.X, fitted.y)
-    with pytest.raises(ValueError, match="refit=False keeps no network"):
-        LearningCurvesDisplay.from_search(search)
-    search = GridSearchCV(fitted.pipeline, grid, cv=2, scoring=["accuracy", "f1_macro"], refit=lambda results: 0).fit(
-        fitted.X, fitted.y
-    )
-    with pytest.raises(ValueError, match="several scores"):
-        LearningCurvesDisplay.from_search(search)
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_candidates_that_failed_are_left_out(fitted):
-    grid = {"mlpdigitclassifier__hidden_layer_sizes": [(0,), (5,)], "mlpdigitclassifier__max_iter": [1]}
-    search = GridSearchCV(fitted.pipeline, grid, cv=2)
-    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
-        search.fit(fitted.X, fitted.y)
-    display = LearningCurvesDisplay.from_search(search)
-    assert [candidate[0] for candidate in display.candidates] == ["hidden_layer_sizes=(5,), max_iter=1"]
-
-
 def test_many_candidates_are_drawn_and_few_are_named(fitted):
     candidates = [(f"candidate {n}", 0.9 - n / 100, 0.01) for n in range(20)]
     display = LearningCurvesDisplay({"a": fitted.network.history_}, candidates=candidates).plot()
     assert len(display.candidate_lines_) == 20
     assert sum("candidate" in text for text in legend_texts(display.ax_[1])) == 8
+
+
+def test_of_many_networks_the_legend_names_colours_and_styles(fitted):
+    histories = dict.fromkeys("abc", fitted.network.history_)
+    names = {"b": "f1_macro"}
+    display = LearningCurvesDisplay(histories, score_names=names).plot()
+    best = display.best_lines_["a"][0].get_xdata()[0]
+    of_networks = [f"{name}, best epoch {best}" for name in "abc"]
+    assert legend_texts(display.ax_[0]) == ["training", "validation", "best epoch", *of_networks]
+    assert legend_texts(display.ax_[1]) == ["training accuracy", "validation score", "best epoch", *of_networks]
+    colors = [handle.get_color() for handle in display.ax_[0].get_legend().legend_handles]
+    assert colors[3:] == [display.lines_[name, "loss"].get_color() for name in "abc"]
 
 
 def test_given_axes(fitted):
