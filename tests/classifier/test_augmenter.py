@@ -1,0 +1,102 @@
+"""Samples that are made anew before each epoch."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits
+
+from skdigits import MLPDigitClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:300] / 16, Y[:300]
+
+
+def make(**parameters):
+    return MLPDigitClassifier(
+        **{"hidden_layer_sizes": (16,), "max_iter": 12, "batch_size": 32, "random_state": 0, **parameters}
+    )
+
+
+class Negative:
+    """An augmenter that gives the samples in negative, and takes note of its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    def augment(self, X, random_state, out, progress):
+        self.calls.append((X.shape, X.dtype, random_state.randint(1000), progress))
+        np.subtract(1, X, out=out)
+        return out
+
+
+class TestAugmenter:
+    def test_is_called_in_every_epoch_and_trained_on(self):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, max_iter=60, learning_rate_init=0.01).fit(X, Y)
+        assert [call[:2] for call in augmenter.calls] == [((300, 64), np.float32)] * 60
+        assert len({call[2] for call in augmenter.calls}) > 40
+        assert model.score(1 - X, Y) > 0.95 > 0.6 > model.score(X, Y)
+
+    def test_held_out_samples_are_left_alone(self):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, early_stopping=True, validation_fraction=0.2, max_iter=3).fit(X, Y)
+        assert [call[0] for call in augmenter.calls] == [(240, 64)] * 3
+        assert model.t_ == 720
+
+    def test_same_as_training_on_what_it_gives(self):
+        weight = np.random.default_rng(0).uniform(1, 2, len(Y))
+        model = make(augmenter=Negative(), shuffle=False).fit(X, Y, weight)
+        expected = make(shuffle=False).fit(np.float32(1) - X.astype(np.float32), Y, weight)
+        for ours, theirs in zip(model.coefs_, expected.coefs_, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+    def test_partial_fit(self):
+        augmenter = Negative()
+        model = make(augmenter=augmenter)
+        for _ in range(3):
+            model.partial_fit(X, Y, classes=np.arange(10))
+        assert len(augmenter.calls) == 3
+
+    @pytest.mark.parametrize("is_incremental", [False, True])
+    def test_hears_how_much_of_training_is_behind(self, is_incremental):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, max_iter=4, tol=0)
+        for _ in range(6 if is_incremental else 1):
+            model.partial_fit(X, Y, classes=np.arange(10)) if is_incremental else model.fit(X, Y)
+        assert [call[3] for call in augmenter.calls] == [0, 0.25, 0.5, 0.75] + [1, 1] * is_incremental
+
+    def test_interrupt_keeps_what_was_learnt(self):
+        augmenter = Negative()
+        draw = augmenter.augment
+
+        def augment(X, random_state, out, progress):
+            if len(augmenter.calls) == 2:
+                raise KeyboardInterrupt
+            return draw(X, random_state, out, progress)
+
+        augmenter.augment = augment
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            model = make(augmenter=augmenter).fit(X, Y)
+        assert model.n_iter_ == 2
+        assert model.predict(X).shape == Y.shape
+
+    def test_sparse_samples_are_refused(self):
+        with pytest.raises(TypeError, match="Sparse data was passed"):
+            make(augmenter=Negative()).fit(sparse.csr_array(X), Y)
+
+    @pytest.mark.parametrize(
+        "result", [np.zeros((3, 64), np.float32), np.zeros((300, 64)), None], ids=["n", "dtype", "none"]
+    )
+    def test_wrong_result_is_refused(self, result):
+        augmenter = Negative()
+        augmenter.augment = lambda X, random_state, out, progress: result
+        with pytest.raises(ValueError, match=r"Negative.augment must return an array of shape \(300, 64\)"):
+            make(augmenter=augmenter).fit(X, Y)
+
+    def test_nan_in_the_samples_is_refused(self):
+        bad = X.copy()
+        bad[3, 3] = np.nan
+        with pytest.raises(ValueError, match="contains NaN"):
+            make(augmenter=Negative()).fit(bad, Y)

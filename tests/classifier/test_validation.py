@@ -1,0 +1,168 @@
+"""Samples that the user holds out, and what is recorded of each epoch."""
+
+import numpy as np
+import pytest
+import sklearn
+from scipy.special import expit
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skdigits import MLPDigitClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_digits(return_X_y=True)
+X, Y = X[:300] / 16, Y[:300]
+
+
+def make(**parameters):
+    return MLPDigitClassifier(
+        **{"hidden_layer_sizes": (16,), "max_iter": 12, "batch_size": 32, "random_state": 0, **parameters}
+    )
+
+
+def assert_same(first, second):
+    for ours, theirs in zip(first.coefs_ + first.intercepts_, second.coefs_ + second.intercepts_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+class TestValidation:
+    TRAIN, HELD = slice(0, 220), slice(220, 300)
+
+    def fit(self, *, weight=None, **parameters):
+        parameters = {"early_stopping": True, "max_iter": 30, "learning_rate_init": 0.01, **parameters}
+        return make(**parameters).fit(
+            X[self.TRAIN], Y[self.TRAIN], X_val=X[self.HELD], y_val=Y[self.HELD], sample_weight_val=weight
+        )
+
+    def test_samples_of_the_user_take_the_place_of_those_set_aside(self):
+        model = self.fit()
+        assert model.t_ == 220 * model.n_iter_
+        assert model.validation_scores_ == model.history_["validation_score"]
+
+    @pytest.mark.parametrize("scoring", [None, "loss", "f1_macro", "neg_log_loss"])
+    def test_best_epoch_is_restored(self, scoring):
+        model = self.fit(scoring=scoring, n_iter_no_change=4, learning_rate_init=0.2)
+        best = max(model.history_["validation_score"])
+        assert model.best_validation_score_ == best != model.history_["validation_score"][-1]
+        X_val, y_val = X[self.HELD], Y[self.HELD]
+        probabilities = model.predict_proba(X_val).astype(np.float64)
+        now = {
+            None: lambda: model.score(X_val, y_val),
+            "loss": lambda: np.log(np.clip(probabilities[np.arange(80), y_val], 2.0**-23, None)).mean(),
+        }.get(scoring, lambda: sklearn.metrics.get_scorer(scoring)(model, X_val, y_val))()
+        assert now == pytest.approx(best, rel=1e-6)
+
+    def test_last_epoch_is_kept_where_asked(self):
+        parameters = {"n_iter_no_change": 4, "learning_rate_init": 0.2, "restore_best_weights": False}
+        model = self.fit(**parameters)
+        assert model.score(X[self.HELD], Y[self.HELD]) == pytest.approx(model.validation_scores_[-1])
+        assert model.validation_scores_[-1] != model.best_validation_score_
+
+    def test_callable_scorer(self):
+        calls = []
+
+        def scorer(estimator, X, y):
+            calls.append((X.shape, estimator.n_features_in_))
+            return estimator.score(X, y)
+
+        model = self.fit(scoring=scorer)
+        assert calls == [((80, 64), 64)] * model.n_iter_
+
+    def test_score_that_is_no_number_is_refused(self):
+        with pytest.raises(ValueError, match="gave nan on the 80 held-out samples"):
+            self.fit(scoring=lambda estimator, X, y: np.nan)
+
+    def test_is_recorded_without_early_stopping(self):
+        model = self.fit(early_stopping=False, max_iter=5)
+        assert model.n_iter_ == len(model.validation_loss_curve_) == 5
+        assert model.validation_scores_ is None
+        plain = make(max_iter=5, learning_rate_init=0.01).fit(X[self.TRAIN], Y[self.TRAIN])
+        assert_same(model, plain)
+        assert plain.validation_loss_curve_ is None
+        assert np.isnan(plain.history_["validation_loss"]).all()
+
+    @pytest.mark.parametrize("output_activation", ["softmax", "logistic"])
+    def test_loss_is_the_mean_cross_entropy(self, output_activation):
+        model = self.fit(early_stopping=False, output_activation=output_activation)
+        targets = np.eye(10)[Y[self.HELD]]
+        if output_activation == "softmax":
+            expected = -(targets * model.predict_log_proba(X[self.HELD])).sum(axis=1).mean()
+        else:
+            outputs = expit(model.decision_function(X[self.HELD]).astype(np.float64))
+            expected = -np.log(np.where(targets, outputs, 1 - outputs)).sum(axis=1).mean()
+        assert model.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-4)
+
+    @pytest.mark.parametrize("scoring", [None, "loss", "accuracy"])
+    def test_weights_count(self, scoring):
+        weight = np.zeros(80)
+        weight[:7] = 1
+        model = self.fit(weight=weight, scoring=scoring, restore_best_weights=False)
+        few = make(max_iter=30, learning_rate_init=0.01, early_stopping=True, scoring=scoring).fit(
+            X[self.TRAIN], Y[self.TRAIN], X_val=X[220:227], y_val=Y[220:227]
+        )
+        np.testing.assert_allclose(model.validation_scores_, few.validation_scores_)
+
+    def test_weights_follow_the_split(self):
+        weight = np.random.default_rng(0).uniform(0.5, 2, len(Y))
+        model = make(early_stopping=True, scoring="accuracy").fit(X, Y, weight)
+        expected = make(early_stopping=True).fit(X, Y, weight)
+        np.testing.assert_allclose(model.validation_scores_, expected.validation_scores_)
+
+    def test_goes_through_a_pipeline(self):
+        with sklearn.config_context(enable_metadata_routing=True):
+            model = make(early_stopping=True).set_fit_request(X_val=True, y_val=True)
+            pipeline = make_pipeline(MinMaxScaler(), model, transform_input=["X_val"])
+            pipeline.fit(X[self.TRAIN] * 9, Y[self.TRAIN], X_val=X[self.HELD] * 9, y_val=Y[self.HELD])
+        scaler = MinMaxScaler().fit(X[self.TRAIN] * 9)
+        expected = make(early_stopping=True).fit(
+            scaler.transform(X[self.TRAIN] * 9), Y[self.TRAIN],
+            X_val=scaler.transform(X[self.HELD] * 9), y_val=Y[self.HELD],
+        )  # fmt: skip
+        assert_same(pipeline[-1], expected)
+
+    def test_feature_names_bring_no_warning(self):
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame(X, columns=[f"pixel{k}" for k in range(64)])
+        for options in ({"scoring": "accuracy"}, {"scoring": None}):
+            make(early_stopping=True, **options).fit(frame, Y)
+            model = make(early_stopping=True, **options)
+            model.fit(frame[self.TRAIN], Y[self.TRAIN], X_val=frame[self.HELD], y_val=Y[self.HELD])
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"X_val": X}, "X_val was given without y_val"),
+            ({"y_val": Y}, "y_val was given without X_val"),
+            ({"sample_weight_val": Y}, "sample_weight_val was given without X_val"),
+            ({"X_val": X[:, :5], "y_val": Y}, "X has 5 features"),
+            ({"X_val": X[:5], "y_val": Y}, "inconsistent numbers of samples"),
+            ({"X_val": X, "y_val": Y + 5}, "y_val: `y` has classes not in"),
+            ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "contains NaN"),
+        ],
+    )
+    def test_bad_data_is_refused(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make(early_stopping=True).fit(X, Y, **arguments)
+
+    def test_lbfgs_records_it(self):
+        model = self.fit(solver="lbfgs", early_stopping=False)
+        assert len(model.validation_loss_curve_) == len(model.history_["loss"]) == model.n_iter_
+        assert model.history_["loss"][-1] == pytest.approx(model.loss_)
+
+
+class TestHistory:
+    def test_lists_agree_with_the_attributes(self):
+        model = make(early_stopping=True, learning_rate="cosine", learning_rate_init=0.01).fit(X, Y)
+        history = model.history_
+        assert {len(entries) for entries in history.values()} == {model.n_iter_}
+        assert history["loss"] == model.loss_curve_
+        assert history["validation_score"] == model.validation_scores_
+        assert history["validation_loss"] == model.validation_loss_curve_
+        assert (np.diff(history["learning_rate"]) < 0).all()
+        assert 0.5 < history["accuracy"][-1] <= 1
+
+    def test_goes_on_with_partial_fit_and_warm_start(self):
+        model = make(warm_start=True, max_iter=2).fit(X, Y).fit(X, Y).partial_fit(X, Y)
+        assert {len(entries) for entries in model.history_.values()} == {5}
