@@ -77,10 +77,25 @@ def _divide(ax: Any, n_rows: int, n_columns: int) -> NDArray:
     return axes
 
 
-def table_shape(n_panels: int) -> tuple[int, int]:
-    """Rows and columns of a table that is about square, and rather wide than high."""
+def make_table(ax: AxesLike, n_panels: int, panel_size: tuple[float, float], caller: str) -> NDArray:
+    """Axes for panels in a table that is about square, and rather wide than high; what is left over is switched off.
+
+    Parameters
+    ----------
+    ax, panel_size, caller
+        As in `make_axes`.
+    n_panels : int
+
+    Returns
+    -------
+    axes : ndarray of shape (n_rows, n_columns)
+        Of matplotlib Axes; panels stand row by row.
+    """
     n_columns = max(1, math.ceil(math.sqrt(n_panels)))
-    return max(1, math.ceil(n_panels / n_columns)), n_columns
+    table = make_axes(ax, max(1, math.ceil(n_panels / n_columns)), n_columns, panel_size, caller)
+    for axes in table.flat[n_panels:]:
+        axes.set_axis_off()
+    return table
 
 
 def show_image(ax: Any, image: NDArray, title: str, *, color: str = "black", **options: Any) -> Any:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skdigits._typing import ImageShape, MatrixLike, RandomState
-from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image, table_shape
+from skdigits.plotting._axes import AxesLike, Colormap, make_table, show_image
 from skdigits.plotting._estimators import as_images, take
 
 _WRONG, _RIGHT = "tab:red", "black"
@@ -188,10 +188,8 @@ class DigitsDisplay:
         -------
         display : DigitsDisplay
         """
-        self.ax_ = make_axes(ax, *table_shape(len(self.images)), (1.7, 1.8), type(self).__name__)
+        self.ax_ = make_table(ax, len(self.images), (1.7, 1.8), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, []
-        for axes in self.ax_.flat[len(self.images) :]:
-            axes.set_axis_off()
         if len(self.images) == 0:
             self.ax_[0, 0].text(0.5, 0.5, "none", ha="center", va="center", color="0.4")
         for number, (axes, image) in enumerate(zip(self.ax_.flat, self.images, strict=False)):

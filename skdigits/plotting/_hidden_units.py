@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdigits._typing import ImageShape
-from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image, table_shape
+from skdigits.plotting._axes import AxesLike, Colormap, make_table, show_image
 from skdigits.plotting._estimators import as_images, fitted_network
 
 
@@ -107,10 +107,8 @@ class HiddenUnitsDisplay:
         -------
         display : HiddenUnitsDisplay
         """
-        self.ax_ = make_axes(ax, *table_shape(len(self.images)), (1.4, 1.5), type(self).__name__)
+        self.ax_ = make_table(ax, len(self.images), (1.4, 1.5), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, []
-        for axes in self.ax_.flat[len(self.images) :]:
-            axes.set_axis_off()
         limit = np.abs(self.images).max(initial=0)
         for axes, image, unit in zip(self.ax_.flat, self.images, self.units, strict=False):
             self.images_.append(show_image(axes, image, f"unit {unit}", cmap=cmap, vmin=-limit, vmax=limit))
