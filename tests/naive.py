@@ -134,6 +134,15 @@ def loss_and_gradient(
     return loss, coef_gradients, intercept_gradients
 
 
+def input_gradient(X, coefs, intercepts, activation, logit_weights):
+    """Gradient of a weighted sum of the logits of each sample by its features."""
+    layers = forward(X, coefs, intercepts, activation, "identity")
+    gradient = logit_weights @ coefs[-1].T
+    for i in range(len(coefs) - 2, -1, -1):
+        gradient = (gradient * DERIVATIVES[activation](layers[i] @ coefs[i] + intercepts[i])) @ coefs[i].T
+    return gradient
+
+
 def sum_quarters(words):
     """Half the sum of the four uniform numbers in each word of 64 bits."""
     quarters = words[:, np.newaxis] >> np.array([0, 16, 32, 48], np.uint64) & np.uint64(0xFFFF)

@@ -1,23 +1,32 @@
-"""What the outputs of a network owe to its inputs: gradients by the samples, in double precision.
-
-Activations and their derivatives come from the kernels of training. Its backward pass through the weights does not do:
-it ends at the first hidden layer and starts from the gradient of the loss; here the products are NumPy's.
-"""
+"""What the outputs of a network owe to its inputs: gradients by the samples, by the kernels of training."""
 
 import numpy as np
 
-from skdigits._engine.workspace import aligned_zeros, count_up
-from skdigits._kernels.activations import activation_forward_with_slopes
-from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
-from skdigits._kernels.tiles import lanes
+from skdigits._engine import parameters as flat
+from skdigits._engine.inputs import as_read_only, refer_to_inputs
+from skdigits._engine.workspace import (
+    aligned_zeros,
+    allocate_buffers,
+    choose_block_size,
+    count_padded,
+    make_layout,
+    pad,
+)
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS, NEED_LOGITS
+from skdigits._kernels.saliency import input_gradients, transpose_weights
+from skdigits._kernels.tiles import TILE
+
+# Of samples that go through the network at a time.
+_LARGEST_BLOCK = 112
 
 
 def input_gradient(X, coefs, intercepts, activation, logit_weights):
-    """Gradient of a weighted sum of the logits of each sample by its features.
+    """Gradient of a weighted sum of the logits of each sample by its features, computed in double precision.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        Finite.
     coefs : list of ndarray of shape (n_inputs, n_outputs)
         Weights of each layer.
     intercepts : list of ndarray of shape (n_outputs,)
@@ -30,22 +39,35 @@ def input_gradient(X, coefs, intercepts, activation, logit_weights):
     Returns
     -------
     gradient : float64 array of shape (n_samples, n_features)
-        Where ReLU, leaky ReLU or ELU has a kink, the derivative from below.
+        At the kink of ReLU the derivative from below, which is 0; at that of leaky ReLU the one from above, 1.
     """
-    outputs, slopes = np.asarray(X, np.float64), []
-    for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
-        outputs, slope = _activate(activation, outputs @ coef + intercept)
-        slopes.append(slope)
-    gradient = np.asarray(logit_weights, np.float64) @ coefs[-1].T
-    for coef, slope in zip(reversed(coefs[:-1]), reversed(slopes), strict=True):
-        gradient = (gradient * slope) @ coef.T
-    return gradient
+    dtype, units = np.dtype(np.float64), (len(coefs[0]), *(len(intercept) for intercept in intercepts))
+    layout = make_layout(units, dtype, padded=True)
+    parameters = aligned_zeros(count_padded(layout), dtype)
+    pad(flat.join(coefs, intercepts, dtype), units, layout, parameters)
+    layout, transposed = _with_first_layer(layout, dtype)
+    transpose_weights(parameters, layout, transposed)
+
+    outputs = np.empty((X.shape[0], units[0]), dtype)
+    block_size = choose_block_size(units[0], max(1, min(X.shape[0], _LARGEST_BLOCK)), is_full=False)
+    buffers = allocate_buffers(layout, block_size, 1, dtype, keep_slopes=activation in NEED_LOGITS)
+    # Behind the gradients by the logits of all layers those by the features.
+    starts = buffers.starts.copy()
+    starts[0] = len(buffers.activations)
+    buffers = buffers._replace(starts=as_read_only(starts))
+    gradients = aligned_zeros(len(buffers.activations) + block_size * int(layout.strides[0]), dtype)
+    weights = as_read_only(np.ascontiguousarray(logit_weights, dtype))
+    for start in range(0, X.shape[0], block_size):
+        block = slice(start, start + block_size)
+        input_gradients(
+            refer_to_inputs(X[block], dtype, convert=True), weights[block], parameters, transposed, layout,
+            HIDDEN_ACTIVATIONS[activation], buffers, gradients, outputs[block],
+        )  # fmt: skip
+    return outputs
 
 
-def _activate(activation, logits):
-    """Outputs of a hidden layer, and the derivatives by its logits, from the kernel of training."""
-    n_padded = count_up(logits.size, lanes(logits.dtype)) * lanes(logits.dtype)
-    outputs, slopes = aligned_zeros(n_padded, logits.dtype), aligned_zeros(n_padded, logits.dtype)
-    outputs[: logits.size] = logits.ravel()
-    activation_forward_with_slopes(HIDDEN_ACTIVATIONS[activation], outputs, slopes)
-    return (values[: logits.size].reshape(logits.shape) for values in (outputs, slopes))
+def _with_first_layer(layout, dtype):
+    """A layout in which the transposed weights of the first layer have a place, too, and room for all of them."""
+    sizes = -(-layout.units[1:] // TILE) * TILE * layout.strides[:-1]
+    starts = np.cumsum(sizes) - sizes
+    return layout._replace(transposed_starts=as_read_only(starts)), aligned_zeros(int(sizes.sum()), dtype)

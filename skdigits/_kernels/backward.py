@@ -32,7 +32,6 @@ def backward_section(first, last, block, targets, sample_weight, layout, objecti
     independent, smoothing = objective.output_activation == codes.LOGISTIC, objective.label_smoothing
     n_layers = layout.units.shape[0] - 1
     starts, gradients = workspace.forward.starts, workspace.logit_gradients
-    n_lanes = VECTOR_BYTES // gradients.itemsize
     for position in range(first, last):
         sample = block[position]
         row = starts[n_layers] + position * layout.strides[n_layers]
@@ -46,27 +45,42 @@ def backward_section(first, last, block, targets, sample_weight, layout, objecti
         workspace.recognised[position] = weight if is_right else 0
         cross_entropy_backward(probabilities, targets[sample], weight, independent, smoothing, gradient)
     for layer in range(n_layers - 1, 0, -1):
-        stride, stride_above = layout.strides[layer], layout.strides[layer + 1]
-        rows = gradients[starts[layer] + first * stride : starts[layer] + last * stride]
+        multiply_by_transposed(layer, first, last, layout, workspace.forward, workspace.transposed, gradients)
+        multiply_by_slopes(layer, first, last, objective.activation, layout, workspace.forward, gradients)
+
+
+@kernel
+def multiply_by_transposed(layer, first, last, layout, buffers, transposed, gradients):
+    """Gradient of a section by the outputs of a layer, from the gradient by the logits of the layer above it."""
+    starts, stride, stride_above = buffers.starts, layout.strides[layer], layout.strides[layer + 1]
+    n_lanes = VECTOR_BYTES // gradients.itemsize
+    rows = gradients[starts[layer] + first * stride : starts[layer] + last * stride]
+    for i in range(rows.shape[0]):
+        rows[i] = 0
+    n_vectors = -(-layout.units[layer] // n_lanes)
+    for vector in range(0, n_vectors, PANEL):
+        column = vector * n_lanes
+        for tile in range(-(-layout.units[layer + 1] // TILE)):
+            scatter(
+                min(PANEL, n_vectors - vector), buffers.every_position, first, 1, last - first,
+                gradients, starts[layer + 1] + first * stride_above + TILE * tile, stride_above,
+                transposed, layout.transposed_starts[layer] + TILE * tile * stride + column, stride,
+                gradients, starts[layer] + column, stride,
+            )  # fmt: skip
+
+
+@kernel
+def multiply_by_slopes(layer, first, last, activation, layout, buffers, gradients):
+    """Turn the gradient of a section by the outputs of a hidden layer into the gradient by its logits."""
+    stride = layout.strides[layer]
+    start, stop = buffers.starts[layer] + first * stride, buffers.starts[layer] + last * stride
+    rows = gradients[start:stop]
+    if buffers.slopes.shape[0] > 0:
+        slopes = buffers.slopes[start:stop]
         for i in range(rows.shape[0]):
-            rows[i] = 0
-        n_vectors = -(-layout.units[layer] // n_lanes)
-        for vector in range(0, n_vectors, PANEL):
-            column = vector * n_lanes
-            for tile in range(-(-layout.units[layer + 1] // TILE)):
-                scatter(
-                    min(PANEL, n_vectors - vector), workspace.forward.every_position, first, 1, last - first,
-                    gradients, starts[layer + 1] + first * stride_above + TILE * tile, stride_above,
-                    workspace.transposed, layout.transposed_starts[layer] + TILE * tile * stride + column, stride,
-                    gradients, starts[layer] + column, stride,
-                )  # fmt: skip
-        outputs = workspace.forward.activations[starts[layer] + first * stride : starts[layer] + last * stride]
-        if workspace.forward.slopes.shape[0] > 0:
-            slopes = workspace.forward.slopes[starts[layer] + first * stride : starts[layer] + last * stride]
-            for i in range(rows.shape[0]):
-                rows[i] *= slopes[i]
-        else:
-            activation_backward(objective.activation, outputs, rows)
+            rows[i] *= slopes[i]
+    else:
+        activation_backward(activation, buffers.activations[start:stop], rows)
 
 
 @kernel

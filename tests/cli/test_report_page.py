@@ -1,5 +1,6 @@
 import base64
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -247,7 +248,6 @@ def test_help(run):
     assert "--report DIR" in run("train", "--help").out
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Writes what was found into the title, which stands in the rendered page.
 SCRIPT = """<script>
 const sizes = [...document.images].map(image => image.naturalWidth > 300 && image.clientHeight > 100);
@@ -256,26 +256,34 @@ document.title = [...sizes, performance.getEntriesByType("resource").filter(entr
 </script>"""
 
 
-def browse(page, folder, *options):
-    """What a browser without a screen says of a page; no address can be reached from it."""
-    command = [
-        BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
-        f"--user-data-dir={folder / 'profile'}", *options, f"file://{page}",
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+@pytest.fixture
+def browse(tmp_path):
+    """Call a browser without a screen for a page, and return what it says; no address can be reached from it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    if browser is None:
+        give_up = pytest.fail if os.environ.get("SKDIGITS_REQUIRE_BROWSER") else pytest.skip
+        give_up(f"none of {', '.join(names)} is installed")
+
+    def browse(page, *options):
+        command = [
+            browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={tmp_path / 'profile'}", *options, f"file://{page}",
+        ]  # fmt: skip
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    return browse
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no chromium")
-def test_a_browser_shows_all_pictures(reported, tmp_path):
+def test_a_browser_shows_all_pictures(reported, browse, tmp_path):
     (tmp_path / "index.html").write_text(reported.text.replace("</body>", f"{SCRIPT}</body>"))
-    shown = browse(tmp_path / "index.html", tmp_path, "--window-size=1000,800", "--dump-dom")
+    shown = browse(tmp_path / "index.html", "--window-size=1000,800", "--dump-dom")
     assert f"<title>{','.join(['true'] * 6)},0,true</title>" in shown
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no chromium")
-def test_a_browser_paints_the_page(reported, tmp_path):
+def test_a_browser_paints_the_page(reported, browse, tmp_path):
     (tmp_path / "index.html").write_text(reported.text)
-    browse(tmp_path / "index.html", tmp_path, "--window-size=1000,3000", f"--screenshot={tmp_path / 'page.png'}")
+    browse(tmp_path / "index.html", "--window-size=1000,3000", f"--screenshot={tmp_path / 'page.png'}")
     with Image.open(tmp_path / "page.png") as image:
         pixels = np.asarray(image.convert("L"))
     assert pixels.shape == (3000, 1000)

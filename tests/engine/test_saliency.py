@@ -1,5 +1,7 @@
+import naive
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import softmax
 
 from skdigits._engine import parameters
@@ -16,6 +18,22 @@ def make_network(activation, units=UNITS):
     flat = draw_parameters(units, activation, np.random.RandomState(0), np.dtype(np.float64))
     flat *= 3
     return Network(units, activation, "softmax", flat)
+
+
+@ACTIVATIONS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_numpy_twin(activation, dtype, container):
+    """More samples than go through the network at a time, and layers that fill neither tiles nor vectors."""
+    network, rng = make_network(activation, (13, 21, 10, 3)), np.random.default_rng(0)
+    coefs, intercepts = parameters.split(network.parameters.astype(dtype), network.units)
+    X = (rng.normal(size=(241, 13)) * (rng.random((241, 13)) < 0.4)).astype(dtype)
+    weights = rng.normal(size=(241, 3))
+    gradient = input_gradient(container(X), coefs, intercepts, activation, weights)
+    assert gradient.dtype == np.float64
+    doubles = ([array.astype(float) for array in arrays] for arrays in (coefs, intercepts))
+    expected = naive.input_gradient(X.astype(float), *doubles, activation, weights)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-11)
 
 
 @ACTIVATIONS
@@ -52,6 +70,18 @@ def test_large_logits_give_no_nan(activation):
     with np.errstate(all="raise", under="ignore"):
         gradient = input_gradient(X, network.coefs, network.intercepts, activation, np.ones((2, 3)))
     assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(("activation", "slope"), [("relu", 0), ("leaky_relu", 1), ("elu", 1), ("identity", 1)])
+def test_derivative_at_a_kink(activation, slope):
+    coefs, intercepts = [np.eye(1), 5 * np.eye(1)], [np.zeros(1), np.zeros(1)]
+    assert input_gradient(np.zeros((1, 1)), coefs, intercepts, activation, np.ones((1, 1))) == 5 * slope
+
+
+def test_no_samples():
+    network = make_network("relu")
+    gradient = input_gradient(np.empty((0, 6)), network.coefs, network.intercepts, "relu", np.empty((0, 3)))
+    assert gradient.shape == (0, 6)
 
 
 def test_single_precision_weights_are_read_as_they_are():
