@@ -82,7 +82,7 @@ class Epoch:
 
         def update(block):
             update_parameters(
-                inputs, BATCH, block, True, True, objective, settings, runner._parameters, runner._gradient,
+                inputs, BATCH, True, True, objective, settings, runner._parameters, runner._gradient,
                 runner._moments, runner._padded_average, layout, workspace, 0, 1,
             )  # fmt: skip
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from skdigits._kernels import codes, updates
 from skdigits._kernels.activations import activation_backward
-from skdigits._kernels.forward import prefetch_sample
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
 from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather, scatter
@@ -174,12 +173,8 @@ def squared_norm(gradient):
 
 
 @kernel
-def sum_tile(tile, layer, n_block, upcoming, is_first, inputs, layout, workspace, sum_start, rows, row_start):
+def sum_tile(tile, layer, n_block, is_first, inputs, layout, workspace, sum_start, rows, row_start):
     """Add a block to the gradient of four rows of weights, which the first block of a mini-batch starts anew."""
-    if layer == 0:
-        n_upcoming, n_tiles = upcoming.shape[0], -(-layout.units[0] // TILE)
-        for position in range(tile * n_upcoming // n_tiles, (tile + 1) * n_upcoming // n_tiles):
-            prefetch_sample(upcoming[position], inputs)
     if is_first:
         row = rows[row_start : row_start + TILE * layout.strides[layer + 1]]
         for i in range(row.shape[0]):
@@ -189,8 +184,8 @@ def sum_tile(tile, layer, n_block, upcoming, is_first, inputs, layout, workspace
 
 @kernel
 def update_parameters(
-    inputs, n_block, upcoming, is_first, is_last, objective, settings, parameters, gradient, moments, average, layout,
-    workspace, t, n_threads,
+    inputs, n_block, is_first, is_last, objective, settings, parameters, gradient, moments, average, layout, workspace,
+    t, n_threads,
 ):  # fmt: skip
     """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update.
 
@@ -202,9 +197,6 @@ def update_parameters(
         Only its background is read.
     n_block : int
         Samples in the block.
-    upcoming : int64 array
-        The samples of the next block, which are asked for here: shuffled, they lie anywhere in memory, and here is
-        enough arithmetic to cover the way from there.
     is_first, is_last : bool
         Whether the block is the first, or the last, of its mini-batch.
     objective : Objective
@@ -233,7 +225,7 @@ def update_parameters(
             # Rows whose gradient is complete at once never leave the cache.
             rows = workspace.tile_gradients if is_whole else gradient
             row_start = TILE * sum_start if is_whole else start
-            sum_tile(tile, layer, n_block, upcoming, is_first, inputs, layout, workspace, sum_start, rows, row_start)
+            sum_tile(tile, layer, n_block, is_first, inputs, layout, workspace, sum_start, rows, row_start)
             if is_last:
                 size = min(TILE, n_rows - TILE * tile) * stride
                 row = rows[row_start : row_start + size]

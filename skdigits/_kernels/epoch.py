@@ -14,9 +14,12 @@ starts from its biases + b W, and its gradient has the outer product of b and th
 
 from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
-from skdigits._kernels.forward import clear_lists, forward_section, push_sample
+from skdigits._kernels.forward import clear_lists, forward_section, prefetch_sample, push_sample
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.tiles import TILE
+
+# Shuffled samples lie anywhere in memory: each is asked for while so many before it are worked on.
+_SAMPLES_AHEAD = 8
 
 
 @kernel
@@ -25,12 +28,18 @@ def backpropagate_samples(
 ):  # fmt: skip
     """Phase one: loss and gradients by the logits for this thread's sections of a block."""
     n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
-    for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
+    first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
+    first_position, last_position = first_section * n_block // n_sections, last_section * n_block // n_sections
+    for position in range(first_position, min(first_position + _SAMPLES_AHEAD, last_position)):
+        prefetch_sample(block[position], inputs)
+    for section in range(first_section, last_section):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         clear_lists(section, first, workspace.forward)
         for position in range(min(first, keys.shape[0]), min(last, keys.shape[0])):
             workspace.forward.keys[position] = keys[position]
         for position in range(first, last):
+            if position + _SAMPLES_AHEAD < last_position:
+                prefetch_sample(block[position + _SAMPLES_AHEAD], inputs)
             push_sample(block[position], position, section, inputs, workspace.forward)
         if first < last:
             forward_section(
@@ -115,10 +124,10 @@ def train_epoch(
         batch_loss, recognised = 0.0, 0.0
         for start in range(0, batch.shape[0], block_size):
             block = batch[start : start + block_size]
-            following = batch_start + start + block.shape[0]
+            block_start = batch_start + start
             backpropagate_samples(
-                inputs, targets, sample_weight, block, keys[batch_start + start : following], parameters, layout,
-                objective, workspace, t, n_threads,
+                inputs, targets, sample_weight, block, keys[block_start : block_start + block.shape[0]], parameters,
+                layout, objective, workspace, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
                 return
@@ -130,8 +139,8 @@ def train_epoch(
                 control[codes.STOP_AGREED] = barrier.read_flag(control, codes.STOP_REQUESTED)
             is_last = start + block_size >= batch.shape[0]
             update_parameters(
-                inputs, block.shape[0], order[following : following + block_size], start == 0, is_last, objective,
-                settings, parameters, gradient, moments, average, layout, workspace, t, n_threads,
+                inputs, block.shape[0], start == 0, is_last, objective, settings, parameters, gradient, moments,
+                average, layout, workspace, t, n_threads,
             )  # fmt: skip
             if not barrier.wait_for_all(control, n_threads):
                 return

@@ -284,7 +284,7 @@ def _prefetch(typing_context, array, index):
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]), "llvm.prefetch.p0"
         )
-        builder.call(function, [pointer, i32(0), i32(2), i32(1)])  # to read, into the second-level cache, data
+        builder.call(function, [pointer, i32(0), i32(3), i32(1)])  # to read, into the first-level cache, data
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
