@@ -16,12 +16,17 @@ def cross_entropy_forward(probabilities, targets, smallest, independent, smoothi
 
     Clipping is scikit-learn's; it bounds the loss of a sample that is wrong for certain.
     """
-    spread = smoothing / (2 if independent else probabilities.shape[0])
     loss = 0.0
+    if not independent and smoothing == 0:
+        # One class is right. Looked for without a branch, which would be mispredicted for every sample.
+        likelihood = 0.0
+        for c in range(probabilities.shape[0]):
+            likelihood += np.float64(probabilities[c]) * targets[c]
+        loss = -np.log(min(max(likelihood, smallest), 1 - smallest))
+        return loss if likelihood == likelihood else np.nan
+    spread = smoothing / (2 if independent else probabilities.shape[0])
     for c in range(probabilities.shape[0]):
         target = spread + (1 - smoothing if targets[c] != 0 else 0.0)
-        if target == 0 and not independent:
-            continue
         probability = min(max(np.float64(probabilities[c]), smallest), 1 - smallest)
         if probabilities[c] != probabilities[c]:  # min and max may drop a NaN: a diverging fit must show it
             probability = np.nan

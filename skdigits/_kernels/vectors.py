@@ -167,6 +167,32 @@ class _Emitter:
         density = builder.fmul(density, self.all(1 / math.sqrt(2 * math.pi)))
         return self.multiply_add(x, density, self.normal_distribution(x))
 
+    def reduce(self, name, x, *, is_sum=False):
+        """The largest number, or the sum, of a vector."""
+        scalar = self.numbers.scalar
+        operands = [ir.Constant(scalar, -0.0), x] if is_sum else [x]
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(scalar, [operand.type for operand in operands]),
+            f"llvm.vector.reduce.{name}.v{self.n_lanes}f{self.numbers.integer.width}",
+        )
+        return self.builder.call(function, operands, fastmath=("reassoc",) if is_sum else ())
+
+    def splat(self, number):
+        """A vector of one number that is known when the kernel runs."""
+        lane, none = ir.IntType(32), ir.Constant(ir.VectorType(number.type, self.n_lanes), ir.Undefined)
+        one = self.builder.insert_element(none, number, lane(0))
+        return self.builder.shuffle_vector(one, none, ir.Constant(ir.VectorType(lane, self.n_lanes), None))
+
+    def softmax(self, x, n_units):
+        """Softmax of the first numbers of a vector; the rest becomes 0."""
+        builder = self.builder
+        lanes = ir.Constant(ir.VectorType(n_units.type, self.n_lanes), list(range(self.n_lanes)))
+        is_unit = builder.icmp_signed("<", lanes, self.splat(n_units))
+        largest = self.reduce("fmax", builder.select(is_unit, x, self.all(-math.inf)))
+        exponentials = builder.select(is_unit, self.exp(builder.fsub(x, self.splat(largest))), self.all(0.0))
+        return builder.fdiv(exponentials, self.splat(self.reduce("fadd", exponentials, is_sum=True)))
+
     def logistic(self, x):
         """1 / (1 + exp(-x)), without an overflow for any x."""
         builder = self.builder
@@ -204,41 +230,45 @@ def _make(name, plain):
 
     @intrinsic
     def apply(typing_context, array, start):
-        def generate(context, builder, signature, arguments):
-            emitter = _Emitter(builder, _Float32 if array.dtype == types.float32 else _Float64)
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), emitter.vector.as_pointer())
-            align = emitter.numbers.integer.width // 8
-            builder.store(getattr(emitter, name)(builder.load(pointer, align=align)), pointer, align=align)
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp), generate
+        return types.void(array, types.intp), _emit_on_vector(getattr(_Emitter, name))
 
     return apply
 
 
-def _reduce(name, is_sum):
-    """Intrinsic for the largest, or the sum, of the vector from array[start] on."""
+def _emit_on_vector(emit):
+    """Generator of code for an intrinsic whose first arguments are an array and where a vector of it starts."""
 
-    @intrinsic
-    def reduce(typing_context, array, start):
-        def generate(context, builder, signature, arguments):
-            emitter = _Emitter(builder, _Float32 if array.dtype == types.float32 else _Float64)
-            numbers = emitter.numbers
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), emitter.vector.as_pointer())
-            vector = builder.load(pointer, align=numbers.integer.width // 8)
-            operands = [ir.Constant(numbers.scalar, -0.0), vector] if is_sum else [vector]
-            function = cgutils.get_or_insert_function(
-                builder.module,
-                ir.FunctionType(numbers.scalar, [operand.type for operand in operands]),
-                f"llvm.vector.reduce.{name}.v{emitter.n_lanes}f{numbers.integer.width}",
-            )
-            return builder.call(function, operands, fastmath=("reassoc",) if is_sum else ())
+    def generate(context, builder, signature, arguments):
+        array_type = signature.args[0]
+        emitter = _Emitter(builder, _Float32 if array_type.dtype == types.float32 else _Float64)
+        data = context.make_array(array_type)(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), emitter.vector.as_pointer())
+        align = emitter.numbers.integer.width // 8
+        result = emit(emitter, builder.load(pointer, align=align), *arguments[2:])
+        if result.type != emitter.vector:
+            return result
+        builder.store(result, pointer, align=align)
+        return context.get_dummy_value()
 
-        return array.dtype(array, types.intp), generate
+    return generate
 
-    return reduce
+
+@intrinsic
+def _largest(typing_context, array, start):
+    """The largest number of the vector from array[start] on."""
+    return array.dtype(array, types.intp), _emit_on_vector(lambda emitter, x: emitter.reduce("fmax", x))
+
+
+@intrinsic
+def _sum(typing_context, array, start):
+    """The sum of the vector from array[start] on."""
+    return array.dtype(array, types.intp), _emit_on_vector(lambda emitter, x: emitter.reduce("fadd", x, is_sum=True))
+
+
+@intrinsic
+def _softmax(typing_context, array, start, n_units):
+    """Replace the vector from array[start] on by the softmax of its first n_units numbers, and the rest by 0."""
+    return types.void(array, types.intp, types.intp), _emit_on_vector(_Emitter.softmax)
 
 
 def _plain_logistic(x):
@@ -250,7 +280,6 @@ def _plain_normal_distribution(x):
 
 
 _exp = _make("exp", np.exp)
-_largest, _sum = _reduce("fmax", is_sum=False), _reduce("fadd", is_sum=True)
 _logistic = _make("logistic", _plain_logistic)
 _tanh = _make("tanh", np.tanh)
 _elu = _make("elu", lambda x: np.where(x > 0, x, np.expm1(x)))
@@ -271,13 +300,23 @@ if numba.config.DISABLE_JIT:
     def _sum(array, start):
         return array[start : start + VECTOR_BYTES // array.itemsize].sum()
 
+    def _softmax(array, start, n_units):
+        vector = array[start : start + VECTOR_BYTES // array.itemsize]
+        vector[n_units:] = 0
+        vector[:n_units] = np.exp(vector[:n_units] - vector[:n_units].max())
+        vector[:n_units] /= vector[:n_units].sum()
+
 
 @exact_kernel
 def softmax_vectors(row, n_units):
     """Replace n_units logits by exp(logit) / sum(exp(logits)), shifted by the largest logit; the rest by 0."""
+    n_lanes = VECTOR_BYTES // row.itemsize
+    if row.shape[0] == n_lanes:
+        _softmax(row, 0, n_units)
+        return
     for h in range(n_units, row.shape[0]):
         row[h] = -np.inf
-    largest, n_lanes = row[0], VECTOR_BYTES // row.itemsize
+    largest = row[0]
     for i in range(0, row.shape[0], n_lanes):
         largest = max(largest, _largest(row, i))
     for h in range(row.shape[0]):
