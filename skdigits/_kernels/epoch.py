@@ -31,7 +31,7 @@ def backpropagate_samples(
     first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
     first_position, last_position = first_section * n_block // n_sections, last_section * n_block // n_sections
     for position in range(first_position, min(first_position + _SAMPLES_AHEAD, last_position)):
-        prefetch_sample(block[position], inputs)
+        prefetch_sample(block[position], inputs, targets, sample_weight)
     for section in range(first_section, last_section):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         clear_lists(section, first, workspace.forward)
@@ -39,7 +39,7 @@ def backpropagate_samples(
             workspace.forward.keys[position] = keys[position]
         for position in range(first, last):
             if position + _SAMPLES_AHEAD < last_position:
-                prefetch_sample(block[position + _SAMPLES_AHEAD], inputs)
+                prefetch_sample(block[position + _SAMPLES_AHEAD], inputs, targets, sample_weight)
             push_sample(block[position], position, section, inputs, workspace.forward)
         if first < last:
             forward_section(

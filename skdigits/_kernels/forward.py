@@ -91,8 +91,10 @@ def push_sample(sample, position, section, inputs, buffers):
 
 
 @kernel
-def prefetch_sample(sample, inputs):
+def prefetch_sample(sample, inputs, targets, sample_weight):
     """Ask for a sample before it is read: shuffled samples lie anywhere in memory."""
+    prefetch(targets[sample], 0, 1)
+    prefetch(sample_weight, sample, sample + 1)
     if inputs.is_listed:
         start, stop = inputs.starts[sample], inputs.starts[sample + 1]
         prefetch(inputs.tiles, start, stop)
