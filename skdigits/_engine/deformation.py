@@ -167,7 +167,7 @@ def _make_frame(height, width, alpha, sigma, dtype):
         column_factor=flat(column_factor),
         row_rank=by_row.shape[1],
         column_rank=by_column.shape[1],
-        every_position=as_read_only(np.arange(max(height, by_row.shape[1]), dtype=np.int32).view(np.float32)),
+        every_position=as_read_only(np.arange(max(height, width) + TILE, dtype=np.int32).view(np.float32)),
     )
 
 

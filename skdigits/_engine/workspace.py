@@ -10,6 +10,7 @@ from skdigits._engine.inputs import as_read_only, choose_index_dtype
 from skdigits._engine.parameters import split
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.codes import CONTROL_SIZE, N_TOTALS
+from skdigits._kernels.products import INNER_BLOCK
 from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
@@ -129,7 +130,7 @@ def allocate_buffers(layout, block_size, n_sections, dtype, *, drop_rates=(), ke
         list_ends=np.zeros((n_sections, n_tiles), np.int64),
         scratch_tiles=np.zeros((n_sections, n_tiles + 1), choose_index_dtype(n_tiles)),
         scratch_values=np.zeros((n_sections, count_up(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
-        every_position=np.arange(block_size, dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
+        every_position=np.arange(max(block_size, INNER_BLOCK), dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
         slopes=aligned_zeros(int(sizes.sum()) if keep_slopes else 0, dtype),
         drop_rates=as_read_only(np.array(drop_rates, np.float64)),
         keys=np.zeros(block_size, np.uint64),

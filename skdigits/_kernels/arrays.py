@@ -66,7 +66,7 @@ class Buffers(NamedTuple):
     list_ends: np.ndarray  # (S, G): behind the last entry of each list of a section
     scratch_tiles: np.ndarray  # (S, G + 1): a dense sample as a list
     scratch_values: np.ndarray  # (S, 4 * G + 4)
-    every_position: np.ndarray  # (B,): the bits of 0, 1, ...
+    every_position: np.ndarray  # at least (B,): the bits of 0, 1, ...
     slopes: np.ndarray  # flat, laid out like the activations; empty where these tell the slopes, and in prediction
     drop_rates: np.ndarray  # (L,): of the inputs of each layer; empty where nothing is dropped, and in prediction
     keys: np.ndarray  # (B,) uint64: of the random numbers of each sample

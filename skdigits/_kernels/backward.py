@@ -9,7 +9,8 @@ from skdigits._kernels import codes, updates
 from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
-from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather, scatter
+from skdigits._kernels.products import add_products
+from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather
 
 
 @kernel
@@ -56,16 +57,11 @@ def multiply_by_transposed(layer, first, last, layout, buffers, transposed, grad
     rows = gradients[starts[layer] + first * stride : starts[layer] + last * stride]
     for i in range(rows.shape[0]):
         rows[i] = 0
-    n_vectors = -(-layout.units[layer] // n_lanes)
-    for vector in range(0, n_vectors, PANEL):
-        column = vector * n_lanes
-        for tile in range(-(-layout.units[layer + 1] // TILE)):
-            scatter(
-                min(PANEL, n_vectors - vector), buffers.every_position, first, 1, last - first,
-                gradients, starts[layer + 1] + first * stride_above + TILE * tile, stride_above,
-                transposed, layout.transposed_starts[layer] + TILE * tile * stride + column, stride,
-                gradients, starts[layer] + column, stride,
-            )  # fmt: skip
+    add_products(
+        last - first, layout.units[layer + 1], -(-layout.units[layer] // n_lanes), buffers.every_position,
+        gradients, starts[layer + 1] + first * stride_above, stride_above,
+        transposed, layout.transposed_starts[layer], stride, gradients, starts[layer] + first * stride, stride,
+    )  # fmt: skip
 
 
 @kernel
@@ -119,7 +115,7 @@ def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start
         if layer > 0:
             gather(
                 n_now, forward.every_position, 0, 1, n_block, forward.activations,
-                forward.starts[layer] + TILE * tile, layout.strides[layer], rows, row_start + column, stride,
+                forward.starts[layer] + TILE * tile, layout.strides[layer], 1, rows, row_start + column, stride,
                 workspace.logit_gradients, above, stride,
             )  # fmt: skip
             continue
@@ -128,12 +124,12 @@ def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start
             count = (forward.list_ends[section, tile] - start) // ENTRY
             if count > 0:
                 gather(
-                    n_now, forward.entries, start + TILE, ENTRY, count, forward.entries, start, ENTRY, rows,
+                    n_now, forward.entries, start + TILE, ENTRY, count, forward.entries, start, ENTRY, 1, rows,
                     row_start + column, stride, workspace.logit_gradients, above, stride,
                 )  # fmt: skip
         if inputs.background_tiles.shape[0] > 0:
             gather(
-                n_now, forward.every_position, 0, 1, 1, inputs.background_values, TILE * tile, TILE, rows,
+                n_now, forward.every_position, 0, 1, 1, inputs.background_values, TILE * tile, TILE, 1, rows,
                 row_start + column, stride, workspace.gradient_sums, sum_start + column, stride,
             )  # fmt: skip
 

@@ -7,6 +7,7 @@ from skdigits._kernels.activations import activation_forward, activation_forward
 from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.products import add_products
 from skdigits._kernels.tiles import (
     ENTRY,
     PANEL,
@@ -118,7 +119,7 @@ def start_rows(layer, first, last, inputs, parameters, layout, buffers):
             for vector in range(0, n_vectors, PANEL):
                 scatter(
                     min(PANEL, n_vectors - vector), buffers.every_position, 0, 1, 1, inputs.background_values, k,
-                    TILE, parameters, layout.weight_starts[0] + k * layout.weight_strides[0] + vector * n_lanes,
+                    TILE, 1, parameters, layout.weight_starts[0] + k * layout.weight_strides[0] + vector * n_lanes,
                     layout.weight_strides[0], row, vector * n_lanes, stride,
                 )  # fmt: skip
     for position in range(1, last - first):
@@ -155,11 +156,29 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
 
 
 @kernel
+def multiply_lists(section, first, parameters, layout, buffers):
+    """Add the products of listed tiles and the first layer's weights to the logits of a section.
+
+    A few vectors of the logits are worked on at a time for all tiles, so that what is added to stays in a cache.
+    """
+    n_tiles, weight_stride = -(-layout.units[0] // TILE), layout.weight_strides[0]
+    n_lanes = VECTOR_BYTES // parameters.itemsize
+    n_vectors = -(-layout.units[1] // n_lanes)
+    for vector in range(0, n_vectors, PANEL):
+        column = vector * n_lanes
+        for tile in range(n_tiles):
+            start = tile * buffers.list_stride + ENTRY * first
+            count = (buffers.list_ends[section, tile] - start) // ENTRY
+            scatter(
+                min(PANEL, n_vectors - vector), buffers.entries, start + TILE, ENTRY, count, buffers.entries, start,
+                ENTRY, 1, parameters, layout.weight_starts[0] + TILE * tile * weight_stride + column, weight_stride,
+                buffers.activations, buffers.starts[1] + column, layout.strides[1],
+            )  # fmt: skip
+
+
+@kernel
 def forward_section(section, first, last, inputs, parameters, layout, activation, output_activation, buffers):
     """Activations of all layers for the samples of a section, whose entries have been pushed.
-
-    A few vectors of the outputs are worked on at a time for all tiles, so that what is added to stays in the
-    first-level cache.
 
     Parameters
     ----------
@@ -176,32 +195,16 @@ def forward_section(section, first, last, inputs, parameters, layout, activation
     n_lanes = VECTOR_BYTES // parameters.itemsize
     for layer in range(1, layout.units.shape[0]):
         start_rows(layer, first, last, inputs, parameters, layout, buffers)
-        n_tiles = -(-layout.units[layer - 1] // TILE)
-        weight_stride, stride, stride_below = (
-            layout.weight_strides[layer - 1],
-            layout.strides[layer],
-            layout.strides[layer - 1],
-        )
-        below = buffers.starts[layer - 1] + first * stride_below
-        n_all = -(-layout.units[layer] // n_lanes)
-        for vector in range(0, n_all, PANEL):
-            n_vectors, column = min(PANEL, n_all - vector), vector * n_lanes
-            for tile in range(n_tiles):
-                weights = layout.weight_starts[layer - 1] + TILE * tile * weight_stride + column
-                if layer == 1:
-                    start = tile * buffers.list_stride + ENTRY * first
-                    count = (buffers.list_ends[section, tile] - start) // ENTRY
-                    scatter(
-                        n_vectors, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY,
-                        parameters, weights, weight_stride, buffers.activations, buffers.starts[layer] + column,
-                        stride,
-                    )  # fmt: skip
-                else:
-                    scatter(
-                        n_vectors, buffers.every_position, first, 1, last - first, buffers.activations,
-                        below + TILE * tile, stride_below, parameters, weights, weight_stride, buffers.activations,
-                        buffers.starts[layer] + column, stride,
-                    )  # fmt: skip
+        if layer == 1:
+            multiply_lists(section, first, parameters, layout, buffers)
+        else:
+            stride, stride_below = layout.strides[layer], layout.strides[layer - 1]
+            add_products(
+                last - first, layout.units[layer - 1], -(-layout.units[layer] // n_lanes), buffers.every_position,
+                buffers.activations, buffers.starts[layer - 1] + first * stride_below, stride_below,
+                parameters, layout.weight_starts[layer - 1], layout.weight_strides[layer - 1],
+                buffers.activations, buffers.starts[layer] + first * stride, stride,
+            )  # fmt: skip
         finish_rows(layer, first, last, layout, activation, output_activation, buffers)
 
 
@@ -224,7 +227,7 @@ def predict_rows(inputs, parameters, layout, activation, output_activation, buff
     all_finite : bool
         False where a dense sample, in the type of the parameters, has a value that is infinite or not a number.
     """
-    n_layers, block_size = layout.units.shape[0] - 1, buffers.every_position.shape[0]
+    n_layers, block_size = layout.units.shape[0] - 1, buffers.keys.shape[0]
     all_finite = True
     for start in range(0, outputs.shape[0], block_size):
         n_block = min(block_size, outputs.shape[0] - start)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skdigits._kernels.jit import exact_kernel
-from skdigits._kernels.tiles import PANEL, TILE, VECTOR_BYTES, scatter
+from skdigits._kernels.products import add_products
+from skdigits._kernels.tiles import VECTOR_BYTES
 
 # Zeros around an image while it is read: one on the left, and two on the right, because the last place that is read
 # is W + 1 and its right neighbour.
@@ -28,7 +29,7 @@ class Frame(NamedTuple):
     column_factor: np.ndarray  # (Q * S,): zeros behind column W
     row_rank: int  # R
     column_rank: int  # Q
-    every_position: np.ndarray  # (max(H, R),) of float32: the bits of 0, 1, ...
+    every_position: np.ndarray  # at least (max(H, R, Q),) of float32: the bits of 0, 1, ...
 
 
 class Scratch(NamedTuple):
@@ -99,18 +100,14 @@ def add_elastic_field(noise, start, frame, products, out):
     stride = n_vectors * n_lanes
     for p in range(products.shape[0]):
         products[p] = 0
-    for vector in range(0, n_vectors, PANEL):
-        n_panel, column = min(PANEL, n_vectors - vector), vector * n_lanes
-        for q in range(0, frame.column_rank, TILE):
-            scatter(
-                n_panel, frame.every_position, 0, 1, rank, noise, start + q, frame.column_rank,
-                frame.column_factor, q * stride + column, stride, products, column, stride,
-            )  # fmt: skip
-        for r in range(0, rank, TILE):
-            scatter(
-                n_panel, frame.every_position, 0, 1, frame.height, frame.row_factor, r, rank,
-                products, r * stride + column, stride, out, column, stride,
-            )  # fmt: skip
+    add_products(
+        rank, frame.column_rank, n_vectors, frame.every_position, noise, start, frame.column_rank,
+        frame.column_factor, 0, stride, products, 0, stride,
+    )  # fmt: skip
+    add_products(
+        frame.height, rank, n_vectors, frame.every_position, frame.row_factor, 0, rank, products, 0, stride,
+        out, 0, stride,
+    )  # fmt: skip
 
 
 @exact_kernel

@@ -40,8 +40,8 @@ class _Emitter:
 
     def __init__(self, context, builder, arguments, position_type, value_type, number_type, n_vectors):
         self.context, self.builder, self.n_vectors = context, builder, n_vectors
-        (_, self.positions, self.position_stride, self.count, self.values, self.value_stride, self.held,
-         self.held_stride, self.moved, self.moved_stride) = arguments  # fmt: skip
+        (_, self.positions, self.position_stride, self.count, self.values, self.value_stride, self.value_step,
+         self.held, self.held_stride, self.moved, self.moved_stride) = arguments  # fmt: skip
         self.position_bits = ir.IntType(position_type.bitwidth)
         self.value_type, self.type = value_type, number_type
         self.item_bytes = number_type.bitwidth // 8
@@ -72,15 +72,15 @@ class _Emitter:
     def entries(self, body):
         """Call body(vectors of the moved row, the four values) for each entry of the list."""
         builder = self.builder
+        first_values = [builder.gep(self.values, [builder.mul(self.value_step, self.intp(r))]) for r in range(TILE)]
         with cgutils.for_range_slice(builder, self.intp(0), self.count, self.intp(1), self.intp) as (j, _):
             place = builder.gep(self.positions, [builder.mul(j, self.position_stride)])
             position = builder.load(builder.bitcast(place, self.position_bits.as_pointer()))
             if self.position_bits.width < 64:
                 position = builder.zext(position, self.intp)
-            first_value = builder.gep(self.values, [builder.mul(j, self.value_stride)])
-            factors = []
-            for r in range(TILE):
-                value = builder.load(builder.gep(first_value, [self.intp(r)]))
+            row, factors = builder.mul(j, self.value_stride), []
+            for first_value in first_values:
+                value = builder.load(builder.gep(first_value, [row]))
                 value = self.context.cast(builder, value, self.value_type, self.type)
                 one = builder.insert_element(ir.Constant(self.vector, ir.Undefined), value, ir.IntType(32)(0))
                 first_lane = ir.Constant(ir.VectorType(ir.IntType(32), self.n_lanes), None)
@@ -108,6 +108,8 @@ def _emit_scatter(emitter):
         a narrower one. Whole vectors of rows are read
         and written, behind their last column, too.
     value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
+    value_step : int
+        From one of the four values of an entry to the next: 1 for those of a list.
     """
     rows = [[emitter.load(pointer) for pointer in row] for row in emitter.held_vectors()]
 
@@ -166,7 +168,7 @@ def _function(context, module, emit, position_type, value_type, number_type):
     positions, values, numbers = (
         context.get_data_type(t).as_pointer() for t in (position_type, value_type, number_type)
     )
-    arguments = [intp, positions, intp, intp, values, intp, numbers, intp, numbers, intp]
+    arguments = [intp, positions, intp, intp, values, intp, intp, numbers, intp, numbers, intp]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "linkonce_odr"
     function.attributes.add("noinline")
@@ -189,7 +191,8 @@ def _make(emit):
 
     @intrinsic
     def products(typing_context, n_vectors, positions, position_start, position_stride, count, values, value_start,
-                 value_stride, held, held_start, held_stride, moved, moved_start, moved_stride):  # fmt: skip
+                 value_stride, value_step, held, held_start, held_stride, moved, moved_start,
+                 moved_stride):  # fmt: skip
         def generate(context, builder, signature, arguments):
             def at(array, start):
                 data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
@@ -197,14 +200,14 @@ def _make(emit):
 
             function = _function(context, builder.module, emit, positions.dtype, values.dtype, moved.dtype)
             builder.call(function, [
-                arguments[0], at(1, 2), arguments[3], arguments[4], at(5, 6), arguments[7], at(8, 9), arguments[10],
-                at(11, 12), arguments[13],
+                arguments[0], at(1, 2), arguments[3], arguments[4], at(5, 6), arguments[7], arguments[8], at(9, 10),
+                arguments[11], at(12, 13), arguments[14],
             ])  # fmt: skip
             return context.get_dummy_value()
 
         intp = types.intp
         return types.void(
-            intp, positions, intp, intp, intp, values, intp, intp, held, intp, intp, moved, intp, intp
+            intp, positions, intp, intp, intp, values, intp, intp, intp, held, intp, intp, moved, intp, intp
         ), generate  # fmt: skip
 
     return products
@@ -299,14 +302,17 @@ if numba.config.DISABLE_JIT:
 
     def _make(emit):
         def products(n_vectors, positions, position_start, position_stride, count, values, value_start,
-                     value_stride, held, held_start, held_stride, moved, moved_start, moved_stride):  # fmt: skip
+                     value_stride, value_step, held, held_start, held_stride, moved, moved_start,
+                     moved_stride):  # fmt: skip
             n_columns = n_vectors * lanes(moved.dtype)
             rows = _matrix(held, held_start, held_stride, TILE, n_columns)
             bits = positions.view(f"i{positions.itemsize}")
             listed = bits[position_start + position_stride * np.arange(count)].astype(np.intp)
             places = moved_start + moved_stride * listed
             places = np.minimum(places[:, np.newaxis] + np.arange(n_columns), moved.shape[0] - 1)
-            factors = values[_matrix(values, value_start, value_stride, count, TILE)]
+            factors = values[
+                value_start + value_stride * np.arange(count)[:, np.newaxis] + value_step * np.arange(TILE)
+            ]
             # One product after the other, as the kernels add them.
             if emit is _emit_scatter:
                 for r in range(TILE):

@@ -39,7 +39,7 @@ def make_frame(shape, dtype, rng, row_rank=0, column_rank=0):
     column_factor = np.zeros((column_rank, stride), dtype)
     column_factor[:, :width] = rng.normal(size=(column_rank, width))
     rows, columns = np.indices((height, stride)).astype(dtype)
-    positions = np.arange(max(height, row_rank), dtype=np.int32).view(np.float32)
+    positions = np.arange(max(height, row_rank, column_rank), dtype=np.int32).view(np.float32)
     arrays = [columns.ravel(), rows.ravel(), row_factor.ravel(), column_factor.ravel(), positions]
     columns, rows, left, right, positions = map(read_only, arrays)
     frame = Frame(height, width, columns, rows, left, right, row_rank, column_rank, positions)

@@ -1,0 +1,51 @@
+"""Products of dense matrices: each layer but the first, and the way back through the layers."""
+
+from skdigits._kernels.jit import kernel
+from skdigits._kernels.tiles import PANEL, TILE, VECTOR_BYTES, gather, scatter
+
+# Rows of the second factor that are worked on at a time: a panel of them stays in the first-level cache.
+INNER_BLOCK = 96
+
+
+@kernel
+def add_products(
+    n_rows, n_inner, n_vectors, every_position, values, value_start, value_stride, weights, weight_start,
+    weight_stride, out, out_start, out_stride,
+):  # fmt: skip
+    """Add the product of two matrices to a third, one product after the other for each number of it.
+
+    For every row i and column h::
+
+        out[i, h] += sum over k < n_inner of values[i, k] * weights[k, h]
+
+    Four rows of `out` stay in registers; what is left over of the rows goes by tiles of four of `k`. The order of the
+    sums, and with it the bits, is the same.
+
+    Parameters
+    ----------
+    n_rows, n_inner : int
+    n_vectors : int
+        Vectors of a row of `out`.
+    every_position : float array
+        The bits of 0, 1, ..., at least `n_rows` and `INNER_BLOCK` of them.
+    values, weights, out : float arrays, flat
+        As in `scatter`: up to the next multiple of four of `n_inner` either factor is zero.
+    value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
+    """
+    n_lanes, n_by_four = VECTOR_BYTES // out.itemsize, n_rows // TILE * TILE
+    for vector in range(0, n_vectors, PANEL):
+        n_now, column = min(PANEL, n_vectors - vector), vector * n_lanes
+        for k in range(0, n_inner, INNER_BLOCK):
+            n_k = min(INNER_BLOCK, n_inner - k)
+            block = weight_start + k * weight_stride + column
+            for i in range(0, n_by_four, TILE):
+                gather(
+                    n_now, every_position, 0, 1, n_k, values, value_start + i * value_stride + k, 1, value_stride,
+                    out, out_start + i * out_stride + column, out_stride, weights, block, weight_stride,
+                )  # fmt: skip
+            for r in range(0, n_k if n_by_four < n_rows else 0, TILE):
+                scatter(
+                    n_now, every_position, n_by_four, 1, n_rows - n_by_four, values,
+                    value_start + n_by_four * value_stride + k + r, value_stride, 1, weights,
+                    block + r * weight_stride, weight_stride, out, out_start + column, out_stride,
+                )  # fmt: skip
