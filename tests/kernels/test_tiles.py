@@ -41,8 +41,8 @@ def test_scatter_agrees_with_twin(call, rng, n_vectors, value_dtype, dtype, coun
     expected = out.copy()
     expected[:, columns] = naive.scatter(positions, values, weights[3 : 3 + TILE, columns], out[:, columns])
     entries, start = make_entries(positions, values), lanes(dtype)
-    call(scatter, n_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, weights.ravel(), 3 * width + start, width,
-        out.reshape(-1), start, width,
+    call(scatter, n_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, 1, weights.ravel(), 3 * width + start,
+        width, out.reshape(-1), start, width,
     )  # fmt: skip
     np.testing.assert_allclose(out, expected, **tolerance(dtype))
 
@@ -59,9 +59,20 @@ def test_gather_agrees_with_twin(call, rng, n_vectors, value_dtype, dtype, count
     expected = out.copy()
     expected[3 : 3 + TILE, columns] = naive.gather(positions, values, rows[:, columns], out[3 : 3 + TILE, columns])
     entries, start = make_entries(positions, values), lanes(dtype)
-    call(gather, n_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, out.reshape(-1), 3 * width + start, width,
-        rows.ravel(), start, width,
+    call(gather, n_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, 1, out.reshape(-1), 3 * width + start,
+        width, rows.ravel(), start, width,
     )  # fmt: skip
+    np.testing.assert_allclose(out, expected, **tolerance(dtype))
+
+
+@TYPES
+def test_values_of_an_entry_may_stand_apart(call, rng, value_dtype, dtype):
+    width, step = lanes(dtype), 31
+    values = rng.normal(size=(TILE, step)).astype(value_dtype)
+    rows, out = rng.normal(size=(20, width)).astype(dtype), rng.normal(size=(TILE, width)).astype(dtype)
+    positions = np.arange(20, dtype=f"i{np.dtype(value_dtype).itemsize}").view(value_dtype)
+    expected = out + values[:, :20] @ rows
+    call(gather, 1, positions, 0, 1, 20, values.ravel(), 0, 1, step, out.reshape(-1), 0, width, rows.ravel(), 0, width)
     np.testing.assert_allclose(out, expected, **tolerance(dtype))
 
 
@@ -74,7 +85,9 @@ def test_gather_in_pieces_gives_the_same_bits(call, rng, dtype):
         out, first = np.zeros(TILE * width, dtype), 0
         for count in pieces:
             start = ENTRY * first
-            call(gather, 1, entries, start + TILE, ENTRY, count, entries, start, ENTRY, out, 0, width, rows, 0, width)
+            call(
+                gather, 1, entries, start + TILE, ENTRY, count, entries, start, ENTRY, 1, out, 0, width, rows, 0, width
+            )
             first += count
         results.append(out.tobytes())
     assert results[0] == results[1] == results[2]
@@ -85,7 +98,7 @@ def test_nan_and_infinity_pass_through(call):
     weights, out = np.zeros(TILE * width), np.zeros(width)
     weights[0], weights[width + 1] = np.nan, np.inf
     entries = make_entries(np.array([0]), np.ones((1, TILE)))
-    call(scatter, 1, entries, TILE, ENTRY, 1, entries, 0, ENTRY, weights, 0, width, out, 0, width)
+    call(scatter, 1, entries, TILE, ENTRY, 1, entries, 0, ENTRY, 1, weights, 0, width, out, 0, width)
     assert np.isnan(out[0])
     assert np.isinf(out[1])
 
