@@ -16,6 +16,7 @@ from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
+from skdigits._threads import one_blas_thread
 
 
 def compiled_engine():
@@ -186,10 +187,11 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     if data.held_out is not None:
         hooks.watch(data.held_out, network, n_threads)
     hooks.epoch_begins()
-    with engine.EpochRunner(
+    runner = engine.EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, batch_size=len(data.targets), n_threads=n_threads,
         **runner_options(estimator),
-    ) as runner:  # fmt: skip
+    )  # fmt: skip
+    with runner, one_blas_thread():
         result = lbfgs.minimize(
             runner, network, max_iter=estimator.max_iter, max_fun=estimator.max_fun, tol=estimator.tol,
             iteration_ends=iteration_ends,

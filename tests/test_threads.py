@@ -1,7 +1,10 @@
 import joblib
 import pytest
+import threadpoolctl
+from sklearn.datasets import load_digits
 
-from skdigits._threads import allowed_threads
+from skdigits import MLPDigitClassifier
+from skdigits._threads import allowed_threads, one_blas_thread
 
 VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 
@@ -52,3 +55,67 @@ def test_worker_processes_of_joblib_share_the_cores():
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         counts = joblib.Parallel(n_jobs=2)(joblib.delayed(allowed_threads)(None) for _ in range(2))
     assert counts == [1, 1]
+
+
+def blas_threads():
+    """How many threads each BLAS library of this process uses."""
+    return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.fixture
+def three_blas_threads():
+    """Three threads, whatever the machine has."""
+    with threadpoolctl.threadpool_limits(3, user_api="blas"):
+        if blas_threads() != {3}:
+            pytest.skip("the BLAS library of NumPy has one thread only")
+        yield
+
+
+def test_blas_threads_are_restored(three_blas_threads):
+    with one_blas_thread():
+        assert blas_threads() == {1}
+    assert blas_threads() == {3}
+
+
+def test_last_of_several_restores_blas_threads(three_blas_threads):
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert blas_threads() == {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == {3}
+
+
+def test_blas_threads_are_restored_behind_an_error(three_blas_threads):
+    with pytest.raises(ZeroDivisionError), one_blas_thread():
+        1 / 0  # noqa: B018
+    assert blas_threads() == {3}
+
+
+class BlasWatch:
+    """A callback that writes down how many threads BLAS has after each iteration."""
+
+    def __init__(self):
+        self.seen = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.seen.append(blas_threads())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_lbfgs_keeps_blas_to_one_thread(three_blas_threads):
+    X, y = load_digits(return_X_y=True)
+    watch = BlasWatch()
+    MLPDigitClassifier(solver="lbfgs", max_iter=2).set_callbacks(watch).fit(X / 16, y)
+    assert watch.seen[0] == {1}
+    assert blas_threads() == {3}
