@@ -1,5 +1,6 @@
 """The one decorator of all kernels, and the only place that configures Numba."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -62,14 +63,28 @@ def kernel(function, fast_math=FAST_MATH_FLAGS):
         "_nrt": False,
         "no_cfunc_wrapper": True,
     }
-    if numba.config.DISABLE_JIT or os.environ.get(_CACHE_SWITCH) == "0":
+    if numba.config.DISABLE_JIT:
+        return function
+    # What turns Python's objects into plain values takes a third of the time in which a kernel is compiled, so that
+    # other kernels call one without it.
+    inner = _compile_lazily(function, f"{_CACHE_SALT}_inner", {**options, "no_cpython_wrapper": True})
+    dispatcher = _compile_lazily(function, _CACHE_SALT, options)
+    dispatcher.inner = inner
+    dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
+    return dispatcher
+
+
+def _compile_lazily(function, salt, options):
+    """A dispatcher of Numba, with its own files in the disk cache unless that is switched off."""
+    if os.environ.get(_CACHE_SWITCH) == "0":
         return numba.njit(**options)(function)
     plain_name = function.__qualname__
-    function.__qualname__ = f"{plain_name}_{_CACHE_SALT}"
-    dispatcher = numba.njit(**options)(function)
+    function.__qualname__ = f"{plain_name}_{salt}"
     try:
-        dispatcher._cache = KernelCache(function)
-    except RuntimeError:  # Numba's way to say that no cache folder is writable
+        dispatcher = numba.njit(**options)(function)
+        with contextlib.suppress(RuntimeError):  # Numba's way to say that no cache folder is writable
+            dispatcher._cache = KernelCache(function)
+    finally:
         function.__qualname__ = plain_name
     return dispatcher
 

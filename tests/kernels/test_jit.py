@@ -48,6 +48,18 @@ def test_compiled_kernels_are_kept_on_disk(package):
     assert files[0].startswith("backward.finish_tile")
 
 
+def test_kernels_are_compiled_for_python_only_where_python_calls_them(package):
+    program = """
+import numpy as np
+from skdigits._kernels.losses import is_recognised
+from skdigits._kernels.jit import kernel
+outer = kernel(lambda probabilities, targets: is_recognised(probabilities, targets, True))
+print(outer(np.ones(2), np.ones(2, np.uint8)), len(outer.signatures), len(is_recognised.signatures),
+      len(is_recognised.inner.signatures))
+"""
+    assert run(package, program) == "True 1 0 1"
+
+
 def test_cache_can_be_switched_off(package):
     assert run(package, SKDIGITS_KERNEL_CACHE="0") == "0.25"
     assert cache_files(package) == []
