@@ -118,5 +118,5 @@ def fuzz(session):
     """Files of data that nobody has written; ``-- SECONDS`` for each of the readers."""
     session.install(".[test]", "atheris")
     seconds = session.posargs[0] if session.posargs else _SECONDS_OF_FUZZING
-    for target in ("idx", "npz", "image"):
+    for target in ("idx", "npz", "image", "weights"):
         session.run("python", "tests/fuzz/fuzz_readers.py", target, f"-max_total_time={seconds}")

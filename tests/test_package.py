@@ -27,6 +27,12 @@ def test_changelog_knows_this_version():
     assert f"## {skdigits.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.parametrize("extra", ["distributed", "export", "plot"])
+def test_tests_install_what_an_extra_does(extra):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras[extra]) <= set(extras["test"])
+
+
 def enforced_layers(name):
     """Modules of each layer of a contract of import-linter, from top to bottom."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

@@ -89,7 +89,11 @@ def _check_booleans(name, values):
 def write_npz(stream, description, arrays):
     """Write a description, as bytes, and arrays by name."""
     contents: dict[str, Any] = {DESCRIPTION: np.frombuffer(description, np.uint8), **arrays}
-    np.savez(stream, **contents)
+    # As np.savez does, which in NumPy 2.0 leaves the archive open where the disk is full.
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, values in contents.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)
 
 
 def read_npz(path):

@@ -119,6 +119,13 @@ def _erf(add, x):
     return add("Where", add("Less", magnitude, np.float64(1)), near, far)
 
 
+def _silu(add, logits, dtype):
+    if dtype == np.float32:
+        return add("Mul", logits, add("Sigmoid", logits))
+    # ONNX Runtime up to 1.29 takes that product for an operator that it has in single precision only.
+    return add("Div", logits, add("Add", add("Exp", add("Neg", logits)), dtype.type(1)))
+
+
 def _fraction(add, x, polynomials):
     numerator, denominator = (add.polynomial(x, np.array(coefficients)) for coefficients in polynomials)
     return add("Div", numerator, denominator)
@@ -133,5 +140,5 @@ _ACTIVATIONS = {
     "leaky_relu": _leaky_relu,
     "elu": lambda add, logits, dtype: add("Elu", logits),
     "gelu": _gelu,
-    "silu": lambda add, logits, dtype: add("Mul", logits, add("Sigmoid", logits)),
+    "silu": _silu,
 }

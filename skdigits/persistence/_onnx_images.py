@@ -96,15 +96,13 @@ def add_centerer(add, images, transformer, dtype):
     left, n_columns_in = _add_extent(add, is_ink, axis=2)
     longest = add("Max", add("Max", n_rows_in, n_columns_in), np.int64(1))
     n_rows, n_columns = (_add_new_length(add, n, longest, BOX_SIDE) for n in (n_rows_in, n_columns_in))
-    by_row = _add_shares(add, top, n_rows_in, n_rows, height, BOX_SIDE)
-    by_column = _add_shares(add, left, n_columns_in, n_columns, width, BOX_SIDE)
-    small = add("MatMul", by_row, add("Relu", images))
-    small = add("MatMul", small, add("Transpose", by_column, perm=[0, 2, 1]))
+    by_row = _add_shares(add, top, n_rows_in, n_rows, height, BOX_SIDE, axis=1)
+    by_column = _add_shares(add, left, n_columns_in, n_columns, width, BOX_SIDE, axis=2)
+    small = add("MatMul", add("MatMul", by_row, add("Relu", images)), by_column)
     _, (x_centre, y_centre), _ = _add_moments(add, small, BOX_SIDE, BOX_SIDE)
-    rows = _add_places(add, y_centre, n_rows, FIELD_SIDE, BOX_SIDE)
-    columns = _add_places(add, x_centre, n_columns, FIELD_SIDE, BOX_SIDE)
-    field = add("MatMul", add("MatMul", rows, small), add("Transpose", columns, perm=[0, 2, 1]))
-    return add.cast(field, dtype)
+    rows = _add_places(add, y_centre, n_rows, FIELD_SIDE, BOX_SIDE, axis=1)
+    columns = _add_places(add, x_centre, n_columns, FIELD_SIDE, BOX_SIDE, axis=2)
+    return add.cast(add("MatMul", add("MatMul", rows, small), columns), dtype)
 
 
 def _add_sum(add, values):
@@ -142,11 +140,18 @@ def _add_new_length(add, length, longest, box_side):
     return add("Max", add("Div", twice, add("Mul", longest, np.int64(2))), np.int64(1))
 
 
-def _add_shares(add, start, n_in, n_out, length, box_side):
-    """Share of each of `length` pixels in each new one: [N, box_side, length]; rows that are too many are 0."""
+def _count_along(axis, n):
+    """The numbers from 0 to n - 1 along one axis of three."""
+    return np.arange(n).reshape([n if number == axis else 1 for number in range(3)])
+
+
+# Matrices are made the way round in which products take them: ONNX Runtime 1.23 makes one operator of a
+# transposition and a product, and has it in single precision only.
+def _add_shares(add, start, n_in, n_out, length, box_side, axis):
+    """Share of each of `length` pixels in each new one, which are counted along `axis`; those too many have none."""
     # In units of 1 / n_out of a pixel all of this is whole numbers.
-    new = np.arange(box_side).reshape(1, box_side, 1)
-    old = add("Mul", add("Sub", np.arange(length).reshape(1, 1, length), start), n_out)
+    new = _count_along(axis, box_side)
+    old = add("Mul", add("Sub", _count_along(3 - axis, length), start), n_out)
     new_start = add("Mul", new, n_in)
     ends = add("Min", add("Add", new_start, n_in), add("Add", old, n_out))
     overlap = add("Max", add("Sub", ends, add("Max", new_start, old)), np.int64(0))
@@ -155,12 +160,12 @@ def _add_shares(add, start, n_in, n_out, length, box_side):
     return add("Div", add.cast(overlap, np.float64), add.cast(n_in, np.float64))
 
 
-def _add_places(add, centre, n_out, field_side, box_side):
-    """Where rows or columns go in the field: [N, field_side, box_side] of zeros and ones."""
+def _add_places(add, centre, n_out, field_side, box_side, axis):
+    """Where rows or columns go in the field, whose own are counted along `axis`: zeros and ones."""
     from skdigits._kernels.preparation import ROUNDING
 
     first = add("Floor", add("Add", add("Sub", np.float64(field_side / 2), centre), np.float64(ROUNDING)))
     first = add("Max", add.cast(first, np.int64), np.int64(0))
     first = add("Min", first, add("Sub", np.int64(field_side), n_out))
-    targets = add("Add", first, np.arange(box_side).reshape(1, 1, box_side))
-    return add.cast(add("Equal", targets, np.arange(field_side).reshape(1, field_side, 1)), np.float64)
+    targets = add("Add", first, _count_along(3 - axis, box_side))
+    return add.cast(add("Equal", targets, _count_along(axis, field_side)), np.float64)

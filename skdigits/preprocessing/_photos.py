@@ -105,8 +105,10 @@ def _ground_color(image: Any) -> str:
 def _shrink(grey: NDArray) -> NDArray:
     """Means of squares, as few as needed; what does not fill a square at the right and at the bottom is left out."""
     side = -(-max(grey.shape) // _LONGEST_SIDE)
-    height, width = (max(n // side, 1) for n in grey.shape)
-    if side == 1 or min(grey.shape) < side:
+    if side == 1:
         return grey
-    squares = grey[: height * side, : width * side].reshape(height, side, width, side)
+    # A strip that is thinner than a square becomes a line.
+    tall, wide = (min(side, n) for n in grey.shape)
+    height, width = grey.shape[0] // tall, grey.shape[1] // wide
+    squares = grey[: height * tall, : width * wide].reshape(height, tall, width, wide)
     return squares.mean(axis=(1, 3))

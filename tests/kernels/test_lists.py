@@ -50,7 +50,7 @@ def test_values_that_are_not_finite_in_the_type_of_the_network_are_found(value, 
 @pytest.mark.parametrize("n_features", [1, 6, 13, 16])
 @pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
 def test_lists_of_a_csr_matrix(n_features, index_dtype):
-    matrix = sparse.random_array((8, n_features), density=0.4, format="csr", rng=np.random.default_rng(1))
+    matrix = sparse.random(8, n_features, density=0.4, format="csr", random_state=1)
     matrix.data[0] = 0  # a stored zero
     indptr, indices = matrix.indptr.astype(index_dtype), matrix.indices.astype(index_dtype)
     starts = np.zeros(9, np.int64)

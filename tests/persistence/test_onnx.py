@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.exceptions import NotFittedError
 
 from skdigits import MLPDigitClassifier, __version__
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits.persistence import to_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -57,7 +58,7 @@ def assert_agrees(classifier, X, input_dtype, tolerance):
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("output_activation", ["softmax", "logistic"])
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"])
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
 def test_probabilities_of_all_activations_and_outputs(activation, output_activation, dtype):
     classifier = fit(activation=activation, output_activation=output_activation, dtype=dtype)
     assert_agrees(classifier, X, dtype, TOLERANCES[dtype])

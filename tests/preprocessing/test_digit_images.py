@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from skdigits.preprocessing import DigitCenterer, DigitNormalizer, read_digit_image, read_digit_images
+from skdigits.preprocessing._photos import read_grey
 
 DIGITS = load_digits().images
 # A 4, with nothing symmetric about it, as dark ink on white paper with a margin.
@@ -107,6 +108,13 @@ def test_large_photographs_are_made_smaller():
     photo = Image.fromarray(np.kron(PAPER, np.ones((25, 25), np.uint8)))
     assert max(photo.size) > 2000
     assert_read(saved(photo), atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1)])
+def test_long_strips_become_lines(shape):
+    strip = np.kron(np.arange(2000).reshape(shape) % 256, np.ones((30, 50) if shape[0] == 1 else (50, 30)))
+    grey = read_grey(saved(Image.fromarray(strip.astype(np.uint8))))
+    np.testing.assert_array_equal(grey, np.arange(2000).reshape(shape) % 256)
 
 
 def test_blank_image():
