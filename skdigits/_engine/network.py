@@ -96,6 +96,7 @@ class Network:
         dtype, n_samples = self.parameters.dtype, X.shape[0]
         outputs = np.empty((n_samples, self.units[-1]), dtype)
         n_threads = useful_threads(n_threads, n_samples * self.n_multiplications, are_new=True)
+        n_threads = max(1, min(n_threads, n_samples))  # a thread without a sample has nothing to do
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
         parameters = flat.writable(self.parameters, self.units)
         layout = make_layout(self.units, dtype, padded=False)

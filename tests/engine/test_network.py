@@ -189,12 +189,13 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_t
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("n_samples", [1, 50])
 @pytest.mark.parametrize("n_threads", [2, 3, 8])
 @DTYPES
-def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype):
+def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, n_samples):
     monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
     monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
-    network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=50)
+    network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=n_samples)
     np.testing.assert_array_equal(network.forward(X, n_threads), network.forward(X, 1))
 
 
