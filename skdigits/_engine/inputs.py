@@ -15,6 +15,8 @@ from skdigits._kernels.tiles import TILE
 # Above this share of tiles that differ from the background, dense samples are read as they are: they need no memory.
 _LARGEST_DENSITY = 0.6
 _N_ROWS_LOOKED_AT = 256
+# Reading a number takes about as long as so many multiplications.
+_READING_COST = 10
 
 
 def as_read_only(array):
@@ -52,7 +54,7 @@ def refer_to_inputs(X, dtype, *, convert=False):
     inputs : Inputs
     """
     if sparse.issparse(X):
-        return _list_csr(X, dtype)
+        return _list_csr(X, dtype, 1)
     with np.errstate(over="ignore"):  # kernels find what has become infinite
         dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
     return _make_inputs(X.shape[1], dtype, dense=as_read_only(dense.reshape(-1)))
@@ -81,15 +83,16 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     ------
     NotFiniteError
     """
-    if sparse.issparse(X) or not len(X):
+    if sparse.issparse(X):
+        return _list_csr(X, dtype, n_threads)
+    if not len(X):
         return refer_to_inputs(X, dtype)
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)]
     with np.errstate(over="ignore"):  # found and refused below
         background = _common_values(rows.astype(dtype) if with_background else np.zeros((0, X.shape[1]), dtype))
     n_samples, n_features = X.shape
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
-    # Reading a number takes about as long as ten multiplications.
-    n_threads = useful_threads(n_threads, 10 * X.size, are_new=True)
+    n_threads = useful_threads(n_threads, _READING_COST * X.size, are_new=True)
     starts = np.zeros(n_samples + 1, np.int64)
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
@@ -113,7 +116,7 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     )
 
 
-def _list_csr(X, dtype):
+def _list_csr(X, dtype, n_threads):
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
@@ -121,11 +124,17 @@ def _list_csr(X, dtype):
     index_dtype = np.promote_types(np.int32, np.result_type(X.indptr, X.indices))
     indptr, indices = (as_read_only(np.require(a, index_dtype, ["C", "A", "E"])) for a in (X.indptr, X.indices))
     data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
-    count_csr_tiles(indptr, indices, starts)
-    np.cumsum(starts, out=starts)
-    tiles = np.empty(starts[-1], choose_index_dtype(-(-X.shape[1] // TILE)))
-    values = np.zeros(TILE * starts[-1], dtype)
-    fill_csr_tiles(indptr, indices, data, starts, tiles, values)
+    n_threads = useful_threads(n_threads, _READING_COST * X.nnz, are_new=True)
+    bounds = [t * X.shape[0] // n_threads for t in range(n_threads + 1)]
+    control = np.zeros(CONTROL_SIZE, np.int64)
+    with ThreadTeam(n_threads, in_caller=True) as team:
+        team.run(lambda t: count_csr_tiles(indptr, indices, bounds[t], bounds[t + 1], starts), control)
+        np.cumsum(starts, out=starts)
+        tiles = np.empty(starts[-1], choose_index_dtype(-(-X.shape[1] // TILE)))
+        values = np.zeros(TILE * starts[-1], dtype)
+        team.run(
+            lambda t: fill_csr_tiles(indptr, indices, data, bounds[t], bounds[t + 1], starts, tiles, values), control
+        )
     return _make_inputs(X.shape[1], dtype, starts=starts, tiles=tiles, values=values, is_listed=True)
 
 

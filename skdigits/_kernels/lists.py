@@ -119,9 +119,12 @@ def fill_tiles(dense, background, first, last, starts, tiles, values):
 
 
 @kernel
-def count_csr_tiles(indptr, indices, starts):
-    """Write the length of the list of each sample of a CSR matrix to starts[i + 1]; indices are sorted."""
-    for i in range(indptr.shape[0] - 1):
+def count_csr_tiles(indptr, indices, first, last, starts):
+    """Write the length of the list of each sample of a CSR matrix from `first` to `last` to starts[i + 1].
+
+    Indices are sorted.
+    """
+    for i in range(first, last):
         count, last_tile = 0, np.int64(-1)
         for j in range(indptr[i], indptr[i + 1]):
             tile = np.int64(indices[j]) // TILE
@@ -131,9 +134,12 @@ def count_csr_tiles(indptr, indices, starts):
 
 
 @kernel
-def fill_csr_tiles(indptr, indices, data, starts, tiles, values):
-    """Write the lists of all samples of a CSR matrix, whose lengths have been counted; `values` starts as zeros."""
-    for i in range(indptr.shape[0] - 1):
+def fill_csr_tiles(indptr, indices, data, first, last, starts, tiles, values):
+    """Write the lists of the samples of a CSR matrix from `first` to `last`, whose lengths have been counted.
+
+    `values` starts as zeros.
+    """
+    for i in range(first, last):
         entry, last_tile = starts[i] - 1, np.int64(-1)
         for j in range(indptr[i], indptr[i + 1]):
             tile = np.int64(indices[j]) // TILE

@@ -54,8 +54,10 @@ def test_lists_of_a_csr_matrix(n_features, index_dtype):
     matrix.data[0] = 0  # a stored zero
     indptr, indices = matrix.indptr.astype(index_dtype), matrix.indices.astype(index_dtype)
     starts = np.zeros(9, np.int64)
-    count_csr_tiles(indptr, indices, starts)
+    for first, last in ((0, 3), (3, 8)):
+        count_csr_tiles(indptr, indices, first, last, starts)
     np.cumsum(starts, out=starts)
     tiles, values = np.zeros(starts[-1], np.uint16), np.zeros(TILE * starts[-1])
-    fill_csr_tiles(indptr, indices, matrix.data, starts, tiles, values)
+    for first, last in ((0, 3), (3, 8)):
+        fill_csr_tiles(indptr, indices, matrix.data, first, last, starts, tiles, values)
     np.testing.assert_array_equal(rebuild(starts, tiles, values, np.zeros(n_features), 8), matrix.toarray())
