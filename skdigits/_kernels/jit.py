@@ -17,13 +17,14 @@ _CACHE_SWITCH = "SKDIGITS_KERNEL_CACHE"
 
 
 def _folder_digest(folder):
-    """Digest of every source file of a folder.
+    """Digest of every source file of a folder, and of Numba's version.
 
     Numba's disk cache watches only the file in which a kernel stands. A kernel that calls into another file would be
     served from the cache with the old helper compiled in, so the name under which kernels are cached changes with any
-    file of the folder.
+    file of the folder. So it does with Numba's version: of two that share a folder, each would replace the index of the
+    other.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(folder.glob("*.py")):
         try:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

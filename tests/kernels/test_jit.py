@@ -72,6 +72,13 @@ def test_import_survives_without_a_writable_cache_folder(package):
     assert cache_files(package) == []
 
 
+def test_versions_of_numba_keep_their_code_apart(package):
+    other_version = "import numba\nnumba.__version__ = '0.0'\n"
+    for program in (PROGRAM, other_version + PROGRAM):
+        run(package, program)
+    assert len(cache_files(package)) == 2
+
+
 def test_editing_another_file_of_the_folder_brings_no_stale_code(package):
     program = PROGRAM + "from skdigits._kernels.activations import activation_forward\n"
     run(package, program)
