@@ -250,7 +250,8 @@ def test_ctrl_c_keeps_the_finished_fits(tmp_path):
     n_finished = int(re.search(r"skdigits: interrupted after (\d) finished fits, which --resume skips\n$", err)[1])
     assert "Traceback" not in err
     records = search_store.read_records(tmp_path / "fits")
-    assert 1 <= len(records) == n_finished <= 3
+    # Until it is stopped a worker may finish another one behind the count.
+    assert 1 <= n_finished <= len(records) <= 3
     assert all(record["score"] > 0 for record in records.values())
 
 
