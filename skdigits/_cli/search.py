@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -202,13 +203,29 @@ def _where_fits_run(arguments, search, X, y, display):
 
     Threads, because kernels hold no lock while they work: they start at once, and share samples and compiled kernels.
     """
-    import joblib
-
     if arguments.scheduler is not None:
         from skdigits._cli.cluster import on_cluster
 
         return on_cluster(arguments.scheduler, search, X, y, display)
-    return joblib.parallel_config("threading", n_jobs=arguments.jobs)
+    return _in_threads(arguments.jobs, display)
+
+
+@contextlib.contextmanager
+def _in_threads(n_jobs, display):
+    """Fits in threads of this process, all of which have ended when a search is interrupted."""
+    import joblib
+
+    before = set(threading.enumerate())
+    try:
+        with joblib.parallel_config("threading", n_jobs=n_jobs):
+            yield
+    except BaseException:
+        # joblib leaves its daemon threads to themselves: they would write down fits behind what the user is told, and
+        # `numpy.unique` aborts a process that ends while a daemon thread is in it.
+        display.stop()
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+        raise
 
 
 def _train_best(arguments, parameters, X, y):

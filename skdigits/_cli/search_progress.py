@@ -34,7 +34,7 @@ class SearchDisplay:
         self._lock = threading.RLock()
         self._known = set(read_records(folder))
         self._tasks = {}
-        self.is_stopped = False
+        self._is_stopped = False
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=self._console, disable=not self._console.is_terminal, transient=True,
@@ -50,7 +50,11 @@ class SearchDisplay:
         return self
 
     def __exit__(self, kind, error, trace):
-        self.is_stopped = True
+        self.stop()
+
+    def stop(self):
+        """End the fits that run after their present epoch, and the bars."""
+        self._is_stopped = True
         self._bar.stop()
 
     def expect(self, n_fits):
@@ -61,7 +65,7 @@ class SearchDisplay:
 
     def advance_fit(self, fit, parameters, epoch, n_epochs):
         """Show the epochs of a fit; raise `SearchStoppedError` after Ctrl-C."""
-        if self.is_stopped:
+        if self._is_stopped:
             raise SearchStoppedError
         with self._lock:
             if fit not in self._tasks:
