@@ -8,6 +8,7 @@ from pathlib import Path
 import numba
 
 from skdigits._kernels.disk_cache import KernelCache
+from skdigits._kernels.linking import InnerCompiler, OuterCompiler
 
 # Sums may be regrouped (vector lanes) and a product may be fused into a sum. Neither "nnan" nor "ninf" is among the
 # flags: a fit that diverges must show NaN, and the checks for it must not be optimised away.
@@ -63,13 +64,15 @@ def kernel(function, fast_math=FAST_MATH_FLAGS):
         # compiled in half the time.
         "_nrt": False,
         "no_cfunc_wrapper": True,
+        "no_rewrites": True,  # of expressions of whole arrays, which kernels have none of
     }
     if numba.config.DISABLE_JIT:
         return function
-    # What turns Python's objects into plain values takes a third of the time in which a kernel is compiled, so that
-    # other kernels call one without it.
-    inner = _compile_lazily(function, f"{_CACHE_SALT}_inner", {**options, "no_cpython_wrapper": True})
-    dispatcher = _compile_lazily(function, _CACHE_SALT, options)
+    # Nor do other kernels need what turns Python's objects into plain values.
+    inner = _compile_lazily(
+        function, f"{_CACHE_SALT}_inner", {**options, "no_cpython_wrapper": True, "pipeline_class": InnerCompiler}
+    )
+    dispatcher = _compile_lazily(function, _CACHE_SALT, {**options, "pipeline_class": OuterCompiler})
     dispatcher.inner = inner
     dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
     return dispatcher

@@ -20,6 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.linking import PRODUCTS
 
 TILE = 4
 # An entry of a list: the four values, and the bits of the position of the sample that they belong to.
@@ -161,7 +162,7 @@ def _function(context, module, emit, position_type, value_type, number_type):
     It is called and not inlined: in the middle of other code its accumulators would not all stay in registers, and
     each of the places that use it would be compiled with a copy.
     """
-    name = f"skdigits{emit.__name__}.{position_type}.{value_type}.{number_type}"
+    name = f"{PRODUCTS}{emit.__name__}.{position_type}.{value_type}.{number_type}"
     if name in module.globals:
         return module.globals[name]
     intp = context.get_data_type(types.intp)

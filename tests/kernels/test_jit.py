@@ -100,3 +100,25 @@ with event.install_listener("numba:compile", Listener()):
 print(len(compiled))
 """
     assert run(Path(skdigits.__file__).parents[1], program) == "0"
+
+
+BITS = """
+import hashlib, sys, warnings
+from sklearn.datasets import load_digits
+from skdigits import MLPDigitClassifier
+
+warnings.simplefilter("ignore")
+X, y = load_digits(return_X_y=True)
+if sys.argv[1:] == ["others first"]:
+    MLPDigitClassifier((30,), activation="tanh", max_iter=1).fit(X, y).predict(X)
+for solver in ("sgd", "adam"):
+    model = MLPDigitClassifier((100,), solver=solver, max_iter=20, dtype="float32", random_state=0).fit(X / 16, y)
+    print(hashlib.sha256(model.coefs_[0].tobytes()).hexdigest()[:8])
+"""
+
+
+def test_bits_do_not_depend_on_what_has_been_compiled_or_loaded_before(tmp_path):
+    root, cache = Path(skdigits.__file__).parents[1], {"NUMBA_CACHE_DIR": str(tmp_path)}
+    compiling = run(root, BITS, **cache)
+    assert run(root, BITS, **cache) == compiling
+    assert run(root, "import sys; sys.argv[1:] = ['others first']\n" + BITS, **cache) == compiling
