@@ -602,6 +602,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # Parameters that are newer than the state do nothing by default.
         defaults = MLPDigitClassifier.__init__.__kwdefaults__ or {}
         super().__setstate__({**defaults, **state})
+        if "coefs_" in state:
+            coefs, intercepts = parameters.rejoin(state["coefs_"], state["intercepts_"])
+            self.coefs_, self.intercepts_ = coefs, intercepts
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -73,6 +73,23 @@ def join(coefs, intercepts, dtype):
     return joined
 
 
+def rejoin(coefs, intercepts):
+    """The same matrices and vectors as views of one vector, where they fit together, so that `join` copies nothing.
+
+    Arrays of memory maps stay as they are: whoever maps a file does not want to have it read.
+    """
+    arrays = [*coefs, *intercepts]
+    is_chain = len(coefs) == len(intercepts) > 0 and all(
+        type(array) is np.ndarray and array.dtype == arrays[0].dtype for array in arrays
+    )
+    if not is_chain or [array.ndim for array in arrays] != [2] * len(coefs) + [1] * len(intercepts):
+        return coefs, intercepts
+    units = [coefs[0].shape[0], *map(len, intercepts)]
+    if [coef.shape for coef in coefs] != list(pairwise(units)):
+        return coefs, intercepts
+    return split(join(coefs, intercepts, arrays[0].dtype), units)
+
+
 def _fills(base, arrays, slack):
     """Whether the arrays are views that cover a vector made by `allocate` one behind the other."""
     if base.ndim != 1 or not base.flags.c_contiguous:

@@ -13,6 +13,7 @@ from skdigits.exceptions import ModelFormatError
 from skdigits.persistence._reading import model_file
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
+_ROUNDING = 1e-5
 
 
 class OnnxClassifier:
@@ -74,7 +75,14 @@ class OnnxClassifier:
                 raise ValueError(f"the model takes pixels in [0, 255], got some in [{X.min():g}, {X.max():g}]")
         X = X.astype(self._dtype, copy=False).reshape(-1, *self._shape)
         with model_file(self._path):
-            return self._session.run([output], {self._session.get_inputs()[0].name: X})[0]
+            labels, probabilities = self._session.run(
+                ["label", "probabilities"], {self._session.get_inputs()[0].name: X}
+            )
+            # A damaged graph may be one that runs.
+            is_sound = labels.shape[:1] == probabilities.shape[:1] == X.shape[:1] and probabilities.ndim == 2
+            if not is_sound or not ((probabilities >= 0) & (probabilities <= 1 + _ROUNDING)).all():
+                raise ModelFormatError("it predicts what are no probabilities")
+        return labels if output == "label" else probabilities
 
 
 def _open_session(content):

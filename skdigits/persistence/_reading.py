@@ -5,7 +5,6 @@ import json
 
 from sklearn.pipeline import Pipeline
 
-from skdigits._engine import parameters
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 
@@ -51,12 +50,3 @@ def parse_json(text, file_size):
 
 def _refuse_constant(name):
     raise ModelFormatError(f"its description has the number {name}")
-
-
-def join_weights(classifier):
-    """Bring the weights into one vector, as after `fit`: predictions then need not do so each time."""
-    layers = [*classifier.coefs_, *classifier.intercepts_]
-    if len({layer.dtype for layer in layers}) == 1:
-        units = [len(classifier.coefs_[0]), *map(len, classifier.intercepts_)]
-        flat = parameters.join(classifier.coefs_, classifier.intercepts_, layers[0].dtype)
-        classifier.coefs_, classifier.intercepts_ = parameters.split(flat, units)

@@ -19,7 +19,7 @@ from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence._archives import NUMBER_TYPES, opened_zip, parse_npy
 from skdigits.persistence._files import replaced_whole
-from skdigits.persistence._reading import join_weights, model_file, parse_json
+from skdigits.persistence._reading import model_file, parse_json
 from skdigits.persistence._states import TRANSIENT, check_state, fill_in, has_checks
 from skdigits.persistence._values import TRANSFORMERS
 
@@ -175,8 +175,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     with model_file(path), open(path, "rb") as stream:
         _check_file(stream)
         model = skops_io.load(stream, trusted=list(TRUSTED))
-        for classifier in _check_objects(model):
-            join_weights(classifier)
+        _check_objects(model)
     return model
 
 
@@ -285,8 +284,8 @@ class _Schema:
 
 
 def _check_objects(model):
-    """Raise ModelFormatError where an estimator could not work with its state; returns the classifiers in it."""
-    classifiers, seen, waiting = [], set(), [model]
+    """Raise ModelFormatError where an estimator could not work with its state."""
+    seen, waiting = set(), [model]
     while waiting:
         value = waiting.pop()
         if id(value) in seen:
@@ -297,8 +296,6 @@ def _check_objects(model):
             if has_checks(type(value)):
                 fill_in(type(value), state)
                 check_state(type(value), state)
-            if isinstance(value, MLPDigitClassifier):
-                classifiers.append(value)
             waiting.extend(state.values())
         elif isinstance(value, dict):
             waiting.extend(value.values())
@@ -306,4 +303,3 @@ def _check_objects(model):
             waiting.extend(value)
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
             raise ModelFormatError("it holds an array with numbers that are not finite")
-    return classifiers

@@ -7,12 +7,13 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skdigits._engine import parameters
 from skdigits._version import __version__
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import _values
 from skdigits.persistence._archives import ARCHIVES, MAX_DESCRIPTION
 from skdigits.persistence._files import replaced_whole
-from skdigits.persistence._reading import classifier_of, join_weights, model_file, parse_json
+from skdigits.persistence._reading import classifier_of, model_file, parse_json
 from skdigits.persistence._states import TRANSIENT
 
 # It rises when an older version could not read a new file rightly.
@@ -144,7 +145,7 @@ def read_content(path):
         classifier = classifier_of(estimator)
         if not hasattr(classifier, "coefs_"):
             raise ModelFormatError("it holds a classifier that is not fitted")
-        join_weights(classifier)
+        classifier.coefs_, classifier.intercepts_ = parameters.rejoin(classifier.coefs_, classifier.intercepts_)
     return estimator, progress
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -49,6 +50,24 @@ def test_copy_predicts_the_same_bits(tmp_path, make_copy, solver):
     restored = make_copy(model, tmp_path)
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
     assert restored.get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("make_copy", [COPIES[name] for name in ("joblib", "pickle", "deepcopy")])
+def test_copy_predicts_without_gathering_its_weights_each_time(tmp_path, make_copy):
+    restored = make_copy(make(hidden_layer_sizes=(800,)).fit(X, Y), tmp_path)
+    restored.predict_proba(X[:1])
+    tracemalloc.start()
+    restored.predict_proba(X[:1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < restored.coefs_[0].nbytes / 2
+
+
+def test_weights_that_do_not_fit_together_are_left_as_they_are():
+    model = make().fit(X, Y)
+    model.coefs_[0] = model.coefs_[0].astype(np.float32)
+    restored = pickle.loads(pickle.dumps(model))
+    assert [coef.dtype for coef in restored.coefs_] == [coef.dtype for coef in model.coefs_]
 
 
 @WAYS

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits.persistence import to_onnx
 from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
 
@@ -102,6 +103,21 @@ def test_the_standard_pipeline(input_dtype):
 @pytest.mark.parametrize("scaler", [MinMaxScaler(), MinMaxScaler(clip=True), StandardScaler(), Normalizer()], ids=str)
 def test_scalers_of_scikit_learn(scaler, input_dtype):
     assert_agrees(make_pipeline(scaler, classifier()).fit(DIGITS, Y), DIGITS, input_dtype)
+
+
+@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("y", [Y, Y.astype(str)], ids=["integers", "strings"])
+@pytest.mark.parametrize("output_activation", ["softmax", "logistic"])
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+def test_scaled_pixels_within_a_millionth(activation, output_activation, y, input_dtype):
+    network = classifier(activation=activation, output_activation=output_activation, dtype="float32")
+    model = make_pipeline(MinMaxScaler(), network).fit(DIGITS, y)
+    graph = to_onnx(model, input_dtype=input_dtype)
+    for n_samples in (1, len(DIGITS)):
+        X = DIGITS[:n_samples].astype(input_dtype)
+        labels, probabilities = run(graph, X)
+        np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(labels, model.predict(X))
 
 
 def test_other_transformers_and_classifiers_of_scikit_learn():

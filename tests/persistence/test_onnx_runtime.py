@@ -83,6 +83,37 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, share):
         OnnxClassifier(tmp_path / "model.onnx")
 
 
+@pytest.fixture(scope="module")
+def small():
+    return to_onnx(make_pipeline(MinMaxScaler(), MLPDigitClassifier((3,), max_iter=3, random_state=0)).fit(X, Y))
+
+
+def damaged(content):
+    """Every byte changed in one bit and in all bits, and every length that is shorter."""
+    for place in range(len(content)):
+        for bits in (1 << place % 8, 0xFF):
+            yield content[:place] + bytes([content[place] ^ bits]) + content[place + 1 :]
+        yield content[:place]
+
+
+def test_a_damaged_file_is_refused_or_predicts_probabilities(tmp_path, small):
+    path, n_loaded, messages = tmp_path / "model.onnx", 0, []
+    for content in damaged(small.SerializeToString()):
+        path.write_bytes(content)
+        try:
+            probabilities = OnnxClassifier(path).predict_proba(X[:3])
+        except ValueError as error:
+            messages.append(str(error))
+            continue
+        n_loaded += 1
+        assert probabilities.shape[0] == 3
+        assert ((probabilities >= 0) & (probabilities <= 1.00001)).all()
+    assert n_loaded + len(messages) >= 5000
+    assert min(n_loaded, len(messages)) > 0
+    # A changed shape of the input is found when samples come.
+    assert all("model.onnx cannot be loaded" in message or "features" in message for message in messages)
+
+
 def test_weights_in_other_files_are_not_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = to_onnx(fit())
