@@ -75,12 +75,18 @@ print(summary(model))
 # An ONNX file holds the network for other programs: onnxruntime runs it, and viewers such as Netron draw it. It gives
 # the same probabilities.
 
+import tempfile
+from pathlib import Path
+
 import onnxruntime
 
 from skdigits.persistence import to_onnx
 
-onnx_model = to_onnx(model)  # a second argument names the file to write
-session = onnxruntime.InferenceSession(onnx_model.SerializeToString())
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "digits.onnx"
+    onnx_model = to_onnx(model, path)
+    print(f"{path.name}: {path.stat().st_size:,} bytes")
+    session = onnxruntime.InferenceSession(path)
 labels, probabilities = session.run(None, {"X": X_test})
 print("graph:", " -> ".join(node.op_type for node in onnx_model.graph.node))
 print(f"largest difference of a probability: {np.abs(probabilities - model.predict_proba(X_test)).max():.1e}")

@@ -22,6 +22,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_BAD_INPUT, f"{self.prog}: {_one_line(message)} (see {self.prog} --help)\n")
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; ``run`` in what it returns is the function of the command."""
+    parser = _Parser(prog="skdigits", description="Recognise handwritten digits with a multilayer perceptron.")
+    parser.add_argument("--version", action="version", version=f"skdigits {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in _COMMANDS:
+        command_parser = command.add_parser(commands)
+        command_parser.set_defaults(run=command.run)
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -35,13 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         0, 2 for bad input, 1 for a failure, 130 after Ctrl-C.
     """
-    parser = _Parser(prog="skdigits", description="Recognise handwritten digits with a multilayer perceptron.")
-    parser.add_argument("--version", action="version", version=f"skdigits {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in _COMMANDS:
-        command_parser = command.add_parser(commands)
-        command_parser.set_defaults(run=command.run)
-    parsed = parser.parse_args(arguments)
+    parsed = build_parser().parse_args(arguments)
     try:
         parsed.run(parsed)
         sys.stdout.flush()

@@ -1,5 +1,7 @@
 """The demo page of the documentation, built and opened in a browser."""
 
+import importlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,12 +11,30 @@ import pytest
 DEMO = Path(__file__).parents[2] / "docs" / "demo"
 
 
+def give_up(reason):
+    """Skip what cannot be tested here; fail where SKDIGITS_REQUIRE_DEMO says that it must be."""
+    (pytest.fail if os.environ.get("SKDIGITS_REQUIRE_DEMO") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def module():
+    """Import a module by its name."""
+
+    def load(name):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            give_up(f"{error.name} is not installed")
+
+    return load
+
+
 @pytest.fixture(scope="session")
 def node():
     """Run a program in Node, from the folder of the demo; returns what it printed."""
     program = shutil.which("node")
     if program is None:
-        pytest.skip("Node is not installed")
+        give_up("Node is not installed")
 
     def run(*arguments, **options):
         done = subprocess.run([program, *arguments], cwd=DEMO, capture_output=True, text=True, timeout=120, **options)
@@ -28,19 +48,19 @@ def node():
 def demo_page(node, tmp_path_factory):
     """Path of the page, built."""
     if not (DEMO / "node_modules" / "onnxruntime-web").is_dir():
-        pytest.skip("the runtime of the demo is not installed: run npm ci in docs/demo")
+        give_up("the runtime of the demo is not installed: run npm ci in docs/demo")
     folder = tmp_path_factory.mktemp("demo")
     node("build.mjs", str(folder))
     return folder / "index.html"
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(module):
     """Chromium without a window, and without a network."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
+    webdriver = module("selenium.webdriver")
     binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if binary is None or driver is None:
-        pytest.skip("Chromium or its driver is not installed")
+        give_up("Chromium or its driver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=900,700"):

@@ -79,8 +79,8 @@ def test_nine_of_ten_drawn_digits_are_recognised(drawings):
     assert sum(digit == label for digit, label in found.items()) >= 9, found
 
 
-def test_probabilities_are_those_of_onnxruntime(drawings):
-    onnxruntime = pytest.importorskip("onnxruntime")
+def test_probabilities_are_those_of_onnxruntime(drawings, module):
+    onnxruntime = module("onnxruntime")
     session = onnxruntime.InferenceSession(DEMO / "digits.onnx", providers=["CPUExecutionProvider"])
     ink = np.array([shown["ink"] for shown in drawings.values()], np.float32)
     X = DigitCenterer().fit_transform(ink).astype(np.float32)
