@@ -104,10 +104,14 @@ def test_damaged_files(assert_refused, tmp_path, content):
     assert_refused("evaluate", tmp_path / "model.onnx", says=f"{tmp_path / 'model.onnx'} cannot be loaded")
 
 
-@pytest.mark.parametrize("package", ["skl2onnx", "onnxruntime"])
-def test_a_missing_package_is_named(run, assert_refused, trained, tmp_path, monkeypatch, package):
-    path = tmp_path / "model.onnx"
+@pytest.mark.parametrize(
+    ("package", "suffix"),
+    [("skl2onnx", ".onnx"), ("onnxruntime", ".onnx"), ("safetensors", ".safetensors"), ("skops", ".skops")],
+)
+def test_a_missing_package_is_named(run, assert_refused, trained, tmp_path, monkeypatch, package, suffix):
+    path = tmp_path / f"model{suffix}"
     run("export", trained.path, "--to", path)
-    monkeypatch.setitem(sys.modules, package, None)
+    for name in {package, *(name for name in sys.modules if name.startswith(f"{package}."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     command = ["evaluate", path] if package == "onnxruntime" else ["export", trained.path, "--to", path]
-    assert_refused(*command, says='pip install "skdigits[export]"')
+    assert_refused(*command, says=[package, "pip install ", "skdigits[export]"])

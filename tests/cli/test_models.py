@@ -1,4 +1,5 @@
 import importlib.util
+import pickle
 
 import joblib
 import pytest
@@ -63,6 +64,14 @@ def test_file_that_can_run_code_is_left_closed(assert_refused, tmp_path, command
     (tmp_path / name).write_bytes(b"cposix\nsystem\n(S'touch owned'\ntR.")
     inputs = [tmp_path / "x.npy"] if command == "predict" else []
     assert_refused(command, tmp_path / name, *inputs, says=[str(tmp_path / name), "can run code", "--trust"])
+
+
+def test_pickle_is_read_where_it_is_trusted(run, assert_refused, trained, tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(trained.model))
+    assert_refused("evaluate", path, says=[str(path), "can run code", "--trust"])
+    expected = run("evaluate", trained.path, "--json").json
+    assert run("evaluate", path, "--trust", "--json").json == {**expected, "model": str(path)}
 
 
 def test_output_of_an_unknown_format(assert_refused, tmp_path):

@@ -1,5 +1,6 @@
 """A training that is killed, and goes on with --resume."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import sys
 import joblib
 import numpy as np
 import pytest
+
+from skdigits.persistence import load_weights
 
 OPTIONS = ("--epochs", 12, "--hidden", 150, 150, "--batch-size", 8, "--validation", 0.2, "--checkpoint-seconds", 0)
 
@@ -34,14 +37,18 @@ def test_state_is_removed_when_the_model_is_saved(whole):
     assert [path.name for path in whole.parent.iterdir()] == ["whole.joblib"]
 
 
-def test_killed_training_goes_on_to_the_same_bits(whole, train, tmp_path):
+def test_killed_training_goes_on_to_the_same_bits(whole, run, tmp_path):
     path = tmp_path / "killed.joblib"
     with start("--output", path) as process:
         lines = [process.stderr.readline() for _ in range(2)]
         process.kill()
     assert lines[0].startswith("epoch ")
     assert {part.name for part in tmp_path.iterdir() if not part.name.endswith(".part")} == {"killed.checkpoint.npz"}
-    train(*OPTIONS, "--output", path, "--resume")
+    n_epochs = load_weights(tmp_path / "killed.checkpoint.npz").n_iter_
+    assert n_epochs > 1
+    outcome = run("train", *OPTIONS, "--output", path, "--resume")
+    assert outcome.status == 0, outcome.err
+    assert min(map(int, re.findall(r"^epoch (\d+)/12 ", outcome.err, re.MULTILINE))) > n_epochs
     np.testing.assert_array_equal(weights(path), weights(whole))
     assert not (tmp_path / "killed.checkpoint.npz").exists()
 

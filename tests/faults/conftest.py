@@ -79,11 +79,15 @@ print(out, *map(int, (finish_tile.stats.cache_hits.total(), finish_tile.stats.ca
         return self.finish(self.start(*arguments, **options))
 
     def cache_files(self):
-        return sorted(path for suffix in ("nbi", "nbc") for path in self.folder.rglob(f"*.{suffix}"))
+        return [path for path in self.kept_files() if path.suffix in (".nbi", ".nbc")]
+
+    def kept_files(self):
+        """Those of the cache, and half-written ones."""
+        return sorted(path for suffix in ("nbi", "nbc") for path in self.folder.rglob(f"*.{suffix}*"))
 
 
 @pytest.fixture
 def kernels(tmp_path):
     yield KernelPackage(tmp_path)
-    for path in tmp_path.rglob("*"):
+    for path in (tmp_path, *tmp_path.rglob("*")):
         path.chmod(0o755)

@@ -1,7 +1,8 @@
 """Kernels whose cache is full, forbidden, shared, damaged or left behind by a process that was killed."""
 
 import os
-import time
+import re
+import signal
 
 import pytest
 
@@ -37,6 +38,22 @@ def test_read_only_installation_and_home_compiles_each_time(kernels, home):
     for _ in range(2):
         environment = {"HOME": str(folder), "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
         assert kernels.run(unprivileged=True, **environment)[:2] == COMPILED
+    assert kernels.cache_files() == []
+
+
+@pytest.mark.parametrize("home", ["read-only", "unknown"])
+def test_read_only_installation_without_home_compiles_each_time(kernels, home):
+    """The system then says where the home is, or does not know the user; nor can anything be written to the folder."""
+    kernels.make_read_only()
+    (kernels.folder / "home").mkdir(mode=0o555)
+    answer = f"pwd.struct_passwd(['u', '', 1, 1, '', {str(kernels.folder / 'home')!r}, ''])"
+    if home == "unknown":
+        answer = "{}[uid]"
+    prefix = f"import pwd\npwd.getpwuid = lambda uid: {answer}\n"
+    kernels.folder.chmod(0o555)
+    environment = {"HOME": None, "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
+    for _ in range(2):
+        assert kernels.run(prefix=prefix, unprivileged=True, **environment)[:2] == COMPILED
     assert kernels.cache_files() == []
 
 
@@ -81,12 +98,53 @@ def test_index_of_another_process_never_leads_to_code_for_another_type(kernels):
     assert kernels.run("float64")[:2] == COMPILED
 
 
-@pytest.mark.parametrize("seconds", [0.6, 0.9, 1.2, 1.5])
-def test_kill_in_the_middle_of_compiling(kernels, seconds):
-    with kernels.start() as process:
-        time.sleep(seconds)
+# Each tells the moment by a line, and all but the first stand still there.
+_STOP = """
+import time
+def stop(*_):
+    print("now", flush=True)
+    time.sleep(60)
+"""
+_AT_EVENT = """
+import numba.core.event
+class Watch(numba.core.event.Listener):
+    def on_start(self, event):
+        {at_start}
+    def on_end(self, event):
+        {at_end}
+numba.core.event.register("numba:compile", Watch())
+"""
+_IN_FILES = _STOP + "from skdigits._kernels.disk_cache import KernelCacheFile\n"
+MOMENTS = {
+    "compiling": (_AT_EVENT.format(at_start="print('now', flush=True)", at_end="pass"), set()),
+    "compiled, nothing saved": (_STOP + _AT_EVENT.format(at_start="pass", at_end="stop()"), set()),
+    "half of the data": (
+        _IN_FILES
+        + """
+import contextlib
+whole = KernelCacheFile._open_for_write
+@contextlib.contextmanager
+def half(self, path):
+    with whole(self, path) as stream:
+        yield type("Half", (), {"write": lambda _, data: (stream.write(data[:100]), stream.flush(), stop())})()
+KernelCacheFile._open_for_write = half
+""",
+        {".tmp"},
+    ),
+    "between data and index": (_IN_FILES + "KernelCacheFile._save_index = stop\n", {".nbc"}),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_in_the_middle_of_compiling(kernels, moment):
+    prefix, left_behind = MOMENTS[moment]
+    with kernels.start(prefix=prefix) as process:
+        line = process.stdout.readline()
         process.kill()
-    kernels.run()
+        rest, err = process.communicate()
+    assert (line, rest, process.returncode) == ("now\n", "", -signal.SIGKILL), err
+    assert {re.search(r"\.(nbi|nbc|tmp)(?=$|\.\w+$)", path.name)[0] for path in kernels.kept_files()} == left_behind
+    assert kernels.run()[:2] == COMPILED
     assert kernels.run()[:2] == LOADED
 
 

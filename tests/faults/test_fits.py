@@ -9,7 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skdigits import MLPDigitClassifier
-from skdigits.persistence import Checkpoint, load, load_weights, save, save_weights
+from skdigits._cli.models import load_model, save_model
+from skdigits.persistence import Checkpoint, load, load_weights, save, save_weights, to_onnx
 
 from .conftest import limited
 
@@ -78,19 +79,25 @@ def save_checkpoint(model, path):
     make(max_iter=1).set_callbacks(Checkpoint(path)).fit(X, Y)
 
 
+def load_trusted(path):
+    return load_model(path, trust=True)
+
+
 WAYS = {
     "npz": (save_weights, load_weights, ".npz"),
     "safetensors": (save_weights, load_weights, ".safetensors"),
     "skops": (save, load, ".skops"),
     "checkpoint": (save_checkpoint, load_weights, ".npz"),
+    "joblib": (save_model, load_trusted, ".joblib"),
+    "onnx": (to_onnx, load_trusted, ".onnx"),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_full_disk_leaves_the_old_file(tmp_path, way):
     write, read, suffix = WAYS[way]
-    if way in ("safetensors", "skops"):
-        pytest.importorskip(way)
+    for package in {"safetensors": [way], "skops": [way], "onnx": ["skl2onnx", "onnxruntime"]}.get(way, []):
+        pytest.importorskip(package)
     path, model = tmp_path / f"model{suffix}", make(max_iter=1).fit(X, Y)
     write(model, path)
     before = path.read_bytes()
@@ -98,5 +105,6 @@ def test_full_disk_leaves_the_old_file(tmp_path, way):
         write(make(max_iter=1, random_state=5).fit(X, Y), path)
     assert path.read_bytes() == before
     assert [part.name for part in tmp_path.iterdir()] == [path.name]
-    np.testing.assert_array_equal(read(path).predict_proba(X), model.predict_proba(X))
+    tolerance = 1e-6 if way == "onnx" else 0
+    np.testing.assert_allclose(read(path).predict_proba(X), model.predict_proba(X), rtol=0, atol=tolerance)
     write(model, path)

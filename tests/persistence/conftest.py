@@ -1,0 +1,29 @@
+"""What reading a file may take."""
+
+import contextlib
+import time
+import tracemalloc
+
+SECONDS = 5
+
+
+@contextlib.contextmanager
+def within_seconds():
+    """Reading a file takes no more than five seconds."""
+    start = time.perf_counter()
+    yield
+    assert time.perf_counter() - start < SECONDS
+
+
+@contextlib.contextmanager
+def within_allowance(path):
+    """Nor does it take more memory than ten times its size and 1 MiB."""
+    allowance = 10 * path.stat().st_size + 2**20
+    tracemalloc.start()
+    try:
+        with within_seconds():
+            yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= allowance
