@@ -115,7 +115,14 @@ def test_weights_set_by_the_user_are_used():
     assert model.coefs_[0].any()
 
 
-def test_fitted_state_is_plain():
+@pytest.mark.parametrize(("parameters", "y"), [
+    ({}, Y),
+    ({"solver": "lbfgs"}, Y),
+    ({"early_stopping": True}, Y.astype(str)),
+    ({"weight_averaging": 0.9, "dropout": 0.1}, Y),
+    ({"solver": "adamw", "learning_rate": "cosine"}, (Y[:, np.newaxis] & [1, 2, 4] > 0).astype(int)),
+], ids=["adam", "lbfgs", "early stopping, strings", "averaging", "several labels"])  # fmt: skip
+def test_fitted_state_is_plain(parameters, y):
     """Arrays, numbers, strings, plain containers and scikit-learn's objects: nothing else needs trust in a file."""
 
     def check(value):
@@ -129,4 +136,4 @@ def test_fitted_state_is_plain():
             assert type(value).__module__.startswith("sklearn."), value
             check(vars(value))
 
-    check(vars(make().fit(X, Y)))
+    check(vars(make(**parameters).fit(X, y)))
