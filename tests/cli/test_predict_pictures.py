@@ -60,6 +60,21 @@ def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
     assert "%), else " in lines[0]
 
 
+def test_label_probability_and_runner_up_of_each_picture(run, models, folder, tmp_path):
+    with Image.open(folder / "2.png") as image:
+        image.save(tmp_path / "scan.jpg", quality=95)
+    outcome = run("predict", models / "prepared.npz", folder / "5.png", tmp_path / "scan.jpg", folder)
+    paths = [folder / "5.png", tmp_path / "scan.jpg", *(folder / f"{i}.png" for i in range(6))]
+    model = load_weights(models / "prepared.npz")
+    lines = []
+    for path in paths:
+        (row,) = model.predict_proba(255 * read_digit_image(path).reshape(1, -1))
+        second, best = np.argsort(row)[-2:]
+        lines.append(f"{path}: {best} ({row[best]:.1%}), else {second} ({row[second]:.1%})")
+    assert outcome.out.splitlines() == lines
+    assert len(set(lines)) == 7  # one twice
+
+
 def test_json_and_files_of_both_kinds(run, models, folder, pictures, tmp_path):
     np.save(tmp_path / "x.npy", pictures[0][:2])
     outcome = run("predict", models / "scaled.npz", tmp_path / "x.npy", folder / "3.png", "--json", "--proba")

@@ -279,6 +279,8 @@ def test_a_browser_shows_all_pictures(reported, browse, tmp_path):
     (tmp_path / "index.html").write_text(reported.text.replace("</body>", f"{SCRIPT}</body>"))
     shown = browse(tmp_path / "index.html", "--window-size=1000,800", "--dump-dom")
     assert f"<title>{','.join(['true'] * 6)},0,true</title>" in shown
+    for text in ("Test accuracy", f"{reported.result['test_accuracy']:.4f}", *reported.page.images):
+        assert text in shown
 
 
 def test_a_browser_paints_the_page(reported, browse, tmp_path):

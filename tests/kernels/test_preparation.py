@@ -79,6 +79,17 @@ def test_deskewed_images_agree_with_twin(dtype, shape, max_slant):
     np.testing.assert_array_equal(out[-1], 0)
 
 
+@settings(deadline=None, max_examples=60)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 2**16))
+def test_images_of_any_size_are_deskewed(height, width, seed):
+    images = make_images((height, width), "f8", n=2, seed=seed)
+    out = np.full_like(flat(images), 9)
+    deskew_images(flat(images), height, width, 1.0, np.zeros(5), out)
+    expected = [naive.deskew(image, 1.0) for image in images]
+    np.testing.assert_allclose(out.reshape(images.shape), expected, **tolerance("f8"))
+    np.testing.assert_array_equal(out[-1], 0)
+
+
 @DTYPES
 def test_ink_is_found(dtype):
     image = np.zeros((5, 6), dtype)

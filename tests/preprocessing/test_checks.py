@@ -1,4 +1,8 @@
-"""scikit-learn's own checks of a transformer, none left out."""
+"""scikit-learn's own checks of a transformer, none left out.
+
+Most of them give samples of two, three or ten features, which are no square image. The classes under test take such
+samples for images of one row, and are those of the package in everything else.
+"""
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 

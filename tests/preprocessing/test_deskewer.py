@@ -5,7 +5,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from sklearn.datasets import load_digits
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skdigits.preprocessing import Deskewer
+from skdigits.preprocessing import Deskewer, DigitNormalizer
 
 IMAGES = load_digits().images[:40]
 # With room around, so that nothing is sheared out of the image.
@@ -74,7 +74,8 @@ def test_nonsense_is_refused(name, value):
         Deskewer(**{name: value}).fit(IMAGES.reshape(40, 64))
 
 
-def test_names_of_pixels():
-    deskewer = Deskewer().set_output(transform="pandas")
-    frame = deskewer.fit_transform(IMAGES.reshape(40, 64))
-    assert frame.columns.tolist() == deskewer.get_feature_names_out().tolist() == [f"x{i}" for i in range(64)]
+@pytest.mark.parametrize("transformer", [Deskewer(), DigitNormalizer()], ids=str)
+def test_names_of_pixels(transformer):
+    transformer.set_output(transform="pandas")
+    frame = transformer.fit_transform(IMAGES.reshape(40, 64))
+    assert frame.columns.tolist() == transformer.get_feature_names_out().tolist() == [f"x{i}" for i in range(64)]

@@ -141,6 +141,8 @@ GREY_PNG = saved(GREY).getvalue()
         (saved(GREY, "TIFF").getvalue()[:2000], "damaged or cut off"),
         (saved(GREY, "BMP").getvalue()[:2000], "damaged or cut off"),
         (saved(GREY, "GIF").getvalue(), "expected an image, PNG"),
+        (png_header(10_000, 5000), "damaged or cut off"),
+        (png_header(5_000_001, 10), "expected at most 50,000,000 pixels, got 5000001 x 10"),
         (png_header(8000, 7000), "expected at most 50,000,000 pixels, got 8000 x 7000"),
         (png_header(2**31 - 1, 2**31 - 1), "expected at most 50,000,000 pixels, got far more"),
         (saved(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF").getvalue(), "expected finite pixels"),
@@ -153,6 +155,16 @@ def test_what_is_no_image_is_refused(tmp_path, content, says):
     for source in (path, io.BytesIO(content)):
         with pytest.raises(ValueError, match=re.escape(says)):
             read_digit_image(source)
+
+
+def test_a_photograph_of_fifty_megapixels(tmp_path):
+    small = GREY
+    large = small.resize((7071, 7071), Image.Resampling.NEAREST)
+    large.save(tmp_path / "large.png", compress_level=1)
+    medium = small.resize((700, 700), Image.Resampling.NEAREST)
+    medium.save(tmp_path / "medium.png")
+    seen, expected = (read_digit_image(tmp_path / name) for name in ("large.png", "medium.png"))
+    assert np.corrcoef(seen.ravel(), expected.ravel())[0, 1] > 0.99
 
 
 def test_changed_bytes_are_read_or_refused():
