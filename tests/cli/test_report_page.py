@@ -10,9 +10,12 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -20,7 +23,7 @@ from skdigits import MLPDigitClassifier
 from skdigits._cli import html_report
 from skdigits._cli.report import score_model
 from skdigits.persistence import load_weights
-from skdigits.plotting import summary
+from skdigits.plotting import DigitsDisplay, summary
 
 VOID = {"meta", "img"}
 
@@ -254,6 +257,40 @@ const sizes = [...document.images].map(image => image.naturalWidth > 300 && imag
 document.title = [...sizes, performance.getEntriesByType("resource").filter(entry => /^http/.test(entry.name)).length,
                   document.body.scrollWidth <= window.innerWidth].join();
 </script>"""
+
+
+@pytest.fixture(scope="module")
+def drawn(reported, digits):
+    """Texts of each figure of the page, by its description, and the test images."""
+    X, y = digits
+    _, X_test, _, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+    figures, make_image = {}, html_report._image
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            html_report, "_image", lambda name, figure: figures.setdefault(name, figure) and make_image(name, figure)
+        )
+        html_report.make_page(reported.model, X_test, y_test, reported.result)
+    return {name: texts_of(figure) for name, figure in figures.items()}, X_test, y_test
+
+
+def texts_of(figure):
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_confusion_matrix_is_the_one_of_the_test_images(reported, drawn):
+    texts, X_test, y_test = drawn
+    display = ConfusionMatrixDisplay.from_predictions(y_test, reported.model.predict(X_test), colorbar=False)
+    assert len(texts_of(display.figure_)) > 100
+    assert texts["Confusion matrix"] == texts_of(display.figure_)
+    plt.close(display.figure_)
+
+
+def test_worst_mistakes_are_those_on_the_test_images(reported, drawn):
+    texts, X_test, y_test = drawn
+    display = DigitsDisplay.from_estimator(reported.model, X_test, y_test, which="worst")
+    assert len(texts_of(display.figure_)) > 3
+    assert texts["Worst mistakes"] == texts_of(display.figure_)
+    plt.close(display.figure_)
 
 
 @pytest.fixture
