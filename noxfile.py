@@ -69,12 +69,13 @@ def docs(session):
 
 @nox.session
 def demo(session):
-    """The demo page in headless Chromium. Needs Node, npm, Chromium and its driver."""
+    """The demo page, and exported networks in Netron, in headless Chromium. Needs Node, npm, Chromium, its driver."""
     session.install(".[test,demo]")
     _build_demo(session, session.create_tmp())
     # What is missing fails here, and is not skipped.
     required = {"SKDIGITS_REQUIRE_DEMO": "1"}
-    session.run("python", "-m", "pytest", "tests/docs/test_demo.py", *session.posargs, env=required)
+    programs = session.posargs or ["tests/docs/test_demo.py", "tests/docs/test_netron.py"]
+    session.run("python", "-m", "pytest", *programs, env=required)
 
 
 def _build_demo(session, folder):

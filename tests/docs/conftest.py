@@ -1,4 +1,4 @@
-"""The demo page of the documentation, built and opened in a browser."""
+"""A browser; and the demo page of the documentation, built for it."""
 
 import importlib
 import os
@@ -55,21 +55,37 @@ def demo_page(node, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser(module):
-    """Chromium without a window, and without a network."""
+def open_chromium(module):
+    """Start Chromium without a window, which reaches this machine only; closed with the last test."""
     webdriver = module("selenium.webdriver")
     binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if binary is None or driver is None:
         give_up("Chromium or its driver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=900,700"):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started = []
+
+    def start():
+        options = webdriver.ChromeOptions()
+        options.binary_location = binary
+        for argument in (
+            "headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=900,700",
+            "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ):  # fmt: skip
+            options.add_argument(f"--{argument}")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        started.append(webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)))
+        return started[-1]
+
+    yield start
+    for chromium in started:
+        chromium.quit()
+
+
+@pytest.fixture(scope="session")
+def browser(open_chromium):
+    """Chromium without any network at all."""
+    chromium = open_chromium()
     chromium.set_script_timeout(60)
     chromium.execute_cdp_cmd("Network.enable", {})
     chromium.execute_cdp_cmd("Network.emulateNetworkConditions",
         {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})  # fmt: skip
-    yield chromium
-    chromium.quit()
+    return chromium
