@@ -81,6 +81,7 @@ class Epoch:
                 )
 
         def update(block):
+            workspace.next_tiles[:] = 0
             update_parameters(
                 inputs, BATCH, True, True, objective, settings, runner._parameters, runner._gradient,
                 runner._moments, runner._padded_average, layout, workspace, 0, 1,

@@ -129,7 +129,7 @@ class EstimatorHooks(TrainingHooks):
                     f"it was given; got {getattr(augmented, 'shape', type(augmented))} "
                     f"{getattr(augmented, 'dtype', '')}."
                 )
-            return refer(augmented, dtype)
+            return refer(augmented, dtype, in_squares=True)
 
         self._draw_inputs = draw_inputs
 

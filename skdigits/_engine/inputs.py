@@ -7,6 +7,7 @@ from scipy import sparse
 
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._engine.tiling import tile_features
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.codes import CONTROL_SIZE
 from skdigits._kernels.lists import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
@@ -37,7 +38,7 @@ def choose_index_dtype(n_tiles):
     return np.dtype(np.uint16 if n_tiles <= 2**16 else np.int32)
 
 
-def refer_to_inputs(X, dtype, *, convert=False):
+def refer_to_inputs(X, dtype, *, convert=False, in_squares=False):
     """Samples in the form that kernels read, which refers to dense ones as they are.
 
     Parameters
@@ -48,20 +49,24 @@ def refer_to_inputs(X, dtype, *, convert=False):
         Type in which the network computes.
     convert : bool, default=False
         Whether dense samples of another type are copied, for kernels that are compiled for one type only.
+    in_squares : bool, default=False
+        Whether tiles are squares where they can be, as in training: the rows of the weights are then in their order.
 
     Returns
     -------
     inputs : Inputs
     """
     if sparse.issparse(X):
-        return _list_csr(X, dtype, 1)
+        return _list_csr(X, dtype, 1, in_squares)
     with np.errstate(over="ignore"):  # kernels find what has become infinite
         dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
-    return _make_inputs(X.shape[1], dtype, dense=as_read_only(dense.reshape(-1)))
+    return _make_inputs(X.shape[1], dtype, in_squares, dense=as_read_only(dense.reshape(-1)))
 
 
 def compress_inputs(X, dtype, n_threads, *, with_background=True):
     """Samples as lists of the tiles that differ from the background, once for all epochs; others as they are.
+
+    Tiles are squares where they can be.
 
     The background of a feature is the value that more than half of its samples have, else 0. It is looked for in a
     few rows only: whatever it is taken to be, the result is the same up to rounding.
@@ -84,13 +89,17 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     NotFiniteError
     """
     if sparse.issparse(X):
-        return _list_csr(X, dtype, n_threads)
+        return _list_csr(X, dtype, n_threads, True)
     if not len(X):
-        return refer_to_inputs(X, dtype)
+        return refer_to_inputs(X, dtype, in_squares=True)
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)]
     with np.errstate(over="ignore"):  # found and refused below
-        background = _common_values(rows.astype(dtype) if with_background else np.zeros((0, X.shape[1]), dtype))
+        common = _common_values(rows.astype(dtype) if with_background else np.zeros((0, X.shape[1]), dtype))
     n_samples, n_features = X.shape
+    tiling = tile_features(n_features, in_squares=True)
+    n_tiles = len(tiling.first_features)
+    background = np.zeros(TILE * n_tiles, dtype)
+    background[tiling.slots] = common
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
     n_threads = useful_threads(n_threads, _READING_COST * X.size, are_new=True)
     starts = np.zeros(n_samples + 1, np.int64)
@@ -99,60 +108,71 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     all_finite = np.empty(n_threads, bool)
 
     def count(t):
-        all_finite[t] = count_tiles(X, background, bounds[t], bounds[t + 1], starts)
+        all_finite[t] = count_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], starts)
 
     with ThreadTeam(n_threads, in_caller=True) as team:
         team.run(count, control)
         if not all_finite.all():
             raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
         np.cumsum(starts, out=starts)
-        if starts[-1] > _LARGEST_DENSITY * n_samples * -(-n_features // TILE):
-            return refer_to_inputs(X, dtype)
-        tiles = np.empty(starts[-1], choose_index_dtype(-(-n_features // TILE)))
+        if starts[-1] > _LARGEST_DENSITY * n_samples * n_tiles:
+            return refer_to_inputs(X, dtype, in_squares=True)
+        tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
         values = np.empty(TILE * starts[-1], dtype)
-        team.run(lambda t: fill_tiles(X, background, bounds[t], bounds[t + 1], starts, tiles, values), control)
+        team.run(
+            lambda t: fill_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], starts, tiles, values), control
+        )
+    lit = np.flatnonzero(background.reshape(-1, TILE).any(axis=1)).astype(tiles.dtype)
     return _make_inputs(
-        n_features, dtype, starts=starts, tiles=tiles, values=values, background=background, is_listed=True
-    )
+        n_features, dtype, True, starts=starts, tiles=tiles, values=values, background_tiles=lit,
+        background_values=background, is_listed=True,
+    )  # fmt: skip
 
 
-def _list_csr(X, dtype, n_threads):
+def _list_csr(X, dtype, n_threads, in_squares):
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    starts = np.zeros(X.shape[0] + 1, np.int64)
+    n_samples, n_features = X.shape
+    tiling = tile_features(n_features, in_squares=in_squares)
+    n_tiles = len(tiling.first_features)
+    starts = np.zeros(n_samples + 1, np.int64)
     index_dtype = np.promote_types(np.int32, np.result_type(X.indptr, X.indices))
     indptr, indices = (as_read_only(np.require(a, index_dtype, ["C", "A", "E"])) for a in (X.indptr, X.indices))
     data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
     n_threads = useful_threads(n_threads, _READING_COST * X.nnz, are_new=True)
-    bounds = [t * X.shape[0] // n_threads for t in range(n_threads + 1)]
+    bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
+
+    def count(t):
+        seen = np.full(n_tiles, -1, np.int64)
+        count_csr_tiles(indptr, indices, tiling.slots, bounds[t], bounds[t + 1], seen, starts)
+
+    def fill(t):
+        entries = np.full(n_tiles, -1, np.int64)
+        fill_csr_tiles(
+            indptr, indices, data, tiling.slots, bounds[t], bounds[t + 1], entries, starts, tiles, values
+        )  # fmt: skip
+
     with ThreadTeam(n_threads, in_caller=True) as team:
-        team.run(lambda t: count_csr_tiles(indptr, indices, bounds[t], bounds[t + 1], starts), control)
+        team.run(count, control)
         np.cumsum(starts, out=starts)
-        tiles = np.empty(starts[-1], choose_index_dtype(-(-X.shape[1] // TILE)))
+        tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
         values = np.zeros(TILE * starts[-1], dtype)
-        team.run(
-            lambda t: fill_csr_tiles(indptr, indices, data, bounds[t], bounds[t + 1], starts, tiles, values), control
-        )
-    return _make_inputs(X.shape[1], dtype, starts=starts, tiles=tiles, values=values, is_listed=True)
+        team.run(fill, control)
+    return _make_inputs(n_features, dtype, in_squares, starts=starts, tiles=tiles, values=values, is_listed=True)
 
 
-def _make_inputs(n_features, dtype, *, background=None, **arrays):
+def _make_inputs(n_features, dtype, in_squares, **arrays):
     """Inputs of one set of types, whatever was given, so that kernels are compiled once."""
-    inputs = _no_samples(int(n_features), np.dtype(dtype))
-    if background is not None:
-        padded = inputs.background_values.copy()
-        padded[:n_features] = background
-        lit = np.flatnonzero(padded.reshape(-1, TILE).any(axis=1)).astype(inputs.tiles.dtype)
-        arrays |= {"background_tiles": lit, "background_values": padded}
-    return inputs._replace(**arrays)
+    return _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(**arrays)
 
 
 @lru_cache(maxsize=16)
-def _no_samples(n_features, dtype):
+def _no_samples(n_features, dtype, in_squares):
     """Inputs without samples or background. Kept, because making the arrays takes longer than recognising a digit."""
-    n_tiles = -(-n_features // TILE)
+    tiling = tile_features(n_features, in_squares=in_squares)
+    n_tiles = len(tiling.first_features)
     index_dtype = choose_index_dtype(n_tiles)
     return Inputs(
         dense=as_read_only(np.empty(0, dtype)),
@@ -160,7 +180,9 @@ def _no_samples(n_features, dtype):
         tiles=np.empty(0, index_dtype),
         values=np.empty(0, dtype),
         background_tiles=np.empty(0, index_dtype),
-        background_values=np.zeros(n_tiles * TILE, dtype),
+        background_values=np.zeros(TILE * n_tiles, dtype),
+        first_features=tiling.first_features,
+        second_pair=tiling.second_pair,
         n_features=n_features,
         is_listed=False,
     )

@@ -148,7 +148,8 @@ class EpochRunner:
     network : Network
         Its parameters are written in training.
     inputs : Inputs
-        The attribute of this name may be set to others, of as many samples, between two epochs.
+        Their tiles are squares where they can be. The attribute of this name may be set to others, of as many samples,
+        between two epochs.
     targets : uint8 array of shape (n_samples, units[-1])
         Entries 0 and 1.
     sample_weight : ndarray of shape (n_samples,) or None
@@ -243,10 +244,16 @@ class EpochRunner:
         """The parameters that are trained, of shape (n_parameters,)."""
         return self._network.parameters
 
+    def _pad(self, flat, out):
+        pad(flat, self._network.units, self._layout, out, in_squares=True)
+
+    def _unpad(self, padded, out):
+        unpad(padded, self._network.units, self._layout, out, in_squares=True)
+
     def store_moments(self):
         """Write the moments of the optimizer back from the padded copy that they are worked on in."""
         for moments, padded in zip(getattr(self._optimizer, "moments", ()), self._moments, strict=True):
-            unpad(padded, self._network.units, self._layout, moments)
+            self._unpad(padded, moments)
 
     def count_steps(self, n_samples):
         """Steps of an epoch of so many samples."""
@@ -280,29 +287,29 @@ class EpochRunner:
             self._optimizer = optimizer
             self._moments = aligned_zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
             for moments, padded in zip(optimizer.moments, self._moments, strict=True):
-                pad(moments, self._network.units, self._layout, padded)
+                self._pad(moments, padded)
             if self._average is not None:
-                pad(self._average, self._network.units, self._layout, self._padded_average)
+                self._pad(self._average, self._padded_average)
         samples = order if self._samples is None else self._samples[order]
         settings = optimizer.settings(self.count_steps(len(order)))
         try:
             return self._run(samples, optimizer.code, settings, seed, deadline)
         finally:
-            unpad(self._parameters, self._network.units, self._layout, self._network.parameters)
+            self._unpad(self._parameters, self._network.parameters)
             if self._average is not None:
-                unpad(self._padded_average, self._network.units, self._layout, self._average)
+                self._unpad(self._padded_average, self._average)
             optimizer.count_steps(int(self._workspace.control[codes.STEPS_DONE]), optimizer.rates(len(settings)))
 
     def loss_and_gradient(self, *, seed=0):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
         settings = np.zeros((1, codes.N_SETTINGS))
         totals = self._run(np.arange(len(self._targets)), codes.NO_UPDATE, settings, seed, None)
-        unpad(self._gradient, self._network.units, self._layout, self.gradient)
+        self._unpad(self._gradient, self.gradient)
         return totals.loss
 
     def _run(self, order, solver, settings, seed, deadline):
         network, workspace = self._network, self._workspace
-        pad(network.parameters, network.units, self._layout, self._parameters)
+        self._pad(network.parameters, self._parameters)
         n_keys = len(order) if self._draws_keys else 0
         keys = np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_keys, dtype=np.uint64)
         arguments = (

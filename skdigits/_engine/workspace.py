@@ -8,9 +8,11 @@ import numpy as np
 
 from skdigits._engine.inputs import as_read_only, choose_index_dtype
 from skdigits._engine.parameters import split
+from skdigits._engine.tiling import as_tiles, square_side
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.codes import CONTROL_SIZE, N_TOTALS
 from skdigits._kernels.products import INNER_BLOCK
+from skdigits._kernels.shares import PLACE
 from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
@@ -90,23 +92,38 @@ def make_layout(units, dtype, *, padded):
     return Layout(*map(as_read_only, arrays))
 
 
-def pad(flat, units, layout, out):
-    """Write parameters, or anything of their layout, to the padded vector that kernels work on."""
-    for source, target in _pairs(flat, units, layout, out):
+def pad(flat, units, layout, out, *, in_squares=False):
+    """Write parameters, or anything of their layout, to the padded vector that kernels work on.
+
+    Parameters
+    ----------
+    flat : ndarray of shape (n_parameters,)
+    units : tuple of int
+    layout : Layout
+    out : ndarray
+    in_squares : bool, default=False
+        Whether the rows of the first layer come in the order of tiles that are squares, where they can be.
+    """
+    for source, target in _pairs(flat, units, layout, out, in_squares):
         target[:] = source
 
 
-def unpad(padded, units, layout, out):
+def unpad(padded, units, layout, out, *, in_squares=False):
     """Write a padded vector back to a plain one."""
-    for target, source in _pairs(out, units, layout, padded):
+    for target, source in _pairs(out, units, layout, padded, in_squares):
         target[:] = source
 
 
-def _pairs(flat, units, layout, padded):
+def _pairs(flat, units, layout, padded, in_squares):
     coefs, intercepts = split(flat, units)
     for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         start, stride, bias_start = layout.weight_starts[i], layout.weight_strides[i], layout.bias_starts[i]
-        yield coef, padded[start : start + len(coef) * stride].reshape(len(coef), stride)[:, : coef.shape[1]]
+        rows = padded[start : start + len(coef) * stride].reshape(len(coef), stride)[:, : coef.shape[1]]
+        side = square_side(len(coef)) if in_squares and i == 0 else 0
+        if side:
+            coef = as_tiles(coef, side)
+            rows = rows.reshape(coef.shape)
+        yield coef, rows
         yield intercept, padded[bias_start : bias_start + len(intercept)]
 
 
@@ -197,5 +214,6 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, **option
         norms=np.zeros(n_weight_tiles + len(units) - 1, np.float64),
         recognised=np.zeros(block_size, np.float64),
         control=np.zeros(CONTROL_SIZE, np.int64),
+        next_tiles=aligned_zeros(PLACE * (len(units) - 1) * n_threads, np.int64),
         totals=np.zeros(N_TOTALS, np.float64),
     )

@@ -1,9 +1,10 @@
 """The arrays that the kernels of an epoch share, by name.
 
 N samples, K features, L layers of weights, `units` of shape (L + 1,) with K first and C, the number of outputs, last.
-A tile is four neighbouring features or units; G tiles of features. P parameters in one flat vector: the L weight
-matrices, then the L bias vectors. A mini-batch is worked on in blocks of at most B samples, a block in S sections
-whose activations stay in the first-level cache; `position` counts the samples of a block. T threads.
+A tile is four features (see tiling.py), or four neighbouring units; G tiles of features. P parameters in one flat
+vector: the L weight matrices, then the L bias vectors. A mini-batch is worked on in blocks of at most B samples, a
+block in S sections whose activations stay in the first-level cache; `position` counts the samples of a block.
+T threads.
 
 Matrices stand in flat arrays. The rows of a layer are `strides` numbers apart and hold whole vectors, behind the last
 unit zeros, or anything where a zero weight meets it.
@@ -27,7 +28,9 @@ class Inputs(NamedTuple):
     tiles: np.ndarray  # (number of listed tiles,)
     values: np.ndarray  # (4 * number of listed tiles,): differences from the background
     background_tiles: np.ndarray  # tiles whose background is not zero
-    background_values: np.ndarray  # (4 * G,): background of each feature
+    background_values: np.ndarray  # (4 * G,): background of each feature, in the order of the tiles
+    first_features: np.ndarray  # (G,): the first feature of each tile
+    second_pair: int  # the third feature of a tile stands so far behind the first, the fourth behind it
     n_features: int
     is_listed: bool
 
@@ -86,4 +89,5 @@ class Workspace(NamedTuple):
     norms: np.ndarray  # (number of tiles of all layers but the last, + L,): squared norms of parts of the gradient
     recognised: np.ndarray  # (B,): weight of each sample that was recognised, else 0
     control: np.ndarray  # (CONTROL_SIZE,)
+    next_tiles: np.ndarray  # (8 * L * T,): of the share of each thread of each layer (see shares.py)
     totals: np.ndarray  # (N_TOTALS,)

@@ -10,6 +10,7 @@ from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
 from skdigits._kernels.products import add_products
+from skdigits._kernels.shares import take_tile
 from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather
 
 
@@ -183,7 +184,7 @@ def update_parameters(
     inputs, n_block, is_first, is_last, objective, settings, parameters, gradient, moments, average, layout, workspace,
     t, n_threads,
 ):  # fmt: skip
-    """Phase two: gradient of this thread's share of the rows of the weights, and at the end their update.
+    """Phase two: gradient of the rows of the weights that this thread takes, and at the end their update.
 
     Where the norm of the gradient is limited nothing is updated here: `update_clipped` does it when the norm is known.
 
@@ -216,7 +217,8 @@ def update_parameters(
         n_tiles = -(-n_rows // TILE)
         if t == n_threads - 1 or (layer == 0 and inputs.background_tiles.shape[0] > 0):
             sum_gradients(layer + 1, n_block, layout, workspace, sum_start)
-        for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
+        tile = take_tile(layer, n_tiles, t, n_threads, workspace.next_tiles)
+        while tile >= 0:
             start = layout.weight_starts[layer] + TILE * tile * stride
             # Rows whose gradient is complete at once never leave the cache.
             rows = workspace.tile_gradients if is_whole else gradient
@@ -234,6 +236,7 @@ def update_parameters(
                     update(solver, start, True, parameters, row, moments, average, settings)
                     if layer > 0 and solver != codes.NO_UPDATE:
                         transpose_tile(tile, layer, layout, parameters, workspace.transposed)
+            tile = take_tile(layer, n_tiles, t, n_threads, workspace.next_tiles)
         first_tile += n_tiles
         if t == n_threads - 1:
             start = layout.bias_starts[layer]

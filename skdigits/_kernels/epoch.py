@@ -4,9 +4,9 @@ The letters of sizes, and all arrays that kernels share, are in arrays.py.
 
 Each block has two phases with a barrier behind each. First every thread takes some of the *sections* of the samples:
 entries by tile, forward, loss, and the gradient by the logits of each layer. Then every thread takes some of the *rows
-of the weights*: their gradient is a sum over the samples of the block, and at the end of the mini-batch the optimizer
-is applied to the rows at once. No sum is ever split between threads, so that the results are the same bits for any
-number of them.
+of the weights*, four at a time: their gradient is a sum over the samples of the block, and at the end of the mini-batch
+the optimizer is applied to the rows at once. No sum is ever split between threads, so that the results are the same
+bits for any number of them, whoever takes what.
 
 Input whose background is not zero is held as the difference from a background value a feature, b: the first layer then
 starts from its biases + b W, and its gradient has the outer product of b and the sum of the gradients by its logits.
@@ -16,6 +16,7 @@ from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
 from skdigits._kernels.forward import clear_lists, forward_section, prefetch_sample, push_sample
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.shares import open_share
 from skdigits._kernels.tiles import TILE
 
 # Shuffled samples lie anywhere in memory: each is asked for while so many before it are worked on.
@@ -27,6 +28,8 @@ def backpropagate_samples(
     inputs, targets, sample_weight, block, keys, parameters, layout, objective, workspace, t, n_threads,
 ):  # fmt: skip
     """Phase one: loss and gradients by the logits for this thread's sections of a block."""
+    for layer in range(layout.units.shape[0] - 1):
+        open_share(layer, -(-layout.units[layer] // TILE), t, n_threads, workspace.next_tiles)
     n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
     first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
     first_position, last_position = first_section * n_block // n_sections, last_section * n_block // n_sections

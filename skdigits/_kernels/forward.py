@@ -39,7 +39,7 @@ def list_tiles(sample, section, inputs, buffers):
     for tile in range(n_whole):
         # Without a branch, which would be mispredicted at every edge of a stroke.
         tiles[count] = tile
-        count += copy_tile(values, TILE * tile, out, TILE * count)
+        count += copy_tile(values, inputs.first_features[tile], inputs.second_pair, out, TILE * count)
     if TILE * n_whole < inputs.n_features:
         tiles[count] = n_whole
         rest = out[TILE * count : TILE * (count + 1)]

@@ -1,8 +1,9 @@
 """Samples as lists of their tiles that differ from the background.
 
-A tile is four neighbouring features. N samples, K features, G = ceil(K / 4) tiles. The list of sample i is
-tiles[starts[i] : starts[i + 1]], each with four numbers in `values`: differences from the background, and 0 behind
-the last feature.
+A tile is four features: `first_features` tells the first of each, the second stands behind it, and the other two
+`second_pair` behind these; a last tile of fewer features has neighbours. N samples, K features, G = ceil(K / 4) tiles.
+The list of sample i is tiles[starts[i] : starts[i + 1]], each with four numbers in `values`: differences from the
+background, and 0 behind the last feature. The background is in the order of the tiles.
 """
 
 import numba
@@ -11,56 +12,67 @@ from numba import types
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import TILE, is_any_set, read_tile
+from skdigits._kernels.tiles import TILE, is_any_set, read_pairs, read_tile
+
+
+def _read_both(context, builder, signature, arguments):
+    """A tile of a row and of the background, and the type of these vectors."""
+    row, k, second_pair, background, slot = arguments[:5]
+    row_type, background_type = signature.args[0], signature.args[3]
+    values, vector = read_pairs(context, builder, row_type, row, k, second_pair, background_type.dtype)
+    other, _ = read_tile(context, builder, background_type, background, slot, background_type.dtype)
+    return values, other, vector
 
 
 @intrinsic
-def _differs(typing_context, row, k, background):
-    """Whether any of the four numbers from row[k] on differs from the background."""
+def _differs(typing_context, row, k, second_pair, background, slot):
+    """Whether any of the tile that starts at row[k] differs from the background."""
 
     def generate(context, builder, signature, arguments):
-        row_type, _, background_type = signature.args
-        values, _ = read_tile(context, builder, row_type, arguments[0], arguments[1], background.dtype)
-        other, _ = read_tile(context, builder, background_type, arguments[2], arguments[1], background.dtype)
+        values, other, _ = _read_both(context, builder, signature, arguments)
         return is_any_set(builder, builder.fcmp_unordered("!=", values, other))
 
-    return types.int64(row, types.intp, background), generate
+    return types.int64(row, types.intp, types.intp, background, types.intp), generate
 
 
 @intrinsic
-def _write_difference(typing_context, row, k, background, out, start):
+def _write_difference(typing_context, row, k, second_pair, background, slot, out, start):
     """Write row - background to four numbers of `out`; return whether any differs."""
 
     def generate(context, builder, signature, arguments):
-        row_type, _, background_type, out_type, _ = signature.args
-        values, vector = read_tile(context, builder, row_type, arguments[0], arguments[1], out.dtype)
-        other, _ = read_tile(context, builder, background_type, arguments[2], arguments[1], out.dtype)
-        pointer = builder.gep(context.make_array(out_type)(context, builder, arguments[3]).data, [arguments[4]])
+        values, other, vector = _read_both(context, builder, signature, arguments)
+        out_array, start = arguments[5:]
+        pointer = builder.gep(context.make_array(signature.args[5])(context, builder, out_array).data, [start])
         pointer = builder.bitcast(pointer, vector.as_pointer())
         builder.store(builder.fsub(values, other), pointer, align=out.dtype.bitwidth // 8)
         return is_any_set(builder, builder.fcmp_unordered("!=", values, other))
 
-    return types.int64(row, types.intp, background, out, types.intp), generate
+    return types.int64(row, types.intp, types.intp, background, types.intp, out, types.intp), generate
 
 
 if numba.config.DISABLE_JIT:
+    from skdigits._kernels.tiles import plain_pairs
 
-    def _differs(row, k, background):
-        return int(np.any(row[k : k + TILE].astype(background.dtype) != background[k : k + TILE]))
+    def _differs(row, k, second_pair, background, slot):
+        values = plain_pairs(row, k, second_pair).astype(background.dtype)
+        return int(np.any(values != background[slot : slot + TILE]))
 
-    def _write_difference(row, k, background, out, start):
-        out[start : start + TILE] = row[k : k + TILE].astype(out.dtype) - background[k : k + TILE]
-        return _differs(row, k, background)
+    def _write_difference(row, k, second_pair, background, slot, out, start):
+        values = plain_pairs(row, k, second_pair).astype(out.dtype)
+        out[start : start + TILE] = values - background[slot : slot + TILE]
+        return _differs(row, k, second_pair, background, slot)
 
 
 @kernel
-def count_tiles(dense, background, first, last, starts):
+def count_tiles(dense, first_features, second_pair, background, first, last, starts):
     """Write the length of the list of each sample from `first` to `last` to starts[i + 1].
 
     Parameters
     ----------
     dense : array of shape (N, K)
         Of floats or unsigned integers; compared in the type of `background`.
+    first_features : int64 array of shape (G,)
+    second_pair : int
     background : float array of shape (K,)
     first, last : int
     starts : int64 array of shape (N + 1,)
@@ -79,7 +91,7 @@ def count_tiles(dense, background, first, last, starts):
             n_finite += abs(background.dtype.type(row[k])) < infinity
         count = 0
         for tile in range(n_whole):
-            count += _differs(row, TILE * tile, background)
+            count += _differs(row, first_features[tile], second_pair, background, TILE * tile)
         is_lit = False
         for k in range(TILE * n_whole, n_features):
             is_lit |= background.dtype.type(row[k]) != background[k]
@@ -88,12 +100,12 @@ def count_tiles(dense, background, first, last, starts):
 
 
 @kernel
-def fill_tiles(dense, background, first, last, starts, tiles, values):
+def fill_tiles(dense, first_features, second_pair, background, first, last, starts, tiles, values):
     """Write the lists of the samples from `first` to `last`.
 
     Parameters
     ----------
-    dense, background, first, last, starts
+    dense, first_features, second_pair, background, first, last, starts
         As in `count_tiles`, whose counts have been added up.
     tiles : integer array of shape (starts[N],)
     values : array of shape (4 * starts[N],) and the type of `background`
@@ -109,7 +121,9 @@ def fill_tiles(dense, background, first, last, starts, tiles, values):
                 break
             # Without a branch, which would be mispredicted at every edge of a stroke.
             row_tiles[entry] = tile
-            entry += _write_difference(row, TILE * tile, background, row_values, TILE * entry)
+            entry += _write_difference(
+                row, first_features[tile], second_pair, background, TILE * tile, row_values, TILE * entry
+            )
         if entry < row_tiles.shape[0]:
             row_tiles[entry] = n_whole
             for r in range(TILE):
@@ -119,32 +133,61 @@ def fill_tiles(dense, background, first, last, starts, tiles, values):
 
 
 @kernel
-def count_csr_tiles(indptr, indices, first, last, starts):
+def count_csr_tiles(indptr, indices, slots, first, last, seen, starts):
     """Write the length of the list of each sample of a CSR matrix from `first` to `last` to starts[i + 1].
 
-    Indices are sorted.
+    Parameters
+    ----------
+    indptr, indices : integer arrays
+        Of a matrix in canonical format.
+    slots : int64 array of shape (K,)
+        Place of each feature in the order of the tiles.
+    first, last : int
+    seen : int64 array of shape (G,)
+        Scratch of one thread, which starts as -1.
+    starts : int64 array of shape (N + 1,)
     """
     for i in range(first, last):
-        count, last_tile = 0, np.int64(-1)
+        count = 0
         for j in range(indptr[i], indptr[i + 1]):
-            tile = np.int64(indices[j]) // TILE
-            count += tile != last_tile
-            last_tile = tile
+            tile = slots[indices[j]] // TILE
+            count += seen[tile] != i
+            seen[tile] = i
         starts[i + 1] = count
 
 
 @kernel
-def fill_csr_tiles(indptr, indices, data, first, last, starts, tiles, values):
+def fill_csr_tiles(indptr, indices, data, slots, first, last, entries, starts, tiles, values):
     """Write the lists of the samples of a CSR matrix from `first` to `last`, whose lengths have been counted.
 
-    `values` starts as zeros.
+    They are the lists of the same samples when these are dense, but for stored zeros.
+
+    Parameters
+    ----------
+    indptr, indices, data : arrays
+    slots, first, last
+        As in `count_csr_tiles`.
+    entries : int64 array of shape (G,)
+        Scratch of one thread, which starts as -1: where the tile stands in the list of the last sample that had it.
+    starts, tiles
+        As in `fill_tiles`.
+    values : array of shape (4 * starts[N],)
+        Which starts as zeros.
     """
     for i in range(first, last):
-        entry, last_tile = starts[i] - 1, np.int64(-1)
+        end = starts[i]
         for j in range(indptr[i], indptr[i + 1]):
-            tile = np.int64(indices[j]) // TILE
-            if tile != last_tile:
-                entry += 1
-                tiles[entry] = tile
-            values[TILE * entry + np.int64(indices[j]) % TILE] = data[j]
-            last_tile = tile
+            slot = slots[indices[j]]
+            tile = slot // TILE
+            if entries[tile] < starts[i]:
+                place = end
+                # Squares are met row by row: those that begin in their second row go in between.
+                while place > starts[i] and tiles[place - 1] > tile:
+                    tiles[place], entries[tiles[place - 1]] = tiles[place - 1], place
+                    for r in range(TILE):
+                        values[TILE * place + r] = values[TILE * (place - 1) + r]
+                        values[TILE * (place - 1) + r] = 0
+                    place -= 1
+                tiles[place], entries[tile] = tile, place
+                end += 1
+            values[TILE * entries[tile] + slot % TILE] = data[j]

@@ -1,8 +1,8 @@
 """Products with four rows of a matrix at a time, in vector registers, spelt out in LLVM's terms.
 
-A *tile* is four neighbouring features of a sample, or units of a layer. Lit pixels of digits stand in rows, so that
-three quarters of the tiles of a digit are empty and are left out, and three quarters of the numbers in the others are
-not zero. Four rows of weights stay in registers while all samples that have something in their tile go by: every
+A *tile* is four features of a sample, or four neighbouring units of a layer. Lit pixels of digits stand together, so
+that three quarters of the tiles of a digit are empty and are left out, and three quarters of the numbers in the others
+are not zero. Four rows of weights stay in registers while all samples that have something in their tile go by: every
 vector that is loaded takes part in four multiplications, which is what makes this bound by arithmetic and not by
 memory.
 
@@ -216,10 +216,34 @@ def _make(emit):
 
 def read_tile(context, builder, array_type, array, index, number_type):
     """Four numbers of an array of floats or unsigned integers as a vector of another type; its LLVM type."""
-    scalar, item_type = context.get_data_type(number_type), array_type.dtype
-    vector, source = ir.VectorType(scalar, TILE), ir.VectorType(context.get_data_type(item_type), TILE)
+    item_type = array_type.dtype
+    values = _read(context, builder, array_type, array, index, TILE)
+    return _convert(context, builder, values, item_type, number_type, TILE)
+
+
+def read_pairs(context, builder, array_type, array, index, second_pair, number_type):
+    """Two numbers of an array, and the two that stand `second_pair` behind them, as `read_tile` gives four."""
+    pairs = [
+        _read(context, builder, array_type, array, place, TILE // 2)
+        for place in (index, builder.add(index, second_pair))
+    ]
+    lanes_of_both = ir.Constant(ir.VectorType(ir.IntType(32), TILE), list(range(TILE)))
+    return _convert(
+        context, builder, builder.shuffle_vector(*pairs, lanes_of_both), array_type.dtype, number_type, TILE
+    )
+
+
+def _read(context, builder, array_type, array, index, n):
+    """A vector of neighbours in an array."""
+    item_type = array_type.dtype
+    source = ir.VectorType(context.get_data_type(item_type), n)
     pointer = builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
-    values = builder.load(builder.bitcast(pointer, source.as_pointer()), align=item_type.bitwidth // 8)
+    return builder.load(builder.bitcast(pointer, source.as_pointer()), align=item_type.bitwidth // 8)
+
+
+def _convert(context, builder, values, item_type, number_type, n):
+    """A vector as one of another type, and that type."""
+    vector = ir.VectorType(context.get_data_type(number_type), n)
     if isinstance(item_type, types.Integer):
         values = builder.uitofp(values, vector)
     elif item_type.bitwidth > number_type.bitwidth:
@@ -236,17 +260,17 @@ def is_any_set(builder, bits):
 
 
 @intrinsic
-def copy_tile(typing_context, source, start, out, out_start):
-    """Copy four numbers, converted to the type of `out`; return 1 if any of them is not zero there, else 0."""
+def copy_tile(typing_context, source, start, second_pair, out, out_start):
+    """Copy a tile, converted to the type of `out`; return 1 if any of its numbers is not zero there, else 0."""
 
     def generate(context, builder, signature, arguments):
-        source_array, start, out_array, out_start = arguments
-        values, vector = read_tile(context, builder, signature.args[0], source_array, start, out.dtype)
-        target = builder.gep(context.make_array(signature.args[2])(context, builder, out_array).data, [out_start])
+        source_array, start, second_pair, out_array, out_start = arguments
+        values, vector = read_pairs(context, builder, signature.args[0], source_array, start, second_pair, out.dtype)
+        target = builder.gep(context.make_array(signature.args[3])(context, builder, out_array).data, [out_start])
         builder.store(values, builder.bitcast(target, vector.as_pointer()), align=out.dtype.bitwidth // 8)
         return is_any_set(builder, builder.fcmp_unordered("!=", values, ir.Constant(vector, None)))
 
-    return types.int64(source, types.intp, out, types.intp), generate
+    return types.int64(source, types.intp, types.intp, out, types.intp), generate
 
 
 @intrinsic
@@ -324,10 +348,13 @@ if numba.config.DISABLE_JIT:
 
         return products
 
-    def copy_tile(source, start, out, out_start):
+    def copy_tile(source, start, second_pair, out, out_start):
         with np.errstate(over="ignore"):
-            out[out_start : out_start + TILE] = source[start : start + TILE]
+            out[out_start : out_start + TILE] = plain_pairs(source, start, second_pair)
         return int(np.any(out[out_start : out_start + TILE] != 0))
+
+    def plain_pairs(array, index, second_pair):
+        return np.concatenate([array[place : place + TILE // 2] for place in (index, index + second_pair)])
 
     def is_not_finite(values, start):
         return int(not np.isfinite(values[start : start + TILE]).all())

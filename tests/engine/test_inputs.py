@@ -3,7 +3,8 @@ import pytest
 from scipy import sparse
 
 from skdigits._engine import team
-from skdigits._engine.inputs import compress_inputs
+from skdigits._engine.inputs import compress_inputs, refer_to_inputs
+from skdigits._engine.tiling import tile_features
 
 
 @pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
@@ -15,3 +16,26 @@ def test_lists_are_the_same_for_any_number_of_threads(monkeypatch, convert, n_th
     for name in ("starts", "tiles", "values"):
         np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name), err_msg=name)
     assert alone.starts[-1] > 21
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("n_features", [16, 18, 36])
+def test_training_reads_squares_where_they_can_be(convert, n_features):
+    X = np.random.default_rng(0).choice([0.0, 0.5], size=(30, n_features), p=[0.95, 0.05])
+    inputs, tiling = compress_inputs(convert(X), np.dtype(np.float64), 1), tile_features(n_features, in_squares=True)
+    rebuilt = np.zeros((30, 4 * len(tiling.first_features)))
+    for i in range(30):
+        for entry in range(inputs.starts[i], inputs.starts[i + 1]):
+            rebuilt[i, 4 * inputs.tiles[entry] :][:4] = inputs.values[4 * entry :][:4]
+    np.testing.assert_array_equal(rebuilt[:, tiling.slots], X)
+
+
+@pytest.mark.parametrize(("options", "second_pair"), [({}, 2), ({"in_squares": True}, 4)])
+def test_prediction_reads_neighbours(options, second_pair):
+    assert refer_to_inputs(np.ones((2, 16)), np.dtype(np.float64), **options).second_pair == second_pair
+
+
+def test_background_is_in_the_order_of_the_tiles():
+    X = np.tile(np.arange(16.0), (20, 1))
+    background = compress_inputs(X, np.dtype(np.float64), 1).background_values
+    assert background.tolist() == [0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15]

@@ -117,8 +117,15 @@ def test_entry_holds_values_and_position(call, dtype):
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_tile_is_copied_in_another_type(call, source_dtype, dtype):
     source, out = np.array([9, 9, 1, 0, 255, 3, 9], source_dtype), np.zeros(8, dtype)
-    assert call(copy_tile, source, 2, out, 3) == 1
+    assert call(copy_tile, source, 2, 2, out, 3) == 1
     assert out.tolist() == [0, 0, 0, 1, 0, 255, 3, 0]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1"])
+def test_tile_of_two_pairs_is_copied(call, dtype):
+    source, out = np.array([9, 1, 2, 9, 9, 9, 3, 4, 9], dtype), np.zeros(4, "f4")
+    assert call(copy_tile, source, 1, 5, out, 0) == 1
+    assert out.tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -134,5 +141,5 @@ def test_tile_is_copied_in_another_type(call, source_dtype, dtype):
 )
 def test_what_a_tile_is_in_the_type_of_the_copy(call, values, is_lit, is_finite):
     out = np.zeros(4, "f4")
-    assert call(copy_tile, np.array(values), 0, out, 0) == is_lit
+    assert call(copy_tile, np.array(values), 0, 2, out, 0) == is_lit
     assert call(is_not_finite, out, 0) != is_finite
