@@ -1,16 +1,17 @@
-"""Loss and gradient: against the NumPy twin, against central differences, and for any number of threads."""
+"""Loss, gradient and training: against the NumPy twin, and against central differences."""
 
 import naive
 import numpy as np
 import pytest
+from problems import make_optimizer, make_problem, make_runner
 from scipy import sparse
 
 from skdigits._engine import parameters, team
 from skdigits._engine.exceptions import ZeroWeightError
-from skdigits._engine.initializers import draw_parameters
-from skdigits._engine.inputs import compress_inputs, refer_to_inputs
-from skdigits._engine.network import EpochRunner, Network
-from skdigits._engine.optimizers import SGD, Adam, AdamW
+from skdigits._engine.inputs import refer_to_inputs
+from skdigits._engine.network import Network
+from skdigits._engine.optimizers import SGD, AdamW
+from skdigits._engine.tiling import tile_features
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
 N_SAMPLES = 13
@@ -19,36 +20,6 @@ OUTPUTS = pytest.mark.parametrize("out_activation", ["softmax", "logistic"])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SPARSITY = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
 WEIGHTS = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-
-
-def make_problem(
-    units,
-    activation,
-    out_activation,
-    dtype,
-    *,
-    is_sparse=False,
-    weighted=False,
-    n_samples=N_SAMPLES,
-    background=0,
-    density=0.6,
-):
-    rng = np.random.default_rng(1)
-    background = background * np.arange(units[0]) if background else 0
-    X = np.where(
-        rng.random((n_samples, units[0])) < density, rng.normal(size=(n_samples, units[0])), background
-    ).astype(dtype)
-    targets = (rng.random((n_samples, units[-1])) < 0.5).astype(np.uint8)
-    if out_activation == "softmax":
-        targets = np.eye(units[-1], dtype=np.uint8)[rng.integers(units[-1], size=n_samples)]
-    weights = rng.integers(0, 4, size=n_samples).astype(dtype) if weighted else None
-    flat = draw_parameters(units, activation, np.random.RandomState(0), dtype)
-    return Network(units, activation, out_activation, flat), sparse.csr_array(X) if is_sparse else X, targets, weights
-
-
-def make_runner(network, X, targets, weights, **options):
-    options = {"alpha": 0.1, "batch_size": X.shape[0], "n_threads": 1, **options}
-    return EpochRunner(network, compress_inputs(X, network.parameters.dtype, 1), targets, weights, **options)
 
 
 def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
@@ -63,7 +34,7 @@ def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
     return loss, np.concatenate([g.ravel() for g in coef_gradients + intercept_gradients])
 
 
-@pytest.mark.parametrize("units", [(6, 5, 3), (6, 5, 4, 2), (3, 1), (4, 150, 19, 2)])
+@pytest.mark.parametrize("units", [(6, 5, 3), (6, 5, 4, 2), (3, 1), (4, 150, 19, 2), (16, 5, 3)])
 @CASES
 @OUTPUTS
 @DTYPES
@@ -108,11 +79,12 @@ def test_gradient_agrees_with_central_differences(activation, out_activation, dt
 
 @pytest.mark.parametrize("background", [0, 0.5, -3.0])
 @pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("n_features", [6, 16])
 @DTYPES
 @WEIGHTS
-def test_background_of_the_input_changes_nothing(background, density, dtype, weighted):
+def test_background_of_the_input_changes_nothing(background, density, n_features, dtype, weighted):
     problem = make_problem(
-        (6, 5, 3), "tanh", "softmax", dtype, weighted=weighted, background=background, density=density
+        (n_features, 5, 3), "tanh", "softmax", dtype, weighted=weighted, background=background, density=density
     )
     with make_runner(*problem) as runner:
         loss = runner.loss_and_gradient()
@@ -134,17 +106,12 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
     np.testing.assert_allclose(runner.gradient, expected, rtol=1e-5, atol=1e-6)
 
 
-def make_optimizer(name, n_parameters, dtype):
-    if name == "adam":
-        return Adam(learning_rate_init=0.01, moments=np.zeros((2, n_parameters), dtype))
-    moments = np.zeros((1, n_parameters), dtype)
-    return SGD(learning_rate_init=0.1, nesterov=name == "nesterov", moments=moments)
-
-
 @pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
+@pytest.mark.parametrize("n_features", [6, 16])
 @WEIGHTS
-def test_epoch_agrees_with_twin(optimizer_name, weighted):
-    network, X, targets, weights = make_problem((6, 5, 3), "tanh", "softmax", np.float64, weighted=weighted)
+def test_epoch_agrees_with_twin(optimizer_name, n_features, weighted):
+    units = (n_features, 5, 3)
+    network, X, targets, weights = make_problem(units, "tanh", "softmax", np.float64, weighted=weighted)
     if weighted:
         weights += 1
     vector, alpha = network.parameters.copy(), 0.1
@@ -170,33 +137,8 @@ def test_epoch_agrees_with_twin(optimizer_name, weighted):
     assert totals.loss == pytest.approx(total / N_SAMPLES, rel=1e-13)
     assert totals.n_samples == N_SAMPLES
     np.testing.assert_allclose(network.parameters, vector, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("n_threads", [2, 3, 8])
-@DTYPES
-@SPARSITY
-def test_training_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, is_sparse):
-    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
-    results = []
-    for threads in (1, n_threads):
-        problem = make_problem((9, 7, 5, 3), "relu", "softmax", dtype, is_sparse=is_sparse, n_samples=61)
-        optimizer = make_optimizer("adam", len(problem[0].parameters), dtype)
-        with make_runner(*problem, batch_size=20, n_threads=threads) as runner:
-            assert runner.n_threads == threads
-            losses = [runner.train(optimizer, np.arange(61)) for _ in range(3)]
-        results.append((losses, problem[0].parameters.tobytes(), optimizer.moments.tobytes()))
-    assert results[0] == results[1]
-
-
-@pytest.mark.parametrize("n_samples", [1, 50])
-@pytest.mark.parametrize("n_threads", [2, 3, 8])
-@DTYPES
-def test_forward_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, n_samples):
-    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
-    network, X, *_ = make_problem((9, 7, 3), "tanh", "softmax", dtype, n_samples=n_samples)
-    np.testing.assert_array_equal(network.forward(X, n_threads), network.forward(X, 1))
+    for ours, expected in zip(optimizer.moments, moments, strict=False):
+        np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
 
 
 @CASES
@@ -251,13 +193,12 @@ DROP_RATES = (0.2, 0.5, 0.25)
 def twin_masks(keys, units, rates, X):
     """Factors of all layers. Of the samples only the tiles that are lit have a place in the row of random numbers."""
     masks = [np.ones(X.shape)]
+    tiles = np.argsort(tile_features(units[0], in_squares=True).slots)
     for i, key in enumerate(keys):
-        lit = [k for k in range(0, units[0], 4) if X[i, k : k + 4].any()]
-        places = [k + r for k in lit for r in range(4)]
-        mask = naive.drop_mask(int(key), 0, len(places), rates[0])
-        for place, factor in zip(places, mask, strict=True):
-            if place < units[0]:
-                masks[0][i, place] = factor
+        lit = [tiles[k : k + 4] for k in range(0, units[0], 4) if X[i, tiles[k : k + 4]].any()]
+        mask = naive.drop_mask(int(key), 0, 4 * len(lit), rates[0])
+        for place, features in enumerate(lit):
+            masks[0][i, features] = mask[4 * place :][: len(features)]
     for layer, n_units in enumerate(units[1:-1], start=1):
         masks.append(np.array([naive.drop_mask(int(key), layer, n_units, rates[layer]) for key in keys]))
     return masks
@@ -267,11 +208,12 @@ def draw_keys(seed, n_samples):
     return np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_samples, dtype=np.uint64)
 
 
+@pytest.mark.parametrize("n_features", [11, 16])
 @CASES
 @DTYPES
 @SPARSITY
-def test_gradient_with_dropout_agrees_with_twin_of_the_same_masks(activation, dtype, is_sparse):
-    units = (11, 19, 6, 3)
+def test_gradient_with_dropout_agrees_with_twin_of_the_same_masks(n_features, activation, dtype, is_sparse):
+    units = (n_features, 19, 6, 3)
     network, X, targets, weights = make_problem(
         units, activation, "softmax", dtype, is_sparse=is_sparse, weighted=True, density=0.3
     )
@@ -336,35 +278,6 @@ def test_norm_of_the_gradient_is_limited(max_norm):
     norm = np.linalg.norm(free)
     assert 0.01 < norm < 1e6
     np.testing.assert_allclose(runner.gradient, free * min(1, max_norm / norm), rtol=1e-12)
-
-
-def everything_on(dtype, n_threads, *, is_sparse=False, batch_size=20):
-    """Three epochs with all that an epoch can do; all numbers that come out."""
-    units = (9, 7, 5, 3)
-    problem = make_problem(units, "gelu", "softmax", dtype, is_sparse=is_sparse, n_samples=61, weighted=True)
-    problem[-1][:] += 1
-    moments, average = np.zeros((2, len(problem[0].parameters)), dtype), np.zeros_like(problem[0].parameters)
-    optimizer = AdamW(
-        learning_rate_init=0.01, lr_schedule="one_cycle", n_epochs=3, average_decay=0.9, alpha=0.1, moments=moments
-    )
-    options = {"alpha": 0.0, "max_norm": 0.5, "drop_rates": (0.1, 0.5, 0.2), "label_smoothing": 0.1}
-    with make_runner(*problem, batch_size=batch_size, n_threads=n_threads, average=average, **options) as runner:
-        assert runner.n_threads == n_threads
-        totals = [runner.train(optimizer, np.arange(61), seed=epoch) for epoch in range(3)]
-    return totals, problem[0].parameters, moments, average
-
-
-@pytest.mark.parametrize("n_threads", [2, 3, 8])
-@DTYPES
-@SPARSITY
-def test_everything_gives_the_same_bits_for_any_number_of_threads(monkeypatch, n_threads, dtype, is_sparse):
-    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
-    expected_totals, *expected = everything_on(dtype, 1, is_sparse=is_sparse)
-    totals, *arrays = everything_on(dtype, n_threads, is_sparse=is_sparse)
-    assert totals == expected_totals
-    for array, other in zip(arrays, expected, strict=True):
-        assert array.tobytes() == other.tobytes()
 
 
 def test_samples_dropped_differ_from_seed_to_seed():
