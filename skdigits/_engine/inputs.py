@@ -60,7 +60,7 @@ def refer_to_inputs(X, dtype, *, convert=False, in_squares=False):
         return _list_csr(X, dtype, 1, in_squares)
     with np.errstate(over="ignore"):  # kernels find what has become infinite
         dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
-    return _make_inputs(X.shape[1], dtype, in_squares, dense=as_read_only(dense.reshape(-1)))
+    return _make_inputs(X.shape[1], dtype, in_squares, dense=dense.reshape(-1))
 
 
 def compress_inputs(X, dtype, n_threads, *, with_background=True):
@@ -163,9 +163,10 @@ def _list_csr(X, dtype, n_threads, in_squares):
     return _make_inputs(n_features, dtype, in_squares, starts=starts, tiles=tiles, values=values, is_listed=True)
 
 
-def _make_inputs(n_features, dtype, in_squares, **arrays):
+def _make_inputs(n_features, dtype, in_squares, *, is_listed=False, **arrays):
     """Inputs of one set of types, whatever was given, so that kernels are compiled once."""
-    return _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(**arrays)
+    arrays = {name: as_read_only(array) for name, array in arrays.items()}
+    return _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(is_listed=is_listed, **arrays)
 
 
 @lru_cache(maxsize=16)
@@ -176,11 +177,11 @@ def _no_samples(n_features, dtype, in_squares):
     index_dtype = choose_index_dtype(n_tiles)
     return Inputs(
         dense=as_read_only(np.empty(0, dtype)),
-        starts=np.zeros(1, np.int64),
-        tiles=np.empty(0, index_dtype),
-        values=np.empty(0, dtype),
-        background_tiles=np.empty(0, index_dtype),
-        background_values=np.zeros(TILE * n_tiles, dtype),
+        starts=as_read_only(np.zeros(1, np.int64)),
+        tiles=as_read_only(np.empty(0, index_dtype)),
+        values=as_read_only(np.empty(0, dtype)),
+        background_tiles=as_read_only(np.empty(0, index_dtype)),
+        background_values=as_read_only(np.zeros(TILE * n_tiles, dtype)),
         first_features=tiling.first_features,
         second_pair=tiling.second_pair,
         n_features=n_features,

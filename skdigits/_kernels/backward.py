@@ -9,6 +9,7 @@ from skdigits._kernels import codes, updates
 from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
+from skdigits._kernels.numbers import smaller
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import take_tile
 from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather
@@ -111,7 +112,7 @@ def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start
     n_lanes = VECTOR_BYTES // workspace.logit_gradients.itemsize
     n_vectors, n_sections = -(-layout.units[layer + 1] // n_lanes), forward.list_ends.shape[0]
     for vector in range(0, n_vectors, PANEL):
-        n_now, column = min(PANEL, n_vectors - vector), vector * n_lanes
+        n_now, column = smaller(PANEL, n_vectors - vector), vector * n_lanes
         above = forward.starts[layer + 1] + column
         if layer > 0:
             gather(
@@ -225,7 +226,7 @@ def update_parameters(
             row_start = TILE * sum_start if is_whole else start
             sum_tile(tile, layer, n_block, is_first, inputs, layout, workspace, sum_start, rows, row_start)
             if is_last:
-                size = min(TILE, n_rows - TILE * tile) * stride
+                size = smaller(TILE, n_rows - TILE * tile) * stride
                 row = rows[row_start : row_start + size]
                 workspace.penalties[first_tile + tile] = finish_tile(
                     row, objective.alpha, inverse_sum, parameters[start : start + size]
@@ -271,14 +272,14 @@ def update_clipped(objective, settings, parameters, gradient, moments, average, 
     for part in range(workspace.norms.shape[0]):
         total += workspace.norms[part]
     norm = np.sqrt(total)
-    # Not min(): a norm that is no number must show in the parameters.
+    # Not a minimum: a norm that is no number must show in the parameters.
     factor = objective.max_norm / norm if not norm <= objective.max_norm else 1.0
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]
         n_tiles = -(-n_rows // TILE)
         for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
             start = layout.weight_starts[layer] + TILE * tile * stride
-            row = gradient[start : start + min(TILE, n_rows - TILE * tile) * stride]
+            row = gradient[start : start + smaller(TILE, n_rows - TILE * tile) * stride]
             clip(row, factor)
             if objective.solver != codes.NO_UPDATE:
                 update(objective.solver, start, True, parameters, row, moments, average, settings)

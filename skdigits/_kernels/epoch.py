@@ -16,6 +16,7 @@ from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
 from skdigits._kernels.forward import clear_lists, forward_section, prefetch_sample, push_sample
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.numbers import smaller
 from skdigits._kernels.shares import open_share
 from skdigits._kernels.tiles import TILE
 
@@ -33,12 +34,12 @@ def backpropagate_samples(
     n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
     first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
     first_position, last_position = first_section * n_block // n_sections, last_section * n_block // n_sections
-    for position in range(first_position, min(first_position + _SAMPLES_AHEAD, last_position)):
+    for position in range(first_position, smaller(first_position + _SAMPLES_AHEAD, last_position)):
         prefetch_sample(block[position], inputs, targets, sample_weight)
     for section in range(first_section, last_section):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         clear_lists(section, first, workspace.forward)
-        for position in range(min(first, keys.shape[0]), min(last, keys.shape[0])):
+        for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
             workspace.forward.keys[position] = keys[position]
         for position in range(first, last):
             if position + _SAMPLES_AHEAD < last_position:

@@ -7,6 +7,7 @@ from skdigits._kernels.activations import activation_forward, activation_forward
 from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.numbers import smaller
 from skdigits._kernels.products import add_products
 from skdigits._kernels.tiles import (
     ENTRY,
@@ -118,7 +119,7 @@ def start_rows(layer, first, last, inputs, parameters, layout, buffers):
             k = TILE * inputs.background_tiles[i]
             for vector in range(0, n_vectors, PANEL):
                 scatter(
-                    min(PANEL, n_vectors - vector), buffers.every_position, 0, 1, 1, inputs.background_values, k,
+                    smaller(PANEL, n_vectors - vector), buffers.every_position, 0, 1, 1, inputs.background_values, k,
                     TILE, 1, parameters, layout.weight_starts[0] + k * layout.weight_strides[0] + vector * n_lanes,
                     layout.weight_strides[0], row, vector * n_lanes, stride,
                 )  # fmt: skip
@@ -170,7 +171,7 @@ def multiply_lists(section, first, parameters, layout, buffers):
             start = tile * buffers.list_stride + ENTRY * first
             count = (buffers.list_ends[section, tile] - start) // ENTRY
             scatter(
-                min(PANEL, n_vectors - vector), buffers.entries, start + TILE, ENTRY, count, buffers.entries, start,
+                smaller(PANEL, n_vectors - vector), buffers.entries, start + TILE, ENTRY, count, buffers.entries, start,
                 ENTRY, 1, parameters, layout.weight_starts[0] + TILE * tile * weight_stride + column, weight_stride,
                 buffers.activations, buffers.starts[1] + column, layout.strides[1],
             )  # fmt: skip
@@ -230,7 +231,7 @@ def predict_rows(inputs, parameters, layout, activation, output_activation, buff
     n_layers, block_size = layout.units.shape[0] - 1, buffers.keys.shape[0]
     all_finite = True
     for start in range(0, outputs.shape[0], block_size):
-        n_block = min(block_size, outputs.shape[0] - start)
+        n_block = smaller(block_size, outputs.shape[0] - start)
         clear_lists(0, 0, buffers)
         for position in range(n_block):
             all_finite &= push_sample(start + position, position, 0, inputs, buffers)

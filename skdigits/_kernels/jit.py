@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numba
+from numba import types
 
 from skdigits._kernels.disk_cache import KernelCache
 from skdigits._kernels.linking import InnerCompiler, OuterCompiler
@@ -73,8 +74,13 @@ def kernel(function, fast_math=FAST_MATH_FLAGS):
         function, f"{_CACHE_SALT}_inner", {**options, "no_cpython_wrapper": True, "pipeline_class": InnerCompiler}
     )
     dispatcher = _compile_lazily(function, _CACHE_SALT, {**options, "pipeline_class": OuterCompiler})
+
+    def get_call_template(args, kws):
+        # A number that is written in a call has a type of its own, for which the kernel would be compiled once more.
+        return inner.get_call_template([types.unliteral(argument) for argument in args], kws)
+
     dispatcher.inner = inner
-    dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
+    dispatcher.get_call_template, dispatcher.get_overload = get_call_template, inner.get_overload
     return dispatcher
 
 

@@ -8,6 +8,7 @@ t becomes (1 - s) t + s / n, over the n outcomes among which it is: all classes,
 import numpy as np
 
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.numbers import larger, smaller
 
 
 @kernel
@@ -22,12 +23,12 @@ def cross_entropy_forward(probabilities, targets, smallest, independent, smoothi
         likelihood = 0.0
         for c in range(probabilities.shape[0]):
             likelihood += np.float64(probabilities[c]) * targets[c]
-        loss = -np.log(min(max(likelihood, smallest), 1 - smallest))
+        loss = -np.log(smaller(larger(likelihood, smallest), 1 - smallest))
         return loss if likelihood == likelihood else np.nan
     spread = smoothing / (2 if independent else probabilities.shape[0])
     for c in range(probabilities.shape[0]):
         target = spread + (1 - smoothing if targets[c] != 0 else 0.0)
-        probability = min(max(np.float64(probabilities[c]), smallest), 1 - smallest)
+        probability = smaller(larger(np.float64(probabilities[c]), smallest), 1 - smallest)
         if probabilities[c] != probabilities[c]:  # min and max may drop a NaN: a diverging fit must show it
             probability = np.nan
         if target > 0:

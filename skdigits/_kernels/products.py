@@ -1,6 +1,7 @@
 """Products of dense matrices: each layer but the first, and the way back through the layers."""
 
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.numbers import smaller
 from skdigits._kernels.tiles import PANEL, TILE, VECTOR_BYTES, gather, scatter
 
 # Rows of the second factor that are worked on at a time: a panel of them stays in the first-level cache.
@@ -34,9 +35,9 @@ def add_products(
     """
     n_lanes, n_by_four = VECTOR_BYTES // out.itemsize, n_rows // TILE * TILE
     for vector in range(0, n_vectors, PANEL):
-        n_now, column = min(PANEL, n_vectors - vector), vector * n_lanes
+        n_now, column = smaller(PANEL, n_vectors - vector), vector * n_lanes
         for k in range(0, n_inner, INNER_BLOCK):
-            n_k = min(INNER_BLOCK, n_inner - k)
+            n_k = smaller(INNER_BLOCK, n_inner - k)
             block = weight_start + k * weight_stride + column
             for i in range(0, n_by_four, TILE):
                 gather(
