@@ -1,10 +1,14 @@
-"""Whole fits on MNIST beside scikit-learn's MLPClassifier and PyTorch: same data, network, seed, epochs and threads."""
+"""Whole fits on MNIST beside scikit-learn's MLPClassifier and PyTorch: same data, network, seed, epochs and threads.
+
+Beside them, as a bound, what such a fit computes (_arithmetic.py), and the scaling where that is part of the fit.
+"""
 
 import warnings
 
 import _harness
 import _rivals
 import numpy as np
+from _arithmetic import DTYPE, NAME, make_arithmetic
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -12,6 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdigits import MLPDigitClassifier
+from skdigits._engine.inputs import compress_inputs
 
 # Name, form of the samples, parameters, and how many times faster than each rival we want to be.
 WORK = [
@@ -73,8 +78,27 @@ def make_sides(form, X, y, parameters, rivals):
         sides["sklearn"] = side("sklearn", _rivals.make_sklearn, X, y, form == "uint8")
     if "torch" in rivals and form not in ("uint8", "csr") and parameters.get("solver") != "lbfgs":
         sides["torch"] = side("torch", _rivals.TorchMLP, *_rivals.to_torch(X, y))
+    if parameters.get("solver") != "lbfgs":  # which decides by itself how often it looks at all samples
+        sides[NAME] = make_bound(form, X, parameters)
     sides[_harness.OURS] = side(_harness.OURS, MLPDigitClassifier, X, y, form == "uint8")
     return sides, models
+
+
+def make_bound(form, X, parameters):
+    """A callable that does what a fit cannot do without."""
+    n_threads = parameters["n_jobs"]
+    arithmetic = make_arithmetic(
+        compress_inputs(X, DTYPE, n_threads), X.shape[0], (784, *parameters.get("hidden_layer_sizes", (100,)), 10),
+        batch_size=parameters.get("batch_size", 200), n_epochs=parameters["max_iter"], n_threads=n_threads,
+        is_adam=parameters.get("solver") != "sgd",
+    )  # fmt: skip
+
+    def bound():
+        if form == "uint8":
+            MinMaxScaler().fit_transform(X)
+        arithmetic()
+
+    return bound
 
 
 def main():

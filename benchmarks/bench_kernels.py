@@ -1,15 +1,12 @@
 """What bounds an epoch: its parts, its arithmetic alone, and the machine's own speed of dense arithmetic.
 
-*Dense floor* is as many large products of NumPy's as make up the arithmetic of a dense epoch. *Arithmetic alone* is
-what an epoch computes with the zeros left out (the multiplications are counted) and its steps of Adam, by the same
-kernels, but on numbers that never leave the first-level cache: no lists, no loss, no memory, no waiting.
+*Dense floor* is as many large products of NumPy's as make up the arithmetic of a dense epoch; *arithmetic alone* what
+an epoch computes with the zeros left out (_arithmetic.py).
 """
-
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import _harness
 import numpy as np
+from _arithmetic import NAME, count_multiplications, make_arithmetic
 from threadpoolctl import threadpool_limits
 
 from skdigits._engine.initializers import draw_parameters
@@ -21,15 +18,12 @@ from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import PANEL, TILE, gather, lanes
-from skdigits._kernels.updates import adam_update
+from skdigits._kernels.tiles import lanes
 
 UNITS = (784, 100, 10)
 BATCH = 200
 # Multiplications and additions of a dense epoch: forward and gradient of both layers, backward of the second.
 OPERATIONS_A_SAMPLE = 2 * (2 * 784 * 100 + 3 * 100 * 10)
-# Samples of a list, and numbers of an update, that a first-level cache holds.
-LIST, UPDATE = 64, 448
 
 
 @kernel
@@ -41,51 +35,6 @@ def push_block(block, inputs, buffers):
         clear_lists(section, first, buffers)
         for position in range(first, last):
             push_sample(block[position], position, section, inputs, buffers)
-
-
-@kernel
-def compute(n_products, n_updates, positions, values, held, rows, parameters, gradient, moments, settings):
-    """Products of a list with PANEL vectors of four rows, and updates by Adam, again and again on the same numbers."""
-    stride = rows.shape[0] // LIST
-    for _ in range(n_products):
-        gather(PANEL, positions, 0, 1, LIST, values, 0, TILE, 1, held, 0, stride, rows, 0, stride)
-    for _ in range(n_updates):
-        adam_update(parameters, gradient, moments[0], moments[1], settings)
-
-
-def count_multiplications(inputs):
-    """Multiplications of whole vectors in an epoch: forward and gradient of both layers, backward of the second."""
-    n_samples, n_lanes = len(inputs.starts) - 1, lanes(np.float32)
-    hidden, outputs = (-(-n // n_lanes) for n in UNITS[1:])
-    first = 2 * len(inputs.tiles) * TILE * hidden
-    return first + n_samples * (2 * UNITS[1] * outputs + UNITS[2] * hidden)
-
-
-def make_arithmetic(inputs, settings, n_threads):
-    """A callable that does what an epoch computes, and nothing else, in so many threads."""
-    n_steps, rng = -(-(len(inputs.starts) - 1) // BATCH), np.random.default_rng(0)
-    n_products = round(count_multiplications(inputs) / (LIST * TILE * PANEL) / n_threads)
-    n_updates = round(n_steps * sum(a * b for a, b in pairwise(UNITS)) / UPDATE / n_threads)
-    width = PANEL * lanes(np.float32)
-
-    def work(_):
-        positions = np.arange(LIST, dtype=np.int32).view(np.float32)
-        values, held, rows = (
-            rng.normal(0, 1e-3, n).astype(np.float32) for n in (LIST * TILE, TILE * width, LIST * width)
-        )
-        parameters, gradient = (rng.normal(0, 1e-3, UPDATE).astype(np.float32) for _ in range(2))
-        mode = flush_denormals()
-        compute(
-            n_products, n_updates, positions, values, held, rows, parameters, gradient,
-            np.zeros((2, UPDATE), np.float32), settings,
-        )  # fmt: skip
-        restore_denormals(mode)
-
-    def run():
-        with ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(work, range(n_threads)))
-
-    return run
 
 
 class Epoch:
@@ -172,13 +121,13 @@ def main():
     for n_threads in sorted({1, arguments.threads}):
         epoch = Epoch(inputs, targets, n_threads)
         name = f"epoch, {n_threads} thread{'s' if n_threads > 1 else ''}"
-        arithmetic = make_arithmetic(inputs, epoch.optimizer.settings(1)[0].astype(np.float32), n_threads)
-        sides = {"dense floor": dense, "arithmetic alone": arithmetic, _harness.OURS: epoch.whole}
+        arithmetic = make_arithmetic(inputs, n_samples, UNITS, batch_size=BATCH, n_epochs=1, n_threads=n_threads)
+        sides = {"dense floor": dense, NAME: arithmetic, _harness.OURS: epoch.whole}
         with threadpool_limits(n_threads), epoch.runner:
             row = _harness.measure(name, sides, arguments.repeats)
         operations = {
             "dense floor": n_samples * OPERATIONS_A_SAMPLE,
-            "arithmetic alone": 2 * lanes(np.float32) * count_multiplications(inputs),
+            NAME: 2 * lanes(np.float32) * count_multiplications(inputs, n_samples, UNITS),
         }
         for side, count in operations.items():
             seconds = row["sides"][side]["median"]
