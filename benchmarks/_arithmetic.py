@@ -45,7 +45,7 @@ def count_multiplications(inputs, n_samples, units):
     n_samples : int
     units : tuple of int
     """
-    vectors = [-(-n // lanes(DTYPE)) for n in units]
+    vectors = count_vectors(units)
     n_tiles = len(inputs.tiles) if inputs.is_listed else n_samples * len(inputs.first_features)
     total = 2 * n_tiles * TILE * vectors[1]
     for layer in range(1, len(units) - 1):
@@ -53,11 +53,25 @@ def count_multiplications(inputs, n_samples, units):
     return total
 
 
-def make_arithmetic(inputs, n_samples, units, *, batch_size, n_epochs, n_threads, is_adam=True):
+def count_vectors(units):
+    """Vectors that the numbers of each layer fill."""
+    return [-(-n // lanes(DTYPE)) for n in units]
+
+
+def make_training(inputs, n_samples, units, *, batch_size, n_epochs, n_threads, is_adam=True):
     """A callable that does the arithmetic of so many epochs."""
-    n_products = n_epochs * count_multiplications(inputs, n_samples, units) / (_LIST * TILE * PANEL)
     n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(units))
-    n_updates = n_epochs * -(-n_samples // batch_size) * n_parameters / _UPDATE
+    return make_arithmetic(
+        n_epochs * count_multiplications(inputs, n_samples, units),
+        n_threads,
+        n_updates=n_epochs * -(-n_samples // batch_size) * n_parameters,
+        is_adam=is_adam,
+    )
+
+
+def make_arithmetic(n_multiplications, n_threads, *, n_updates=0, is_adam=True):
+    """A callable that does so many multiplications of whole vectors, and updates so many numbers."""
+    n_products, n_updates = n_multiplications / (_LIST * TILE * PANEL), n_updates / _UPDATE
     settings, width = np.full(N_SETTINGS, 1e-3, DTYPE), PANEL * lanes(DTYPE)
 
     def work(t):

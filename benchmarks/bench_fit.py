@@ -8,7 +8,7 @@ import warnings
 import _harness
 import _rivals
 import numpy as np
-from _arithmetic import DTYPE, NAME, make_arithmetic
+from _arithmetic import DTYPE, NAME, make_training
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -87,7 +87,7 @@ def make_sides(form, X, y, parameters, rivals):
 def make_bound(form, X, parameters):
     """A callable that does what a fit cannot do without."""
     n_threads = parameters["n_jobs"]
-    arithmetic = make_arithmetic(
+    arithmetic = make_training(
         compress_inputs(X, DTYPE, n_threads), X.shape[0], (784, *parameters.get("hidden_layer_sizes", (100,)), 10),
         batch_size=parameters.get("batch_size", 200), n_epochs=parameters["max_iter"], n_threads=n_threads,
         is_adam=parameters.get("solver") != "sgd",

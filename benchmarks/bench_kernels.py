@@ -6,7 +6,7 @@ an epoch computes with the zeros left out (_arithmetic.py).
 
 import _harness
 import numpy as np
-from _arithmetic import NAME, count_multiplications, make_arithmetic
+from _arithmetic import NAME, count_multiplications, make_training
 from threadpoolctl import threadpool_limits
 
 from skdigits._engine.initializers import draw_parameters
@@ -121,7 +121,7 @@ def main():
     for n_threads in sorted({1, arguments.threads}):
         epoch = Epoch(inputs, targets, n_threads)
         name = f"epoch, {n_threads} thread{'s' if n_threads > 1 else ''}"
-        arithmetic = make_arithmetic(inputs, n_samples, UNITS, batch_size=BATCH, n_epochs=1, n_threads=n_threads)
+        arithmetic = make_training(inputs, n_samples, UNITS, batch_size=BATCH, n_epochs=1, n_threads=n_threads)
         sides = {"dense floor": dense, NAME: arithmetic, _harness.OURS: epoch.whole}
         with threadpool_limits(n_threads), epoch.runner:
             row = _harness.measure(name, sides, arguments.repeats)
