@@ -25,8 +25,8 @@ from skdigits.datasets import fetch_mnist
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "skdigits"
-# Threads of a rival may spin for some time after their work; the next side starts when they sleep.
-_PAUSE = 0.05
+# Threads of OpenBLAS were seen to spin for a tenth of a second after their work; the next side starts when they sleep.
+_PAUSE = 0.3
 
 
 def parse(description, *, repeats, quick_repeats=1, add_arguments=None):
