@@ -18,7 +18,7 @@ from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import lanes
+from skdigits._kernels.sizes import lanes
 
 UNITS = (784, 100, 10)
 BATCH = 200

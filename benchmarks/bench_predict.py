@@ -11,7 +11,7 @@ from _arithmetic import NAME, count_vectors, make_arithmetic
 from sklearn.exceptions import ConvergenceWarning
 
 from skdigits import MLPDigitClassifier
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.sizes import TILE
 
 UNITS = (784, 100, 10)
 # Images, calls in a round, and how many times faster than each rival we want to be.

@@ -65,7 +65,7 @@ GOALS = {
 
 def run(program, values, cache, threads):
     """Seconds that a program reports from a process of its own."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     environment |= {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     code = program.format(**values) + "\nimport json; print(json.dumps(seconds))"
     process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -19,7 +19,7 @@ GOAL = 300
 # there without any data.
 PROGRAM = """
 import contextlib, io, json, resource, sys
-import numba, rich.progress, sklearn.metrics, sklearn.pipeline, sklearn.preprocessing
+import rich.progress, sklearn.metrics, sklearn.pipeline, sklearn.preprocessing
 import skdigits, skdigits.datasets, skdigits.plotting, skdigits.preprocessing
 from skdigits._cli import main
 def peak():

@@ -13,26 +13,20 @@ from sklearn.utils.optimize import _check_optimize_result
 from skdigits import _samples, _validation
 from skdigits._engine import lbfgs, parameters, trainer
 from skdigits._engine.exceptions import NotFiniteError
+from skdigits._engine.inputs import compress_inputs, refer_to_inputs
+from skdigits._engine.network import EpochRunner
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
 from skdigits._threads import one_blas_thread
 
 
-def compiled_engine():
-    """The modules behind which Numba stands: it takes as long to import as scikit-learn, so first when it is needed."""
-    from skdigits._engine import inputs, network
-
-    return inputs, network
-
-
 def compress(estimator, X, dtype, n_threads):
     """Samples as the kernels read them, where no augmenter makes new ones in each epoch."""
     if estimator.augmenter is not None:
         return None
-    inputs, _ = compiled_engine()
     try:
-        return inputs.compress_inputs(X, dtype, n_threads, with_background=estimator.input_dropout == 0)
+        return compress_inputs(X, dtype, n_threads, with_background=estimator.input_dropout == 0)
     except NotFiniteError:
         _samples.refuse_not_finite(estimator, X, dtype)
         raise
@@ -121,7 +115,6 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     n_threads : int
     deadline : float or None
     """
-    inputs, engine = compiled_engine()
     evaluated = _follow_average(estimator, network, incremental)
     optimizer = _optimizer_for(estimator, network, incremental)
     record = TrainingRecord.of(estimator)
@@ -134,8 +127,8 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         hooks.watch(data.held_out, evaluated, n_threads)
     if estimator.augmenter is not None:
         data.keep_samples_only()
-        hooks.augment(data.X, network.parameters.dtype, inputs.refer_to_inputs)
-    runner = engine.EpochRunner(
+        hooks.augment(data.X, network.parameters.dtype, refer_to_inputs)
+    runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, samples=data.samples,
         batch_size=_clipped_batch_size(estimator, data.n_samples), n_threads=n_threads,
         average=None if evaluated is network else evaluated.parameters, **runner_options(estimator, drop_rates),
@@ -169,7 +162,6 @@ def _warn(outcome, estimator, incremental):
 
 def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     """Train on all samples at once, and set the learned attributes. Parameters as in `fit_stochastic`."""
-    _, engine = compiled_engine()
     record, start = FullBatchRecord(), time.perf_counter()
 
     def iteration_ends(n_iterations, loss):
@@ -187,7 +179,7 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     if data.held_out is not None:
         hooks.watch(data.held_out, network, n_threads)
     hooks.epoch_begins()
-    runner = engine.EpochRunner(
+    runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, batch_size=len(data.targets), n_threads=n_threads,
         **runner_options(estimator),
     )  # fmt: skip

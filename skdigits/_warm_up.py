@@ -36,9 +36,9 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
 
     Notes
     -----
-    Kernels are kept in ``__pycache__`` beside their source, or where that cannot be written in Numba's cache folder of
-    the user, or in the folder that the environment variable ``NUMBA_CACHE_DIR`` names. ``SKDIGITS_KERNEL_CACHE=0``
-    keeps none.
+    Kernels are kept in ``__pycache__`` beside their source, or where that cannot be written in ``skdigits/kernels`` in
+    the cache folder of the user, or in the folder that the environment variable ``NUMBA_CACHE_DIR`` names.
+    ``SKDIGITS_KERNEL_CACHE=0`` keeps none.
 
     Examples
     --------

@@ -23,6 +23,7 @@ from skdigits._callbacks import EstimatorHooks
 from skdigits._engine import parameters
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.initializers import INITIALIZERS, draw_parameters
+from skdigits._engine.network import Network
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
@@ -644,8 +645,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """The network of the learned attributes, which a user may have replaced, in their own type or another."""
         units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
         dtype = np.result_type(*self.coefs_) if dtype is None else dtype
-        _, network = _training.compiled_engine()
-        return network.Network(
+        return Network(
             units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
         )
 

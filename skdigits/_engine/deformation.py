@@ -9,9 +9,10 @@ import numpy as np
 from skdigits._engine.inputs import as_read_only
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.workspace import aligned_zeros, count_up
+from skdigits._kernels.arrays import Frame, Scratch
 from skdigits._kernels.codes import CONTROL_SIZE, STOP_REQUESTED
-from skdigits._kernels.images import BORDER, Frame, Scratch, deform_images, sum_quarters
-from skdigits._kernels.tiles import TILE, lanes
+from skdigits._kernels.entry_points import deform_images, sum_quarters
+from skdigits._kernels.sizes import BORDER, TILE, lanes
 
 # Images that draw from one generator; a few hundred make up for what Python does for each chunk, which threads wait
 # for one another to do. Any number of threads gives the same result because this does not change.

@@ -10,8 +10,8 @@ from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.tiling import tile_features
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.codes import CONTROL_SIZE
-from skdigits._kernels.lists import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.entry_points import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
+from skdigits._kernels.sizes import TILE
 
 # Above this share of tiles that differ from the background, dense samples are read as they are: they need no memory.
 _LARGEST_DENSITY = 0.6

@@ -22,9 +22,7 @@ from skdigits._engine.workspace import (
 )
 from skdigits._kernels import codes
 from skdigits._kernels.arrays import Objective
-from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.epoch import train_epoch
-from skdigits._kernels.forward import predict_rows
+from skdigits._kernels.entry_points import flush_denormals, predict_rows, restore_denormals, train_epoch
 
 # Rows that a thread works on at a time in prediction.
 _PREDICTION_BLOCK = 112

@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from skdigits._engine.inputs import as_read_only
-from skdigits._kernels.preparation import centre_images, deskew_images, normalize_images
-from skdigits._kernels.strokes import set_stroke_widths
+from skdigits._kernels.entry_points import centre_images, deskew_images, normalize_images, set_stroke_widths
 
 # The sides of the box into which MNIST's digits were scaled, and of its images.
 BOX_SIDE, FIELD_SIDE = 20, 28

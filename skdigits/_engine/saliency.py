@@ -13,8 +13,8 @@ from skdigits._engine.workspace import (
     pad,
 )
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS, NEED_LOGITS
-from skdigits._kernels.saliency import input_gradients, transpose_weights
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.entry_points import input_gradients, transpose_weights
+from skdigits._kernels.sizes import TILE
 
 # Of samples that go through the network at a time.
 _LARGEST_BLOCK = 112

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.sizes import TILE
 
 
 class Tiling(NamedTuple):

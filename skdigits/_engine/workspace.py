@@ -11,9 +11,7 @@ from skdigits._engine.parameters import split
 from skdigits._engine.tiling import as_tiles, square_side
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.codes import CONTROL_SIZE, N_TOTALS
-from skdigits._kernels.products import INNER_BLOCK
-from skdigits._kernels.shares import PLACE
-from skdigits._kernels.tiles import ENTRY, TILE, VECTOR_BYTES, lanes
+from skdigits._kernels.sizes import ENTRY, INNER_BLOCK, PLACE, TILE, VECTOR_BYTES, lanes
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
 _MOST_ENTRIES = 1_000_000

@@ -91,3 +91,27 @@ class Workspace(NamedTuple):
     control: np.ndarray  # (CONTROL_SIZE,)
     next_tiles: np.ndarray  # (8 * L * T,): of the share of each thread of each layer (see shares.py)
     totals: np.ndarray  # (N_TOTALS,)
+
+
+class Frame(NamedTuple):
+    """What is the same for all images; read-only."""
+
+    height: int  # H
+    width: int  # W
+    columns: np.ndarray  # (P,): x of each place
+    rows: np.ndarray  # (P,): y of each place
+    row_factor: np.ndarray  # (H * R,)
+    column_factor: np.ndarray  # (Q * S,): zeros behind column W
+    row_rank: int  # R
+    column_rank: int  # Q
+    every_position: np.ndarray  # at least (max(H, R, Q),) of float32: the bits of 0, 1, ...
+
+
+class Scratch(NamedTuple):
+    """What a thread writes while it deforms an image."""
+
+    padded: np.ndarray  # ((H + BORDER) * (W + BORDER),): starts as zeros
+    x: np.ndarray  # (P,)
+    y: np.ndarray  # (P,)
+    places: np.ndarray  # (P,) of uint32
+    products: np.ndarray  # (R * S,)

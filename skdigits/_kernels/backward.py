@@ -12,7 +12,8 @@ from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forwa
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import take_tile
-from skdigits._kernels.tiles import ENTRY, PANEL, TILE, VECTOR_BYTES, gather
+from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
+from skdigits._kernels.tiles import PANEL, gather
 
 
 @kernel

@@ -1,69 +1,131 @@
-"""Numba's cache on disk, which neither a full disk nor another process may turn into an error or into wrong code."""
+"""Machine code on disk, which neither a full disk nor another process may turn into an error or into wrong code.
+
+A file belongs to one kernel, the types of its arguments, the processor, and the versions of everything that has a say
+in the code: its name tells all of that by a digest. It begins with a digest of what follows, so that a damaged file is
+as good as none. It is written under another name first, so that whoever reads it sees all of it or nothing.
+"""
 
 import contextlib
 import hashlib
+import os
+import sys
 import warnings
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
-from numba.core.caching import FunctionCache, IndexDataCacheFile
-
-
-class KernelCacheFile(IndexDataCacheFile):
-    """The files of one kernel: an index, and compiled code by signature and processor.
-
-    Numba numbers the files of compiled code. Two processes that compile at once for different types or on different
-    machines can then take the same number, and an index may lead to the code of the other. Here the name of a file
-    belongs to what it was compiled for, and the index is written last.
-    """
-
-    def save(self, key, data):
-        """Save compiled code."""
-        name = self._data_name(int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8]))
-        self._save_data(name, data)
-        self._save_index(self._load_index() | {key: name})
-
-    def load(self, key):
-        """Load compiled code; None where there is none, or none that can be read."""
-        with contextlib.suppress(Exception):
-            return super().load(key)
-        return None
-
-    def _load_index(self):
-        # A damaged index is as good as none, and is replaced when something is saved.
-        with contextlib.suppress(Exception):
-            return super()._load_index()
-        return {}
+SUFFIX = ".kernel"
+_SWITCH = "SKDIGITS_KERNEL_CACHE"
+_FOLDER = "NUMBA_CACHE_DIR"
+# Variables by which Numba can be told to make other code.
+_SAYS_WHICH_CODE = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE")
+_DIGEST_BYTES = 32
+_has_warned = False
 
 
-class KernelCache(FunctionCache):
-    """Cache of one kernel. What cannot be saved is compiled anew in the next process, after a warning.
+def is_on():
+    """Whether code is kept at all."""
+    return os.environ.get(_SWITCH) != "0"
+
+
+def folders():
+    """Where code may be kept, the best place first; where the user has named a folder, only there if it can be."""
+    named = os.environ.get(_FOLDER)
+    if named:
+        yield Path(named) / "skdigits"
+        if os.access(named, os.W_OK):
+            return
+    yield Path(__file__).parent / "__pycache__"
+    with contextlib.suppress(RuntimeError):  # nobody knows where the home is
+        yield _cache_of_user() / "skdigits" / "kernels"
+
+
+def _cache_of_user():
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+@cache
+def _sources():
+    """Digest of the source of all kernels, which call each other across files."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        with contextlib.suppress(OSError):  # unreadable (a frozen application): nothing to go stale either
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _versions():
+    return [version(package) for package in ("numba", "llvmlite")]
+
+
+def _file_name(kernel, kinds, processor):
+    settings = [os.environ.get(name) for name in _SAYS_WHICH_CODE]
+    key = repr((kinds, processor, _versions(), settings, _sources()))
+    return f"{kernel}-{hashlib.sha256(key.encode()).hexdigest()[:24]}{SUFFIX}"
+
+
+def load(kernel, kinds, processor):
+    """Code that was saved; None where there is none, or none that can be read.
 
     Parameters
     ----------
-    function : callable
-        The plain function.
+    kernel : str
+        Its name.
+    kinds : tuple
+        What it was compiled for, as `pack` gives it.
+    processor : str
 
-    Raises
-    ------
-    RuntimeError
-        If no cache folder is writable.
+    Returns
+    -------
+    code : bytes or None
     """
+    name = _file_name(kernel, kinds, processor)
+    for folder in folders():
+        with contextlib.suppress(OSError):
+            content = (folder / name).read_bytes()
+            digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+            if hashlib.sha256(code).digest() == digest:
+                return code
+    return None
 
-    _has_warned = False
 
-    def __init__(self, function):
-        super().__init__(function)
-        files = self._cache_file
-        self._cache_file = KernelCacheFile(self._cache_path, self._impl.filename_base, files._source_stamp)
+def save(kernel, kinds, processor, code):
+    """Save code in the first folder that can be written; where there is none the next process compiles anew.
 
-    def save_overload(self, sig, data):
-        """Save compiled code where that is possible."""
+    Where there is one and no room in it, that is a warning, once a process.
+    """
+    name = _file_name(kernel, kinds, processor)
+    for folder in folders():
         try:
-            super().save_overload(sig, data)
+            folder.mkdir(parents=True, exist_ok=True)
+            # In no other process, and in no other thread, because this one holds the lock.
+            temporary = folder / f"{name}.{os.getpid()}.tmp"
+            stream = temporary.open("wb")
+        except OSError:
+            continue
+        try:
+            with stream:
+                stream.write(hashlib.sha256(code).digest() + code)
+            os.replace(temporary, folder / name)
         except OSError as error:
-            if not KernelCache._has_warned:
-                KernelCache._has_warned = True
-                warnings.warn(
-                    f"Compiled kernels cannot be kept in {self._cache_path} ({error.strerror or error}), so that each "
-                    "process compiles them anew. Make room there, or name another folder by NUMBA_CACHE_DIR.",
-                    RuntimeWarning,
-                )
+            _warn_once(folder, error)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        return
+
+
+def _warn_once(folder, error):
+    global _has_warned
+    if _has_warned:
+        return
+    _has_warned = True
+    warnings.warn(
+        f"Compiled kernels cannot be kept in {folder} ({error.strerror or error}), so that each process compiles them "
+        f"anew. Make room there, or name another folder by {_FOLDER}.",
+        RuntimeWarning,
+    )

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import VECTOR_BYTES
+from skdigits._kernels.sizes import VECTOR_BYTES
 
 _FIRST, _SECOND, _THIRD, _LAYER = 0xED5AD4BB, 0xAC4C1B51, 0x31848BAB, 0x9E3779B9
 

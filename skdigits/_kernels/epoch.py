@@ -18,7 +18,7 @@ from skdigits._kernels.forward import clear_lists, forward_section, prefetch_sam
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.shares import open_share
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.sizes import TILE
 
 # Shuffled samples lie anywhere in memory: each is asked for while so many before it are worked on.
 _SAMPLES_AHEAD = 8

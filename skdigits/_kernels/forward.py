@@ -9,17 +9,8 @@ from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.products import add_products
-from skdigits._kernels.tiles import (
-    ENTRY,
-    PANEL,
-    TILE,
-    VECTOR_BYTES,
-    copy_tile,
-    is_not_finite,
-    prefetch,
-    scatter,
-    write_entry,
-)
+from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
+from skdigits._kernels.tiles import PANEL, copy_tile, is_not_finite, prefetch, scatter, write_entry
 from skdigits._kernels.vectors import softmax_vectors
 
 

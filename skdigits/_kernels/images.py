@@ -5,41 +5,11 @@ numbers, W rounded up to whole vectors; P = H * S. The elastic displacements hav
 multiples of a tile, or 0 where there are none.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from skdigits._kernels.jit import exact_kernel
 from skdigits._kernels.products import add_products
-from skdigits._kernels.tiles import VECTOR_BYTES
-
-# Zeros around an image while it is read: one on the left, and two on the right, because the last place that is read
-# is W + 1 and its right neighbour.
-BORDER = 3
-
-
-class Frame(NamedTuple):
-    """What is the same for all images; read-only."""
-
-    height: int  # H
-    width: int  # W
-    columns: np.ndarray  # (P,): x of each place
-    rows: np.ndarray  # (P,): y of each place
-    row_factor: np.ndarray  # (H * R,)
-    column_factor: np.ndarray  # (Q * S,): zeros behind column W
-    row_rank: int  # R
-    column_rank: int  # Q
-    every_position: np.ndarray  # at least (max(H, R, Q),) of float32: the bits of 0, 1, ...
-
-
-class Scratch(NamedTuple):
-    """What a thread writes while it deforms an image."""
-
-    padded: np.ndarray  # ((H + BORDER) * (W + BORDER),): starts as zeros
-    x: np.ndarray  # (P,)
-    y: np.ndarray  # (P,)
-    places: np.ndarray  # (P,) of uint32
-    products: np.ndarray  # (R * S,)
+from skdigits._kernels.sizes import BORDER, VECTOR_BYTES
 
 
 @exact_kernel

@@ -12,7 +12,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import TILE, is_any_set, read_pairs, read_tile
+from skdigits._kernels.sizes import TILE
+from skdigits._kernels.tiles import is_any_set, read_pairs, read_tile
 
 
 def _read_both(context, builder, signature, arguments):

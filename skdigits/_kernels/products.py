@@ -2,10 +2,8 @@
 
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
-from skdigits._kernels.tiles import PANEL, TILE, VECTOR_BYTES, gather, scatter
-
-# Rows of the second factor that are worked on at a time: a panel of them stays in the first-level cache.
-INNER_BLOCK = 96
+from skdigits._kernels.sizes import INNER_BLOCK, TILE, VECTOR_BYTES
+from skdigits._kernels.tiles import PANEL, gather, scatter
 
 
 @kernel

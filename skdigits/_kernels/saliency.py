@@ -9,7 +9,7 @@ from skdigits._kernels.backward import multiply_by_slopes, multiply_by_transpose
 from skdigits._kernels.codes import IDENTITY
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.sizes import TILE
 
 
 @kernel

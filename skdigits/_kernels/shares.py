@@ -8,9 +8,7 @@ T threads. `next_tiles` has a place for each layer and thread, a cache line each
 
 from skdigits._kernels.atomics import atomic_add
 from skdigits._kernels.jit import kernel
-
-# Numbers between two places: two threads that write into one line would wait for each other.
-PLACE = 8
+from skdigits._kernels.sizes import PLACE
 
 
 @kernel

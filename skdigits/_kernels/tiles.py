@@ -21,19 +21,11 @@ from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.linking import PRODUCTS
+from skdigits._kernels.sizes import TILE, VECTOR_BYTES, lanes
 
-TILE = 4
-# An entry of a list: the four values, and the bits of the position of the sample that they belong to.
-ENTRY = TILE + 1
-VECTOR_BYTES = 64
 # Vectors of each of the four rows that are worked on at a time: 16 of the 32 registers of AVX-512. Processors with
 # fewer or shorter registers work on one, so that nothing spills. No result depends on it.
 PANEL = 4 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 1
-
-
-def lanes(dtype):
-    """Numbers of a type in a vector: rows of matrices are padded to a multiple of it."""
-    return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
 class _Emitter:

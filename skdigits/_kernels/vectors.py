@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import exact_kernel
-from skdigits._kernels.tiles import VECTOR_BYTES
+from skdigits._kernels.sizes import VECTOR_BYTES
 
 # erf(x) / x below 1, and erfc(x) * exp(x * x) above, numerator and denominator.
 ERF = (

@@ -6,6 +6,7 @@ what those do for one image after another is done here for all at once, with the
 
 import numpy as np
 
+from skdigits._engine.preparation import BOX_SIDE, FIELD_SIDE
 from skdigits.preprocessing._image_shape import find_image_shape
 
 _ZERO, _ONE = np.float64(0), np.float64(1)
@@ -86,8 +87,6 @@ def add_deskewer(add, images, transformer, dtype):
 
 def add_centerer(add, images, transformer, dtype):
     """Add `DigitCenterer`."""
-    from skdigits._engine.preparation import BOX_SIDE, FIELD_SIDE
-
     height, width = image_shape(transformer)
     images = add("Reshape", add.cast(images, np.float64), np.array([-1, height, width]))
     largest = add("ReduceMax", add("Relu", images), np.array([1, 2]), keepdims=1)

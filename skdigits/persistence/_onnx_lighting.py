@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skdigits._engine.preparation import CUT, frame_of, surface_terms
 from skdigits.persistence._onnx_images import image_shape
 
 _ZERO = np.float64(0)
@@ -9,8 +10,6 @@ _ZERO = np.float64(0)
 
 def add_normalizer(add, images, transformer, dtype):
     """Add `DigitNormalizer`; see `make_converter` of the images."""
-    from skdigits._engine.preparation import CUT, frame_of, surface_terms
-
     if transformer.stroke_width is not None:
         raise ValueError(f"expected stroke_width=None, got {transformer.stroke_width}")
     height, width = image_shape(transformer)
@@ -35,8 +34,6 @@ def add_normalizer(add, images, transformer, dtype):
 
 def _add_ground(add, differences, basis):
     """Coefficients of the lighting [N, 6] and the spread of what is left [N, 1], as `estimate_ground` finds them."""
-    from skdigits._engine.preparation import CUT
-
     spread = best = _add_spread(add, differences, len(basis))
     residuals, surfaces = differences, None
     for _ in range(2):

@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skdigits._engine.saliency import input_gradient
 from skdigits._typing import ImageShape, MatrixLike
 from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image
 from skdigits.plotting._estimators import as_images, dense, fitted_network, network_inputs
@@ -109,9 +110,6 @@ class SaliencyDisplay:
         ValueError
             If `target` is no class of the network, or if X has other pixels than the network sees.
         """
-        # Numba stands behind it.
-        from skdigits._engine.saliency import input_gradient
-
         network, inputs = fitted_network(estimator), network_inputs(estimator, X)
         images = as_images(dense(X), image_shape)
         if inputs.size != images.size:

@@ -5,6 +5,7 @@ from numbers import Real
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdigits._engine import preparation
 from skdigits._typing import ImageShape
 from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
@@ -80,6 +81,4 @@ class Deskewer(PixelTransformer):
         self.image_shape = image_shape
 
     def _transform_images(self, X: NDArray, shape: tuple[int, int]) -> NDArray:
-        from skdigits._engine import preparation
-
         return preparation.deskew(X, shape, self.max_slant)

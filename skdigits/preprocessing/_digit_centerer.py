@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._engine import preparation
 from skdigits._typing import ImageShape
 from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, find_image_shape
 
@@ -122,8 +123,6 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ValueError
             If X is not as described, or rows of pixels have another length than in `fit`.
         """
-        from skdigits._engine import preparation
-
         check_is_fitted(self)
         batches = self._check(X, reset=False)
         centred = [preparation.centre(rows, shape, self.threshold) for rows, shape in batches]

@@ -5,6 +5,7 @@ from numbers import Real
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdigits._engine import preparation
 from skdigits._typing import ImageShape
 from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
@@ -91,7 +92,5 @@ class DigitNormalizer(PixelTransformer):
         self.image_shape = image_shape
 
     def _transform_images(self, X: NDArray, shape: tuple[int, int]) -> NDArray:
-        from skdigits._engine import preparation
-
         images = preparation.normalize(X, shape, self.threshold)
         return images if self.stroke_width is None else preparation.set_widths(images, shape, self.stroke_width)

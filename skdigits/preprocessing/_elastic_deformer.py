@@ -10,16 +10,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._engine import deformation
 from skdigits._threads import allowed_threads
 from skdigits._typing import ImageShape, MatrixLike, RandomState
 from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
-
-
-def _compiled_engine() -> Any:
-    """The module behind which Numba stands, imported when it is first needed: that takes as long as scikit-learn's."""
-    from skdigits._engine import deformation
-
-    return deformation
 
 
 class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -289,13 +283,18 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a parameter is not as described, or the images do not have the shape `image_shape`.
         """
         self._validate_params()
-        deformation = _compiled_engine()
         shape = self._find_image_shape(X.shape[1])
         if out is None:
             out = np.empty(X.shape, X.dtype)
         strength = 1.0 if progress <= 1 - self.fade else (1 - progress) / self.fade
-        strengths = (strength * value for value in (self.rotation, self.scale, self.shear, self.shift, self.alpha))
-        settings = deformation.DeformationSettings(*strengths, self.sigma)
+        settings = deformation.DeformationSettings(
+            rotation=strength * self.rotation,
+            scale=strength * self.scale,
+            shear=strength * self.shear,
+            shift=strength * self.shift,
+            alpha=strength * self.alpha,
+            sigma=self.sigma,
+        )
         seed = check_random_state(random_state).randint(2**64, dtype=np.uint64)
         deformation.deform(X, shape, settings, seed, allowed_threads(self.n_jobs), out)
         return out

@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
+from skdigits._kernels import entry_points
+from skdigits._kernels.entry import EntryPoint
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -41,12 +43,11 @@ def _new_workers():
 def count_loaded_and_compiled(estimator, X, y):
     """How many kernels this process has loaded from the cache, and how many it has compiled."""
     estimator.predict(X)
-    modules = [module for name, module in sys.modules.items() if name.startswith("skdigits._kernels.")]
-    kernels = {value for module in modules for value in vars(module).values() if hasattr(value, "stats")}
-    kernels |= {kernel.inner for kernel in kernels}
+    kernels = [value for value in vars(entry_points).values() if isinstance(value, EntryPoint)]
     return {
-        "loaded": sum(sum(kernel.stats.cache_hits.values()) for kernel in kernels),
-        "compiled": sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels),
+        "loaded": sum(kernel.n_loaded for kernel in kernels),
+        "compiled": sum(kernel.n_compiled for kernel in kernels),
+        "imported": "numba" in sys.modules,
     }
 
 
@@ -56,6 +57,7 @@ def test_workers_load_kernels_and_compile_none():
     results = make_search(scoring=count_loaded_and_compiled, refit=False).fit(X, Y).cv_results_
     assert results["mean_test_loaded"].min() > 0
     assert results["mean_test_compiled"].max() == 0
+    assert results["mean_test_imported"].max() == 0  # half a second and forty megabytes in each worker
 
 
 class ThreadCounter:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skdigits._engine.tiling import as_tiles, square_side, tile_features
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.sizes import TILE
 
 
 @pytest.mark.parametrize(("n_features", "side"), [(1, 0), (3, 0), (4, 2), (9, 0), (36, 6), (50, 0), (784, 28)])

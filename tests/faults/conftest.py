@@ -37,7 +37,7 @@ import sys, warnings
 import numpy as np
 from skdigits._kernels.backward import finish_tile
 out = finish_tile(np.ones(1, sys.argv[1]), 0.0, 1.0, np.full(1, 0.5, sys.argv[1]))
-print(out, *map(int, (finish_tile.stats.cache_hits.total(), finish_tile.stats.cache_misses.total())))
+print(out, finish_tile.entry_point.n_loaded, finish_tile.entry_point.n_compiled)
 """
 
     def __init__(self, folder):
@@ -79,11 +79,11 @@ print(out, *map(int, (finish_tile.stats.cache_hits.total(), finish_tile.stats.ca
         return self.finish(self.start(*arguments, **options))
 
     def cache_files(self):
-        return [path for path in self.kept_files() if path.suffix in (".nbi", ".nbc")]
+        return [path for path in self.kept_files() if path.suffix == ".kernel"]
 
     def kept_files(self):
         """Those of the cache, and half-written ones."""
-        return sorted(path for suffix in ("nbi", "nbc") for path in self.folder.rglob(f"*.{suffix}*"))
+        return sorted(self.folder.rglob("*.kernel*"))
 
 
 @pytest.fixture

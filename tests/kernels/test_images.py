@@ -3,10 +3,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
+from skdigits._kernels.arrays import Frame, Scratch
 from skdigits._kernels.images import (
-    BORDER,
-    Frame,
-    Scratch,
     add_elastic_field,
     deform_images,
     place_affinely,
@@ -14,7 +12,7 @@ from skdigits._kernels.images import (
     split_coordinates,
     sum_quarters,
 )
-from skdigits._kernels.tiles import TILE, lanes
+from skdigits._kernels.sizes import BORDER, TILE, lanes
 
 DTYPES = pytest.mark.parametrize("dtype", ["f4", "f8"])
 SHAPES = pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 4), (5, 17), (2, 70)])

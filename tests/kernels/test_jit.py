@@ -38,7 +38,7 @@ def package(tmp_path):
 
 
 def cache_files(folder):
-    return sorted(path.name for path in folder.rglob("*.nbi"))
+    return sorted(path.name for path in folder.rglob("*.kernel"))
 
 
 def test_compiled_kernels_are_kept_on_disk(package):
@@ -48,16 +48,42 @@ def test_compiled_kernels_are_kept_on_disk(package):
     assert files[0].startswith("backward.finish_tile")
 
 
-def test_kernels_are_compiled_for_python_only_where_python_calls_them(package):
+def test_kernel_that_only_kernels_call_is_no_machine_code(package):
     program = """
 import numpy as np
 from skdigits._kernels.losses import is_recognised
 from skdigits._kernels.jit import kernel
 outer = kernel(lambda probabilities, targets: is_recognised(probabilities, targets, True))
-print(outer(np.ones(2), np.ones(2, np.uint8)), len(outer.signatures), len(is_recognised.signatures),
-      len(is_recognised.inner.signatures))
+print(outer(np.ones(2), np.ones(2, np.uint8)), *(k.entry_point.n_compiled for k in (outer, is_recognised)),
+      len(is_recognised.dispatcher.signatures))
 """
     assert run(package, program) == "True 1 0 1"
+    assert cache_files(package) == []  # the source of a kernel from elsewhere is not watched
+
+
+def test_kernel_on_disk_is_called_without_numba(package):
+    program = """
+import sys
+import numpy as np
+from skdigits._kernels.entry import entry_point
+print(entry_point("backward", "finish_tile")(np.ones(1), 0.0, 1.0, np.full(1, 0.5)), "numba" in sys.modules)
+"""
+    assert run(package, program) == "0.25 True"
+    assert run(package, program) == "0.25 False"
+
+
+def test_code_that_calls_what_a_process_may_not_have_is_refused(package):
+    program = """
+import numpy as np
+from numba import types
+from skdigits._kernels.jit import kernel
+unknown = types.ExternalFunction("unknown_function", types.int32())
+try:
+    kernel(lambda x: unknown())(1)
+except NotImplementedError as error:
+    print(error)
+"""
+    assert run(package, program) == "a kernel calls unknown_function, which is neither a kernel nor of the C library"
 
 
 def test_cache_can_be_switched_off(package):
@@ -65,16 +91,17 @@ def test_cache_can_be_switched_off(package):
     assert cache_files(package) == []
 
 
-def test_import_survives_without_a_writable_cache_folder(package):
-    # Only a locator that needs an IPython session is left: Numba then finds no folder for its cache.
-    environment = {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
-    assert run(package, **environment) == "0.25"
-    assert cache_files(package) == []
+OTHER_VERSION = """
+import importlib.metadata
+installed = importlib.metadata.version
+importlib.metadata.version = lambda name: "0.0" if name == "numba" else installed(name)
+"""
+OTHER_PROCESSOR = "import skdigits._kernels.machine_code as code\ncode.processor = lambda: 'another'\n"
 
 
-def test_versions_of_numba_keep_their_code_apart(package):
-    other_version = "import numba\nnumba.__version__ = '0.0'\n"
-    for program in (PROGRAM, other_version + PROGRAM):
+@pytest.mark.parametrize("other", [OTHER_VERSION, OTHER_PROCESSOR], ids=["version of Numba", "processor"])
+def test_code_for_something_else_is_kept_apart(package, other):
+    for program in (PROGRAM, other + PROGRAM):
         run(package, program)
     assert len(cache_files(package)) == 2
 

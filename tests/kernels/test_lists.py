@@ -4,7 +4,7 @@ from scipy import sparse
 
 from skdigits._engine.tiling import tile_features
 from skdigits._kernels.lists import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
-from skdigits._kernels.tiles import TILE
+from skdigits._kernels.sizes import TILE
 
 
 def rebuild(starts, tiles, values, background, tiling):

@@ -3,8 +3,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from skdigits._kernels.products import INNER_BLOCK, add_products
-from skdigits._kernels.tiles import PANEL, TILE, lanes
+from skdigits._kernels.products import add_products
+from skdigits._kernels.sizes import INNER_BLOCK, TILE, lanes
+from skdigits._kernels.tiles import PANEL
 
 START = 7
 

@@ -3,7 +3,8 @@ import threading
 import numpy as np
 import pytest
 
-from skdigits._kernels.shares import PLACE, open_share, take_tile
+from skdigits._kernels.shares import open_share, take_tile
+from skdigits._kernels.sizes import PLACE
 
 
 def open_all(layer, n_tiles, n_threads, next_tiles):

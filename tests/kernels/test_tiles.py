@@ -2,7 +2,8 @@ import naive
 import numpy as np
 import pytest
 
-from skdigits._kernels.tiles import ENTRY, PANEL, TILE, copy_tile, gather, is_not_finite, lanes, scatter, write_entry
+from skdigits._kernels.sizes import ENTRY, TILE, lanes
+from skdigits._kernels.tiles import PANEL, copy_tile, gather, is_not_finite, scatter, write_entry
 
 N_ROWS = 50
 

@@ -1,0 +1,82 @@
+"""How Python calls a kernel: from the disk where it has been compiled before, and then without Numba.
+
+Importing Numba and making it ready takes half a second and forty megabytes, in each process.
+"""
+
+import os
+import threading
+from functools import cache
+from importlib import import_module
+
+from skdigits._kernels import disk_cache
+from skdigits._kernels.packing import pack, unpack_result
+
+_PACKAGE = __name__.rpartition(".")[0]
+# Held while something is loaded or compiled; another one in a child process, which may have been forked meanwhile.
+_lock = threading.RLock()
+
+
+class EntryPoint:
+    """A kernel, by its name. It is loaded or compiled when it is first called with arguments of some types.
+
+    Parameters
+    ----------
+    module, name : str
+        The file of the package in which it stands, and its name there.
+    kernel : callable or None, default=None
+        The kernel; None to import it when it has to be compiled.
+    """
+
+    def __init__(self, module, name, kernel=None):
+        self._module, self._name, self._kernel = module, name, kernel
+        self._codes = {}
+        self.n_loaded = self.n_compiled = 0
+
+    def __call__(self, *arguments):
+        if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+            return self._imported()(*arguments)
+        words, kinds = pack(arguments)
+        code, result = self._codes.get(kinds) or self._get_ready(kinds, arguments)
+        code(words)
+        return unpack_result(words[0], result)
+
+    def _imported(self):
+        return self._kernel or getattr(import_module(f"{_PACKAGE}.{self._module}"), self._name)
+
+    def _get_ready(self, kinds, arguments):
+        from skdigits._kernels import machine_code
+
+        with _lock:
+            if kinds not in self._codes:
+                code = self._load_or_compile(kinds, arguments, machine_code.processor())
+                # The first byte says what kind of number the kernel returns.
+                self._codes[kinds] = machine_code.MachineCode(code[1:]), code[:1].decode()
+            return self._codes[kinds]
+
+    def _load_or_compile(self, kinds, arguments, processor):
+        is_kept = self._kernel is None and disk_cache.is_on()
+        name = f"{self._module}.{self._name}"
+        code = disk_cache.load(name, kinds, processor) if is_kept else None
+        if code is not None:
+            self.n_loaded += 1
+            return code
+        code = self._imported().compile(arguments)
+        self.n_compiled += 1
+        if is_kept:
+            disk_cache.save(name, kinds, processor, code)
+        return code
+
+
+@cache
+def entry_point(module, name):
+    """The one entry point of a kernel of this package."""
+    return EntryPoint(module, name)
+
+
+def _start_anew_in_child():
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_in_child)
