@@ -17,6 +17,7 @@ from skdigits._engine.workspace import (
     choose_block_size,
     count_padded,
     make_layout,
+    packed_layout,
     pad,
     unpad,
 )
@@ -97,7 +98,7 @@ class Network:
         n_threads = max(1, min(n_threads, n_samples))  # a thread without a sample has nothing to do
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
         parameters = flat.writable(self.parameters, self.units)
-        layout = make_layout(self.units, dtype, padded=False)
+        layout = packed_layout(self.units, dtype)
         activation = codes.HIDDEN_ACTIVATIONS[self.activation]
         out_activation = codes.OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
 

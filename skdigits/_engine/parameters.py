@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from skdigits._kernels.packing import address
+
 
 def allocate(units, dtype):
     """A vector of zeros for the parameters of a network that kernels may read a little beyond its end."""
@@ -94,11 +96,11 @@ def _fills(base, arrays, slack):
     """Whether the arrays are views that cover a vector made by `allocate` one behind the other."""
     if base.ndim != 1 or not base.flags.c_contiguous:
         return False
-    address = base.__array_interface__["data"][0]
+    start = place = address(base)
     for array in arrays:
         if array.base is not base or not array.flags.c_contiguous or array.dtype != base.dtype:
             return False
-        if array.__array_interface__["data"][0] != address:
+        if address(array) != place:
             return False
-        address += array.nbytes
-    return address == base.__array_interface__["data"][0] + base.nbytes - slack * base.itemsize
+        place += array.nbytes
+    return place == start + base.nbytes - slack * base.itemsize

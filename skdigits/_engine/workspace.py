@@ -11,6 +11,7 @@ from skdigits._engine.parameters import split
 from skdigits._engine.tiling import as_tiles, square_side
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.codes import CONTROL_SIZE, N_TOTALS
+from skdigits._kernels.packing import Packed
 from skdigits._kernels.sizes import ENTRY, INNER_BLOCK, PLACE, TILE, VECTOR_BYTES, lanes
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
@@ -88,6 +89,12 @@ def make_layout(units, dtype, *, padded):
         np.cumsum(transposed) - transposed,
     )
     return Layout(*map(as_read_only, arrays))
+
+
+@lru_cache(maxsize=64)
+def packed_layout(units, dtype):
+    """The layout of prediction, whose weights are not padded, as kernels take it."""
+    return Packed(make_layout(units, dtype, padded=False))
 
 
 def pad(flat, units, layout, out, *, in_squares=False):
@@ -172,14 +179,15 @@ def borrow_buffers(units, block_size, dtype):
 
     Yields
     ------
-    buffers : Buffers
+    buffers : Packed
+        Holds Buffers.
     """
     key, buffers, others = (units, block_size, np.dtype(dtype)), None, []
     while buffers is None:
         try:
             spare = _spare_buffers.pop()
         except IndexError:
-            buffers = allocate_buffers(make_layout(units, dtype, padded=False), block_size, 1, dtype)
+            buffers = Packed(allocate_buffers(make_layout(units, dtype, padded=False), block_size, 1, dtype))
         else:
             if spare[0] == key:
                 buffers = spare[1]
@@ -189,7 +197,7 @@ def borrow_buffers(units, block_size, dtype):
     try:
         yield buffers
     finally:
-        if buffers.entries.nbytes + buffers.activations.nbytes <= _LARGEST_SPARE_BYTES:
+        if buffers.value.entries.nbytes + buffers.value.activations.nbytes <= _LARGEST_SPARE_BYTES:
             _spare_buffers.append((key, buffers))
 
 

@@ -9,9 +9,10 @@ from functools import cache
 from importlib import import_module
 
 from skdigits._kernels import disk_cache
-from skdigits._kernels.packing import pack, unpack_result
+from skdigits._kernels.packing import pack, unpack_result, unpacked
 
 _PACKAGE = __name__.rpartition(".")[0]
+_IS_PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 # Held while something is loaded or compiled; another one in a child process, which may have been forked meanwhile.
 _lock = threading.RLock()
 
@@ -33,8 +34,8 @@ class EntryPoint:
         self.n_loaded = self.n_compiled = 0
 
     def __call__(self, *arguments):
-        if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-            return self._imported()(*arguments)
+        if _IS_PLAIN:
+            return self._imported()(*unpacked(arguments))
         words, kinds = pack(arguments)
         code, result = self._codes.get(kinds) or self._get_ready(kinds, arguments)
         code(words)
@@ -60,7 +61,7 @@ class EntryPoint:
         if code is not None:
             self.n_loaded += 1
             return code
-        code = self._imported().compile(arguments)
+        code = self._imported().compile(unpacked(arguments))
         self.n_compiled += 1
         if is_kept:
             disk_cache.save(name, kinds, processor, code)

@@ -15,6 +15,7 @@ from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import as_dtype
 
 from skdigits._kernels.machine_code import SYMBOL
+from skdigits._kernels.packing import FIRST_FIELD
 
 # How the names of LLVM functions begin that intrinsics write by themselves, and that are not to be inlined.
 PRODUCTS = "skdigits.products"
@@ -142,9 +143,15 @@ class _Words:
         self._context, self._builder, self._words = context, builder, words
         self._place = 0
 
+    def _load(self, words, place):
+        return self._builder.load(self._builder.gep(words, [ir.IntType(64)(place)]))
+
+    def _as_words(self, address):
+        return self._builder.inttoptr(address, ir.IntType(64).as_pointer())
+
     def _next(self):
         self._place += 1  # the first word is the result's
-        return self._builder.load(self._builder.gep(self._words, [ir.IntType(64)(self._place)]))
+        return self._load(self._words, self._place)
 
     def read(self, argument_type):
         """The next argument, as Numba's code works with it."""
@@ -162,9 +169,13 @@ class _Words:
     def _read_array(self, array_type):
         context, builder = self._context, self._builder
         view = context.make_array(array_type)(context, builder)
-        data = builder.inttoptr(self._next(), view.data.type)
-        shape = [self._next() for _ in range(array_type.ndim)]
-        strides = [self._next() for _ in range(array_type.ndim)]
-        item_bytes = context.get_constant(types.intp, array_type.dtype.bitwidth // 8)
-        populate_array(view, data, shape, strides, item_bytes, None)
+        fields = self._as_words(self._next())
+        data, shape, strides = (self._load(fields, FIRST_FIELD // 8 + place) for place in (0, 2, 3))
+        shape, strides = self._as_words(shape), self._as_words(strides)
+        dimensions = range(array_type.ndim)
+        populate_array(
+            view, builder.inttoptr(data, view.data.type), [self._load(shape, d) for d in dimensions],
+            [self._load(strides, d) for d in dimensions],
+            context.get_constant(types.intp, array_type.dtype.bitwidth // 8), None,
+        )  # fmt: skip
         return view._getvalue()

@@ -1,17 +1,57 @@
 """Arguments of a kernel as one row of 64-bit words, which is what machine code is called with.
 
-An array is its address, its shape and its strides; a tuple is what is in it, one after the other; a number is its bits.
-The first word is the result's. linking.py writes the code that reads them.
+An array is the address of its Python object, in which machine code finds its data, shape and strides: asking NumPy for
+them takes longer than recognising a digit. A tuple is what is in it, one after the other; a number is its bits. The
+first word is the result's. linking.py writes the code that reads them.
 """
 
+import ctypes
 import struct
 from array import array
+from itertools import product
 
 import numpy as np
 
 # Bits of an array's flags that compiled code may rely on: order in memory, alignment, whether it may be written.
 _BY_ROWS, _BY_COLUMNS, _ALIGNED, _WRITABLE = 0x0001, 0x0002, 0x0100, 0x0400
+_FLAGS = _BY_ROWS | _BY_COLUMNS | _ALIGNED | _WRITABLE
+# A matrix of one row lies in both orders, and is as any other by rows.
+_LAYOUTS = {
+    by_rows | by_columns | rest: (by_rows or by_columns) | rest
+    for by_rows, by_columns, rest in product(
+        (0, _BY_ROWS), (0, _BY_COLUMNS), (0, _ALIGNED, _WRITABLE, _ALIGNED | _WRITABLE)
+    )
+}
 _CHARACTERS = {bool: "?", int: "q", float: "d"}
+
+
+# Where an array has the address of its data: behind the head that all Python objects have (PyArrayObject_fields of
+# NumPy's C interface). The number of dimensions, shape and strides follow.
+FIRST_FIELD = object.__basicsize__
+
+
+def address(array):
+    """Address of an array's data. NumPy's own ways to it make a dictionary or an object of much else."""
+    return ctypes.c_ssize_t.from_address(id(array) + FIRST_FIELD).value
+
+
+class Packed:
+    """An argument that many calls share, packed once.
+
+    Parameters
+    ----------
+    value : tuple
+        Of arrays, numbers and tuples, as a kernel takes it.
+    """
+
+    def __init__(self, value):
+        self.value, self.words, self.kinds = value, [], []
+        _append([value], self.words, self.kinds)
+
+
+def unpacked(arguments):
+    """Arguments as they were before some of them were packed."""
+    return [argument.value if type(argument) is Packed else argument for argument in arguments]
 
 
 def pack(arguments):
@@ -20,7 +60,7 @@ def pack(arguments):
     Parameters
     ----------
     arguments : sequence
-        Arrays, numbers, and tuples of these. Arrays have to outlive the call.
+        Arrays, numbers, tuples of these, and `Packed`. Arrays have to outlive the call.
 
     Returns
     -------
@@ -29,18 +69,19 @@ def pack(arguments):
     kinds : tuple
         Of hashable objects whose `repr` is the same in each process.
     """
-    words, kinds = array("q", [0]), []
+    words, kinds = [0], []
     _append(arguments, words, kinds)
-    return words, tuple(kinds)
+    return array("q", words), tuple(kinds)
 
 
 def _append(values, words, kinds):
     for value in values:
         if isinstance(value, np.ndarray):
-            words.append(value.__array_interface__["data"][0])
-            words.extend(value.shape)
-            words.extend(value.strides)
-            kinds.append((value.dtype.str, value.ndim, _layout(value.flags.num)))
+            words.append(id(value))
+            kinds.append((value.dtype, value.ndim, _LAYOUTS[value.flags.num & _FLAGS]))
+        elif type(value) is Packed:
+            words += value.words
+            kinds += value.kinds
         elif isinstance(value, tuple):
             kinds.append((type(value).__name__, len(value)))
             _append(value, words, kinds)
@@ -48,12 +89,6 @@ def _append(values, words, kinds):
             character = _character(value)
             words.append(_bits(value, character))
             kinds.append(character)
-
-
-def _layout(flags):
-    """What compiled code may rely on. A matrix of one row lies in both orders, and is as any other by rows."""
-    order = flags & _BY_ROWS or flags & _BY_COLUMNS
-    return order | flags & (_ALIGNED | _WRITABLE)
 
 
 def _character(value):

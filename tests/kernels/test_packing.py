@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from skdigits._kernels.jit import kernel
-from skdigits._kernels.packing import pack, unpack_result
+from skdigits._kernels.jit import Kernel, kernel
+from skdigits._kernels.packing import Packed, address, pack, unpack_result, unpacked
 
 
 class Inner(NamedTuple):
@@ -75,14 +75,34 @@ def test_tuples_in_tuples_are_read():
 
 
 def test_one_word_a_number_and_one_more_for_the_result():
-    words, kinds = pack((3, 0.5, np.zeros((2, 5), np.float32)))
-    assert list(words)[:2] == [0, 3]
-    assert list(words)[-4:] == [2, 5, 20, 4]
-    assert kinds[:2] == ("q", "d")
+    matrix = np.zeros((2, 5), np.float32)
+    words, kinds = pack((3, (False, matrix)))
+    assert list(words) == [0, 3, 0, id(matrix)]
+    assert kinds[:3] == ("q", ("tuple", 2), "?")
+
+
+def test_arrays_of_another_byte_order_are_of_another_kind():
+    assert pack((np.zeros(1, ">f4"),))[1] != pack((np.zeros(1, "<f4"),))[1]
 
 
 def test_matrix_of_one_row_is_as_any_other():
     assert pack((np.zeros((1, 3)),))[1] == pack((np.zeros((2, 3)),))[1]
+
+
+def test_argument_that_was_packed_before_is_as_any_other():
+    outer = Outer(3, Inner(np.array([1.0, 5.0]), 0.25), np.array([7], np.uint8))
+    out = np.zeros(4)
+    assert pack((Packed(outer), out)) == pack((outer, out))
+    assert unpacked([Packed(outer), out]) == [outer, out]
+    if isinstance(read_tuple, Kernel):
+        read_tuple(Packed(outer), out)
+        assert out.tolist() == [3, 5, 0.25, 7]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3)])
+def test_address_is_the_one_that_numpy_tells(shape):
+    for array in (np.zeros(shape), np.zeros((9, *shape))[3:4].reshape(shape)):
+        assert address(array) == array.__array_interface__["data"][0]
 
 
 def test_read_only_arrays_are_of_another_kind():
