@@ -34,7 +34,7 @@ class _NothingLoaded:
 
 
 class PlainLibrary(CPUCodeLibrary):
-    """The plain code of a kernel."""
+    """The plain code of a kernel, without what it calls."""
 
     codegen = _NothingLoaded
 
@@ -42,17 +42,23 @@ class PlainLibrary(CPUCodeLibrary):
         """Return 0: nothing can be called."""
         return 0
 
-    def _optimize_final_module(self):
-        """Leave that to whoever links this."""
-
-    def _finalize_final_module(self):
+    def finalize(self):
+        """Link nothing: the same kernels would be copied into each that calls them, and copied again with these."""
+        self._raise_if_finalized()
         self._finalize_dynamic_globals()
-        self._verify_declare_only_symbols()
         self._finalized = True
 
 
 class LinkedLibrary(PlainLibrary):
     """A kernel and all that it calls, optimised as a whole."""
+
+    def finalize(self):
+        """Link each kernel once, and optimise the whole."""
+        for library in _all_called(self, {}):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._optimize_final_module()
+        self._final_module.verify()
+        super().finalize()
 
     def _optimize_final_module(self):
         # The products first: what all their callers agree on is then a constant in them. Of other kernels that would
@@ -79,6 +85,15 @@ class LinkedLibrary(PlainLibrary):
             if function.is_declaration and not name.startswith("llvm.") and name not in _OF_THE_SYSTEM:
                 raise NotImplementedError(f"a kernel calls {name}, which is neither a kernel nor of the C library")
         return self._codegen._tm.emit_object(self._final_module)
+
+
+def _all_called(library, found):
+    """The libraries of what a library calls, and of what these call, each once, as keys of a dictionary."""
+    for called in library._linking_libraries:
+        if called not in found:
+            found[called] = None
+            _all_called(called, found)
+    return found
 
 
 class PlainCompiler(Compiler):
