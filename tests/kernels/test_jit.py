@@ -61,6 +61,26 @@ print(outer(np.ones(2), np.ones(2, np.uint8)), *(k.entry_point.n_compiled for k 
     assert cache_files(package) == []  # the source of a kernel from elsewhere is not watched
 
 
+def test_kernel_is_not_copied_into_those_that_call_it(package):
+    program = """
+from numba import types
+from skdigits._kernels.jit import kernel
+
+@kernel
+def inner(number):
+    return number + 1
+
+@kernel
+def outer(number):
+    return inner(number)
+
+print(outer(2))
+functions = list(outer.dispatcher.overloads[types.int64,].library._final_module.functions)
+print([bool(function.is_declaration) for name in ("inner", "outer") for function in functions if name in function.name])
+"""
+    assert run(package, program).splitlines() == ["3", "[True, False]"]
+
+
 def test_kernel_on_disk_is_called_without_numba(package):
     program = """
 import sys
