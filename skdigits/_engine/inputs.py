@@ -139,7 +139,10 @@ def _list_csr(X, dtype, n_threads, in_squares):
     starts = np.zeros(n_samples + 1, np.int64)
     index_dtype = np.promote_types(np.int32, np.result_type(X.indptr, X.indices))
     indptr, indices = (as_read_only(np.require(a, index_dtype, ["C", "A", "E"])) for a in (X.indptr, X.indices))
-    data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
+    with np.errstate(over="ignore"):
+        data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
+    if not np.isfinite(data).all():
+        raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
     n_threads = useful_threads(n_threads, _READING_COST * X.nnz, are_new=True)
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)

@@ -16,6 +16,7 @@ from skdigits._engine.workspace import (
     borrow_buffers,
     choose_block_size,
     count_padded,
+    count_up,
     make_layout,
     packed_layout,
     pad,
@@ -27,8 +28,8 @@ from skdigits._kernels.entry_points import flush_denormals, predict_rows, restor
 
 # Rows that a thread works on at a time in prediction.
 _PREDICTION_BLOCK = 112
-# Rows that a thread predicts in one kernel call; between two calls a Ctrl-C is noticed.
-_ROWS_A_CALL = 1024
+# Rows that a thread predicts in one kernel call, at most; between two calls a Ctrl-C is noticed.
+_ROWS_A_CALL = 9 * _PREDICTION_BLOCK
 
 
 class Network:
@@ -102,22 +103,24 @@ class Network:
         activation = codes.HIDDEN_ACTIVATIONS[self.activation]
         out_activation = codes.OUTPUT_ACTIVATIONS["identity" if logits else self.out_activation]
 
-        def predict_share(t):
-            stop = (t + 1) * n_samples // n_threads
-            n_rows = min(_PREDICTION_BLOCK, n_samples // n_threads)
-            block_size = choose_block_size(self.units[0], n_rows, is_full=False)
+        n_rows = min(_PREDICTION_BLOCK, n_samples // n_threads)
+        block_size = choose_block_size(self.units[0], n_rows, is_full=False)
+        n_calls = count_up(count_up(n_samples, _ROWS_A_CALL), n_threads) * n_threads
+        # Each thread takes the next piece: one that comes late, or that the system has put aside, keeps nobody waiting.
+        pieces = iter([slice(i * n_samples // n_calls, (i + 1) * n_samples // n_calls) for i in range(n_calls)])
+
+        def predict_pieces(_):
             with borrow_buffers(self.units, block_size, dtype) as buffers:
-                for start in range(t * n_samples // n_threads, stop, _ROWS_A_CALL):
+                for rows in pieces:
                     if control[codes.STOP_REQUESTED] or control[codes.ABORT]:
                         return
-                    rows = slice(start, min(start + _ROWS_A_CALL, stop))
                     inputs = refer_to_inputs(X[rows], dtype, convert=True)
                     if not predict_rows(inputs, parameters, layout, activation, out_activation, buffers, outputs[rows]):
-                        raise NotFiniteError(f"samples {start} to {rows.stop} hold NaN or infinity as {dtype}")
+                        raise NotFiniteError(f"samples {rows.start} to {rows.stop} hold NaN or infinity as {dtype}")
 
         control = np.zeros(codes.CONTROL_SIZE, np.int64)
         with ThreadTeam(n_threads, in_caller=True) as team:
-            team.run(predict_share, control)
+            team.run(predict_pieces, control)
         return outputs
 
 

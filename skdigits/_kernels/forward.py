@@ -7,10 +7,22 @@ from skdigits._kernels.activations import activation_forward, activation_forward
 from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.numbers import smaller
+from skdigits._kernels.numbers import count_finite, smaller
 from skdigits._kernels.products import add_products
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
-from skdigits._kernels.tiles import PANEL, copy_tile, is_not_finite, prefetch, scatter, write_entry
+from skdigits._kernels.tiles import (
+    GROUP,
+    GROUPS_A_WORD,
+    NOT_FINITE,
+    PANEL,
+    copy_tile,
+    lowest_bit,
+    mark_tiles,
+    prefetch,
+    scatter,
+    write_entry,
+    write_pairs,
+)
 from skdigits._kernels.vectors import softmax_vectors
 
 
@@ -43,6 +55,58 @@ def list_tiles(sample, section, inputs, buffers):
 
 
 @kernel
+def push_groups(values, n_groups, position, ends, entries):
+    """Append the tiles of so many groups of 16 numbers, where tiles are four neighbours; return whether all are finite.
+
+    What is lit is first marked by bits: three quarters of the tiles of a digit are empty, and are then not looked at.
+    """
+    marks_of_all = 0
+    for first in range(0, n_groups, GROUPS_A_WORD):
+        lit = 0
+        for group in range(first, smaller(first + GROUPS_A_WORD, n_groups)):
+            marks = mark_tiles(values, GROUP * group, entries)
+            marks_of_all |= marks
+            lit |= (marks & (NOT_FINITE - 1)) << (TILE * (group - first))
+        while lit != 0:
+            tile = TILE * first + lowest_bit(lit)
+            lit &= lit - 1
+            end = ends[tile]
+            write_entry(values, TILE * tile, position, entries, end)
+            ends[tile] = end + ENTRY
+    return marks_of_all < NOT_FINITE
+
+
+@kernel
+def push_dense(sample, position, section, inputs, buffers):
+    """Append what a dense sample has in each tile to the list of the tile; return whether all is finite.
+
+    Where tiles are squares, that is not looked at: samples of training have been looked through before.
+    """
+    values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
+    ends, entries, n_whole = buffers.list_ends[section], buffers.entries, inputs.n_features // TILE
+    n_groups, is_finite = 0, True
+    if inputs.second_pair == TILE // 2:
+        n_groups = inputs.n_features // GROUP
+        rest = values[GROUP * n_groups :]
+        is_finite = push_groups(values, n_groups, position, ends, entries) & (
+            count_finite(rest, entries) == rest.shape[0]
+        )
+    for tile in range(TILE * n_groups, n_whole):
+        end = ends[tile]
+        ends[tile] = end + ENTRY * write_pairs(
+            values, inputs.first_features[tile], inputs.second_pair, position, entries, end
+        )
+    if TILE * n_whole < inputs.n_features:
+        last = buffers.scratch_values[section, :TILE]
+        for r in range(TILE):
+            k = TILE * n_whole + r
+            last[r] = values[k] if k < inputs.n_features else 0
+        write_entry(last, 0, position, entries, ends[n_whole])
+        ends[n_whole] += ENTRY
+    return is_finite
+
+
+@kernel
 def push_sample(sample, position, section, inputs, buffers):
     """Append what a sample has in each tile to the list of the tile.
 
@@ -57,8 +121,12 @@ def push_sample(sample, position, section, inputs, buffers):
     Returns
     -------
     is_finite : bool
-        False where the sample has a number that is infinite or NaN in the type of the network.
+        False where a sample whose tiles are in order has a number that is infinite or NaN. Lists have been looked
+        through before.
     """
+    drops = buffers.drop_rates.shape[0] > 0 and buffers.drop_rates[0] > 0
+    if not (inputs.is_listed or drops):
+        return push_dense(sample, position, section, inputs, buffers)
     ends, entries = buffers.list_ends[section], buffers.entries
     if inputs.is_listed:
         start, stop = inputs.starts[sample], inputs.starts[sample + 1]
@@ -67,20 +135,18 @@ def push_sample(sample, position, section, inputs, buffers):
     else:
         count = list_tiles(sample, section, inputs, buffers)
         tiles, values = buffers.scratch_tiles[section], buffers.scratch_values[section]
-    if buffers.drop_rates.shape[0] > 0 and buffers.drop_rates[0] > 0:
+    if drops:
         dropped = buffers.scratch_values[section]
         for k in range(TILE * count):
             dropped[k] = values[k]
         n_lanes = VECTOR_BYTES // dropped.itemsize
         drop_units(dropped[: -(-TILE * count // n_lanes) * n_lanes], buffers.keys[position], 0, buffers.drop_rates[0])
         values = dropped
-    n_not_finite = 0
     for j in range(count):
-        n_not_finite += is_not_finite(values, TILE * j)
         end = ends[tiles[j]]
         write_entry(values, TILE * j, position, entries, end)
         ends[tiles[j]] = end + ENTRY
-    return n_not_finite == 0
+    return True
 
 
 @kernel

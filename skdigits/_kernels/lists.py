@@ -12,6 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.numbers import count_finite
 from skdigits._kernels.sizes import TILE
 from skdigits._kernels.tiles import is_any_set, read_pairs, read_tile
 
@@ -85,11 +86,10 @@ def count_tiles(dense, first_features, second_pair, background, first, last, sta
     """
     n_features = dense.shape[1]
     n_whole = n_features // TILE
-    infinity, n_finite = background.dtype.type(np.inf), 0
+    n_finite = 0
     for i in range(first, last):
         row = dense[i]
-        for k in range(n_features):
-            n_finite += abs(background.dtype.type(row[k])) < infinity
+        n_finite += count_finite(row, background)
         count = 0
         for tile in range(n_whole):
             count += _differs(row, first_features[tile], second_pair, background, TILE * tile)

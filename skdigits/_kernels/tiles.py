@@ -26,6 +26,11 @@ from skdigits._kernels.sizes import TILE, VECTOR_BYTES, lanes
 # Vectors of each of the four rows that are worked on at a time: 16 of the 32 registers of AVX-512. Processors with
 # fewer or shorter registers work on one, so that nothing spills. No result depends on it.
 PANEL = 4 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 1
+# Numbers that are looked at together for tiles that are not empty, and how many such groups fill a word with their bits
+# (its sign is left alone); the bit that says that one of them is infinite or NaN.
+GROUP = TILE * TILE
+GROUPS_A_WORD = 15
+NOT_FINITE = 1 << TILE
 
 
 class _Emitter:
@@ -265,15 +270,13 @@ def copy_tile(typing_context, source, start, second_pair, out, out_start):
     return types.int64(source, types.intp, types.intp, out, types.intp), generate
 
 
-@intrinsic
-def is_not_finite(typing_context, values, start):
-    """Return 1 if any of the four numbers from values[start] on is infinite or NaN, else 0."""
-
-    def generate(context, builder, signature, arguments):
-        tile, vector = read_tile(context, builder, signature.args[0], *arguments, values.dtype)
-        return is_any_set(builder, builder.fcmp_unordered("uno", builder.fsub(tile, tile), ir.Constant(vector, None)))
-
-    return types.int64(values, types.intp), generate
+def _write_tile(context, builder, values, position, entry_type, entries, entry):
+    """Write a vector of four values, and a position, as an entry."""
+    bits = ir.IntType(entry_type.dtype.bitwidth)
+    target = builder.gep(context.make_array(entry_type)(context, builder, entries).data, [entry])
+    builder.store(values, builder.bitcast(target, values.type.as_pointer()), align=bits.width // 8)
+    place = builder.bitcast(builder.gep(target, [context.get_constant(types.intp, TILE)]), bits.as_pointer())
+    builder.store(position if bits.width == 64 else builder.trunc(position, bits), place)
 
 
 @intrinsic
@@ -282,15 +285,66 @@ def write_entry(typing_context, values, start, position, entries, entry):
 
     def generate(context, builder, signature, arguments):
         source_array, start, position, entry_array, entry = arguments
-        tile, vector = read_tile(context, builder, signature.args[0], source_array, start, entries.dtype)
-        bits = ir.IntType(entries.dtype.bitwidth)
-        target = builder.gep(context.make_array(signature.args[3])(context, builder, entry_array).data, [entry])
-        builder.store(tile, builder.bitcast(target, vector.as_pointer()), align=bits.width // 8)
-        place = builder.bitcast(builder.gep(target, [context.get_constant(types.intp, TILE)]), bits.as_pointer())
-        builder.store(position if bits.width == 64 else builder.trunc(position, bits), place)
+        tile, _ = read_tile(context, builder, signature.args[0], source_array, start, entries.dtype)
+        _write_tile(context, builder, tile, position, signature.args[3], entry_array, entry)
         return context.get_dummy_value()
 
     return types.void(values, types.intp, types.intp, entries, types.intp), generate
+
+
+@intrinsic
+def write_pairs(typing_context, values, start, second_pair, position, entries, entry):
+    """Write a tile of a dense sample, and a position, as an entry; return 1 if any of its numbers is not zero, else 0.
+
+    It is written in any case: a branch would be mispredicted at every edge of a stroke.
+    """
+
+    def generate(context, builder, signature, arguments):
+        source_array, start, second_pair, position, entry_array, entry = arguments
+        tile, vector = read_pairs(context, builder, signature.args[0], source_array, start, second_pair, entries.dtype)
+        _write_tile(context, builder, tile, position, signature.args[4], entry_array, entry)
+        return is_any_set(builder, builder.fcmp_unordered("!=", tile, ir.Constant(vector, None)))
+
+    return types.int64(values, types.intp, types.intp, types.intp, entries, types.intp), generate
+
+
+@intrinsic
+def mark_tiles(typing_context, values, start, like):
+    """Which of the four tiles of a group from values[start] on hold a number other than zero, as the lowest bits.
+
+    The bit above them is NOT_FINITE. Numbers are looked at in the type of the array `like`.
+    """
+
+    def generate(context, builder, signature, arguments):
+        bits = ir.IntType(GROUP)
+        numbers = _read(context, builder, values, *arguments[:2], GROUP)
+        numbers, _ = _convert(context, builder, numbers, values.dtype, like.dtype, GROUP)
+        zeros = ir.Constant(numbers.type, None)
+
+        def which(comparison, first, second):
+            return builder.bitcast(builder.fcmp_unordered(comparison, first, second), bits)
+
+        lit = which("!=", numbers, zeros)
+        for shift in (1, 2):  # then the lowest of each four bits is set if any of them is
+            lit = builder.or_(lit, builder.lshr(lit, bits(shift)))
+        lit = builder.and_(lit, bits(0x1111))
+        # The product moves these four bits to the top, and nothing else there.
+        lit = builder.lshr(builder.mul(lit, bits(0x1248)), bits(GROUP - TILE))
+        is_wrong = builder.icmp_unsigned("!=", which("uno", builder.fsub(numbers, numbers), zeros), bits(0))
+        lit = builder.select(is_wrong, builder.or_(lit, bits(NOT_FINITE)), lit)
+        return builder.zext(lit, ir.IntType(64))
+
+    return types.int64(values, types.intp, like), generate
+
+
+@intrinsic
+def lowest_bit(typing_context, bits):
+    """The place of the lowest bit that is set, of an integer that is not 0."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), generate
 
 
 @intrinsic
@@ -348,12 +402,24 @@ if numba.config.DISABLE_JIT:
     def plain_pairs(array, index, second_pair):
         return np.concatenate([array[place : place + TILE // 2] for place in (index, index + second_pair)])
 
-    def is_not_finite(values, start):
-        return int(not np.isfinite(values[start : start + TILE]).all())
-
     def write_entry(values, start, position, entries, entry):
         entries[entry : entry + TILE] = values[start : start + TILE]
         entries[entry + TILE :][:1].view(f"i{entries.itemsize}")[0] = position
+
+    def write_pairs(values, start, second_pair, position, entries, entry):
+        with np.errstate(over="ignore"):
+            tile = plain_pairs(values, start, second_pair).astype(entries.dtype)
+        write_entry(tile, 0, position, entries, entry)
+        return int(np.any(entries[entry : entry + TILE] != 0))
+
+    def mark_tiles(values, start, like):
+        with np.errstate(over="ignore"):
+            numbers = values[start : start + GROUP].astype(like.dtype)
+        lit = (numbers.reshape(TILE, TILE) != 0).any(axis=1)
+        return int(lit @ (1 << np.arange(TILE))) | (0 if np.isfinite(numbers).all() else NOT_FINITE)
+
+    def lowest_bit(bits):
+        return (bits & -bits).bit_length() - 1
 
     def _prefetch(array, index):
         """Do nothing."""

@@ -7,7 +7,7 @@ from problems import make_optimizer, make_problem, make_runner
 from scipy import sparse
 
 from skdigits._engine import parameters, team
-from skdigits._engine.exceptions import ZeroWeightError
+from skdigits._engine.exceptions import NotFiniteError, ZeroWeightError
 from skdigits._engine.inputs import refer_to_inputs
 from skdigits._engine.network import Network
 from skdigits._engine.optimizers import SGD, AdamW
@@ -151,6 +151,28 @@ def test_forward_agrees_with_twin(activation, out_activation, dtype, is_sparse):
     dense = (X.toarray() if is_sparse else X).astype(np.float64)
     expected = naive.forward(dense, network.coefs, network.intercepts, activation, out_activation)[-1]
     np.testing.assert_allclose(outputs, expected, rtol=2e-5 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("n_features", [240, 300, 784])
+@DTYPES
+def test_forward_agrees_with_twin_for_many_features(n_features, dtype):
+    network, X, *_ = make_problem((n_features, 5, 3), "relu", "softmax", dtype, density=0.2)
+    expected = naive.forward(X.astype(np.float64), network.coefs, network.intercepts, "relu", "softmax")[-1]
+    np.testing.assert_allclose(network.forward(X, 1), expected, rtol=2e-5 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("n_features", [3, 16, 23, 36])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@SPARSITY
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # without compilation
+def test_number_that_is_not_finite_is_found_in_every_feature(n_features, value, is_sparse):
+    network, X, *_ = make_problem((n_features, 4, 3), "relu", "softmax", np.float32)
+    network.forward(X, 1)
+    for feature in range(n_features):
+        damaged = X.copy()
+        damaged[5, feature] = value
+        with pytest.raises(NotFiniteError):
+            network.forward(sparse.csr_array(damaged) if is_sparse else damaged, 1)
 
 
 def test_logits_leave_the_output_activation_out():

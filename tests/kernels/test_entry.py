@@ -10,7 +10,7 @@ from skdigits._kernels.entry import EntryPoint
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="compiles nothing")
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """Ends a compilation."""
 
 
@@ -22,7 +22,7 @@ class Compilation:
 
     def compile(self, _):
         self.seen = self.during()
-        raise Refusal
+        raise RefusalError
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def compile_once():
 
     def run(during):
         compilation = Compilation(during)
-        with pytest.raises(Refusal):
+        with pytest.raises(RefusalError):
             EntryPoint("nowhere", "nothing", compilation)(1)
         return compilation.seen
 

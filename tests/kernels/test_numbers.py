@@ -1,8 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 
-from skdigits._kernels.numbers import larger, smaller
+from skdigits._kernels.numbers import count_finite, larger, smaller
 
 
 @pytest.mark.parametrize(
@@ -16,3 +17,9 @@ def test_second_is_taken_where_one_is_no_number():
     assert smaller(math.nan, 1.0) == larger(math.nan, 1.0) == 1.0
     assert math.isnan(smaller(1.0, math.nan))
     assert math.isnan(larger(1.0, math.nan))
+
+
+@pytest.mark.parametrize(("like", "expected"), [("f4", 2), ("f8", 3)])
+def test_finite_numbers_are_counted_in_another_type(like, expected):
+    with np.errstate(over="ignore"):  # without compilation
+        assert count_finite(np.array([1, np.nan, 1e300, -np.inf, 0]), np.zeros(1, like)) == expected

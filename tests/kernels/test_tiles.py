@@ -3,7 +3,18 @@ import numpy as np
 import pytest
 
 from skdigits._kernels.sizes import ENTRY, TILE, lanes
-from skdigits._kernels.tiles import PANEL, copy_tile, gather, is_not_finite, scatter, write_entry
+from skdigits._kernels.tiles import (
+    GROUP,
+    NOT_FINITE,
+    PANEL,
+    copy_tile,
+    gather,
+    lowest_bit,
+    mark_tiles,
+    scatter,
+    write_entry,
+    write_pairs,
+)
 
 N_ROWS = 50
 
@@ -129,10 +140,22 @@ def test_tile_of_two_pairs_is_copied(call, dtype):
     assert out.tolist() == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("source_dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_entry_of_two_pairs_holds_values_and_position(call, source_dtype, dtype):
+    source, entries = np.array([9, 1, 2, 9, 9, 9, 0, 4, 9], source_dtype), np.zeros(3 * ENTRY, dtype)
+    assert call(write_pairs, source, 1, 5, 70_000, entries, ENTRY) == 1
+    assert entries[ENTRY : ENTRY + TILE].tolist() == [1, 2, 0, 4]
+    assert entries[ENTRY + TILE :][:1].view(f"i{entries.itemsize}")[0] == 70_000
+    assert not entries[:ENTRY].any()
+    assert not entries[2 * ENTRY :].any()
+
+
+IN_SINGLE_PRECISION = pytest.mark.parametrize(
     ("values", "is_lit", "is_finite"),
     [
         ([0, 0, 0, 0], False, True),
+        ([0, -0.0, 0, 0], False, True),
         ([0, 0, 0, -1], True, True),
         ([0, np.nan, 0, 0], True, False),
         ([-np.inf, 0, 0, 0], True, False),
@@ -140,7 +163,36 @@ def test_tile_of_two_pairs_is_copied(call, dtype):
         ([1e-300, 0, 0, 0], False, True),
     ],
 )
-def test_what_a_tile_is_in_the_type_of_the_copy(call, values, is_lit, is_finite):
-    out = np.zeros(4, "f4")
-    assert call(copy_tile, np.array(values), 0, 2, out, 0) == is_lit
-    assert call(is_not_finite, out, 0) != is_finite
+
+
+@IN_SINGLE_PRECISION
+def test_tile_is_lit_in_the_type_of_the_copy(call, values, is_lit, is_finite):
+    assert call(copy_tile, np.array(values), 0, 2, np.zeros(4, "f4"), 0) == is_lit
+
+
+@IN_SINGLE_PRECISION
+def test_tile_is_lit_in_the_type_of_the_entry(call, values, is_lit, is_finite):
+    assert call(write_pairs, np.array(values), 0, 2, 0, np.zeros(ENTRY, "f4"), 0) == is_lit
+
+
+@IN_SINGLE_PRECISION
+@pytest.mark.parametrize("tile", range(TILE))
+def test_marks_of_a_group_in_another_type(call, values, is_lit, is_finite, tile):
+    group = np.zeros(3 + GROUP)
+    group[:3], group[3 + TILE * tile :][:TILE] = np.nan, values
+    expected = (1 << tile if is_lit else 0) | (0 if is_finite else NOT_FINITE)
+    assert call(mark_tiles, group, 3, np.zeros(1, "f4")) == expected
+
+
+@pytest.mark.parametrize("source_dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_every_number_of_a_group_marks_its_tile(call, source_dtype, dtype):
+    for lit in np.eye(GROUP, dtype=source_dtype):
+        assert call(mark_tiles, lit, 0, np.zeros(1, dtype)) == 1 << lit.argmax() // TILE
+    assert call(mark_tiles, np.ones(GROUP, source_dtype), 0, np.zeros(1, dtype)) == 0b1111
+
+
+@pytest.mark.parametrize("place", range(63))
+def test_lowest_bit(call, place):
+    assert call(lowest_bit, 1 << place) == place
+    assert call(lowest_bit, 1 << 62 | 1 << place) == place
