@@ -22,7 +22,7 @@ _SMALLEST_PART = 1e-3
 # SciPy's filter ends at so many standard deviations.
 _TRUNCATION = 4.0
 # What the work on one pixel amounts to.
-_MULTIPLICATIONS_A_PIXEL = 60
+_MULTIPLICATIONS_A_PIXEL = 240
 _N_AFFINE = 6
 
 

@@ -17,7 +17,7 @@ from skdigits._kernels.sizes import TILE
 _LARGEST_DENSITY = 0.6
 _N_ROWS_LOOKED_AT = 256
 # Reading a number takes about as long as so many multiplications.
-_READING_COST = 10
+_READING_COST = 40
 
 
 def as_read_only(array):

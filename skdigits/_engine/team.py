@@ -8,7 +8,7 @@ from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
 # Below this many multiplications a waiting thread would not be needed, and a new one would come too late.
 WORTH_A_THREAD = 1_000_000
-WORTH_A_NEW_THREAD = 20_000_000
+WORTH_A_NEW_THREAD = 80_000_000
 
 
 def useful_threads(n_threads, n_multiplications, *, are_new=False):

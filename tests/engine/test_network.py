@@ -202,7 +202,7 @@ def test_sparse_input_with_repeated_entries_is_their_sum():
     assert repeated.nnz == 3  # the caller's matrix is left as it was
 
 
-@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (503, False), (504, True), (10_000, True)])
+@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (2015, False), (2016, True), (10_000, True)])
 def test_few_samples_are_not_worth_threads(n_samples, expected):
     units = (784, 100, 10)
     network = Network(units, "relu", "softmax", np.zeros(parameters.count_parameters(units)))
