@@ -102,7 +102,7 @@ def measure(name, sides, repeats, *, goals=None, calls=1):
     goals : dict of str to float or None
         How many times faster than a rival we want to be.
     calls : int
-        Calls of a side in a round, for work of less than a millisecond.
+        Calls of a side in a round, for work of some milliseconds and less.
 
     Returns
     -------
