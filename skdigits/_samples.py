@@ -60,5 +60,8 @@ def _is_checked(estimator: Any, X: MatrixLike) -> bool:
 
 def refuse_not_finite(estimator: Any, X: MatrixLike, dtype: DTypeLike) -> None:
     """Raise scikit-learn's error for samples that are infinite or NaN in the type in which the network computes."""
+    values: Any = X
+    if sparse.issparse(X):
+        values = values.data
     with np.errstate(over="ignore", invalid="ignore"):
-        assert_all_finite(np.asarray(X, dtype), estimator_name=type(estimator).__name__, input_name="X")
+        assert_all_finite(np.asarray(values, dtype), estimator_name=type(estimator).__name__, input_name="X")

@@ -196,6 +196,15 @@ def test_bad_input_is_refused(data, y, message):
         make().fit(data, y)
 
 
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array], ids=["dense", "CSR"])
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+def test_samples_too_large_for_the_network_are_refused(convert):
+    model, large = make(dtype="float32").fit(convert(X), Y), convert(X * 1e300)
+    for method in (lambda: model.predict(large), lambda: make(dtype="float32").fit(large, Y)):
+        with pytest.raises(ValueError, match="Input X contains infinity or a value too large for dtype"):
+            method()
+
+
 @pytest.mark.parametrize("parameters", [
     {"n_jobs": 0}, {"n_jobs": 1.5}, {"dtype": "float16"}, {"dtype": None}, {"hidden_layer_sizes": (5, 0)},
     {"hidden_layer_sizes": -1}, {"hidden_layer_sizes": (8.5,)}, {"hidden_layer_sizes": [[8], [4]]},
