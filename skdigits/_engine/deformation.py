@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skdigits._engine.inputs import as_read_only
+from skdigits._engine.memory import aligned_zeros
 from skdigits._engine.team import ThreadTeam, useful_threads
-from skdigits._engine.workspace import aligned_zeros, count_up
+from skdigits._engine.workspace import count_up
 from skdigits._kernels.arrays import Frame, Scratch
 from skdigits._kernels.codes import CONTROL_SIZE, STOP_REQUESTED
 from skdigits._kernels.entry_points import deform_images, sum_quarters

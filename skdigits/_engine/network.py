@@ -8,10 +8,10 @@ import numpy as np
 from skdigits._engine import parameters as flat
 from skdigits._engine.exceptions import NotFiniteError, ZeroWeightError
 from skdigits._engine.inputs import as_read_only, refer_to_inputs
+from skdigits._engine.memory import Pool
 from skdigits._engine.team import ThreadTeam, useful_threads
 from skdigits._engine.workspace import (
     LARGEST_FULL_BLOCK,
-    aligned_zeros,
     allocate_workspace,
     borrow_buffers,
     choose_block_size,
@@ -218,16 +218,17 @@ class EpochRunner:
         n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
         self._layout = make_layout(network.units, dtype, padded=True)
         self._draws_keys = any(drop_rates)
+        self._zeros = Pool().zeros
         self._workspace = allocate_workspace(
-            self._layout, self._block_size, n_threads, dtype, sum_dtype,
+            self._layout, self._block_size, n_threads, dtype, sum_dtype, zeros=self._zeros,
             drop_rates=drop_rates if self._draws_keys else (),
             keep_slopes=self._draws_keys or network.activation in codes.NEED_LOGITS,
         )  # fmt: skip
         n_padded = count_padded(self._layout)
-        self._parameters = aligned_zeros(n_padded, dtype)
-        self._gradient = aligned_zeros(n_padded, sum_dtype)
-        self._optimizer, self._moments = None, aligned_zeros((0, n_padded), dtype)
-        self._average, self._padded_average = average, aligned_zeros(0 if average is None else n_padded, dtype)
+        self._parameters = self._zeros(n_padded, dtype)
+        self._gradient = self._zeros(n_padded, sum_dtype)
+        self._optimizer, self._moments = None, self._zeros((0, n_padded), dtype)
+        self._average, self._padded_average = average, self._zeros(0 if average is None else n_padded, dtype)
         self.n_threads = n_threads
         self._team = ThreadTeam(
             n_threads, in_caller=n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
@@ -287,7 +288,7 @@ class EpochRunner:
         """
         if optimizer is not self._optimizer:
             self._optimizer = optimizer
-            self._moments = aligned_zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
+            self._moments = self._zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
             for moments, padded in zip(optimizer.moments, self._moments, strict=True):
                 self._pad(moments, padded)
             if self._average is not None:

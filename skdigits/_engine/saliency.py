@@ -4,8 +4,8 @@ import numpy as np
 
 from skdigits._engine import parameters as flat
 from skdigits._engine.inputs import as_read_only, refer_to_inputs
+from skdigits._engine.memory import aligned_zeros
 from skdigits._engine.workspace import (
-    aligned_zeros,
     allocate_buffers,
     choose_block_size,
     count_padded,

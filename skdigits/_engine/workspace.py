@@ -7,12 +7,13 @@ from functools import lru_cache
 import numpy as np
 
 from skdigits._engine.inputs import as_read_only, choose_index_dtype
+from skdigits._engine.memory import aligned_zeros
 from skdigits._engine.parameters import split
 from skdigits._engine.tiling import as_tiles, square_side
 from skdigits._kernels.arrays import Buffers, Layout, Workspace
 from skdigits._kernels.codes import CONTROL_SIZE, N_TOTALS
 from skdigits._kernels.packing import Packed
-from skdigits._kernels.sizes import ENTRY, INNER_BLOCK, PLACE, TILE, VECTOR_BYTES, lanes
+from skdigits._kernels.sizes import ENTRY, INNER_BLOCK, PLACE, TILE, lanes
 
 # Room for the entries of a block, by tile: bounds the memory of very wide inputs.
 _MOST_ENTRIES = 1_000_000
@@ -47,14 +48,6 @@ def count_sections(block_size, n_threads):
 def count_up(n, size):
     """How many pieces of at most a size hold n."""
     return -(-n // size)
-
-
-def aligned_zeros(shape, dtype):
-    """Zeros that start at a cache line: a vector then never lies across two."""
-    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    buffer = np.zeros(n_bytes + VECTOR_BYTES, np.uint8)
-    start = -buffer.ctypes.data % VECTOR_BYTES
-    return buffer[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 @lru_cache(maxsize=64)
@@ -137,7 +130,7 @@ def count_padded(layout):
     return int(layout.bias_starts[-1] + layout.weight_strides[-1])
 
 
-def allocate_buffers(layout, block_size, n_sections, dtype, *, drop_rates=(), keep_slopes=False):
+def allocate_buffers(layout, block_size, n_sections, dtype, *, zeros=aligned_zeros, drop_rates=(), keep_slopes=False):
     """Buffers of a forward pass over `block_size` samples; in training perhaps with dropout, and with slopes kept."""
     n_tiles = count_tiles(int(layout.units[0]))
     sizes = np.concatenate([[0], block_size * layout.strides[1:]])
@@ -146,14 +139,14 @@ def allocate_buffers(layout, block_size, n_sections, dtype, *, drop_rates=(), ke
     list_stride = (count_up(ENTRY * block_size, n_lanes) | 1) * n_lanes
     return Buffers(
         starts=as_read_only(np.cumsum(sizes) - sizes),
-        activations=aligned_zeros(int(sizes.sum()), dtype),
-        entries=aligned_zeros(n_tiles * list_stride, dtype),
+        activations=zeros(int(sizes.sum()), dtype),
+        entries=zeros(n_tiles * list_stride, dtype),
         list_stride=list_stride,
         list_ends=np.zeros((n_sections, n_tiles), np.int64),
         scratch_tiles=np.zeros((n_sections, n_tiles + 1), choose_index_dtype(n_tiles)),
         scratch_values=np.zeros((n_sections, count_up(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
         every_position=np.arange(max(block_size, INNER_BLOCK), dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
-        slopes=aligned_zeros(int(sizes.sum()) if keep_slopes else 0, dtype),
+        slopes=zeros(int(sizes.sum()) if keep_slopes else 0, dtype),
         drop_rates=as_read_only(np.array(drop_rates, np.float64)),
         keys=np.zeros(block_size, np.uint64),
     )
@@ -201,17 +194,18 @@ def borrow_buffers(units, block_size, dtype):
             _spare_buffers.append((key, buffers))
 
 
-def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, **options):
-    """Buffers for blocks of `block_size` samples; `sum_dtype` is the type of sums over samples."""
+def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, zeros, **options):
+    """Buffers for blocks of `block_size` samples, made by `zeros`; `sum_dtype` is the type of sums over samples."""
     units, strides = layout.units, layout.strides
-    forward = allocate_buffers(layout, block_size, count_sections(block_size, n_threads), dtype, **options)
+    n_sections = count_sections(block_size, n_threads)
+    forward = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
     n_weight_tiles = sum(count_tiles(int(n)) for n in units[:-1])
     n_transposed = int((-(-units[2:] // TILE) * TILE * strides[1:-1]).sum())
     largest_stride = int(strides[1:].max())
     return Workspace(
         forward=forward,
-        logit_gradients=aligned_zeros(forward.activations.shape, sum_dtype),
-        transposed=aligned_zeros(n_transposed, sum_dtype),
+        logit_gradients=zeros(forward.activations.shape, sum_dtype),
+        transposed=zeros(n_transposed, sum_dtype),
         inverse_sums=np.zeros(n_threads, sum_dtype),
         tile_gradients=aligned_zeros(n_threads * TILE * largest_stride, sum_dtype),
         gradient_sums=aligned_zeros(n_threads * largest_stride, sum_dtype),

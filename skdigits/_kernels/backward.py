@@ -10,6 +10,7 @@ from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
 from skdigits._kernels.numbers import smaller
+from skdigits._kernels.prefetching import prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import take_tile
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
@@ -222,6 +223,7 @@ def update_parameters(
         tile = take_tile(layer, n_tiles, t, n_threads, workspace.next_tiles)
         while tile >= 0:
             start = layout.weight_starts[layer] + TILE * tile * stride
+            prefetch_to_write(parameters, start, start + TILE * stride)  # which all threads have read
             # Rows whose gradient is complete at once never leave the cache.
             rows = workspace.tile_gradients if is_whole else gradient
             row_start = TILE * sum_start if is_whole else start

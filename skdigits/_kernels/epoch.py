@@ -17,11 +17,25 @@ from skdigits._kernels.backward import backward_section, transpose_tile, update_
 from skdigits._kernels.forward import clear_lists, forward_section, prefetch_sample, push_sample
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
+from skdigits._kernels.prefetching import prefetch
 from skdigits._kernels.shares import open_share
 from skdigits._kernels.sizes import TILE
 
-# Shuffled samples lie anywhere in memory: each is asked for while so many before it are worked on.
+# Each sample is brought from the second-level cache into the first while so many before it are worked on.
 _SAMPLES_AHEAD = 8
+
+
+@kernel
+def prefetch_samples(inputs, targets, sample_weight, block, first, last):
+    """Ask for the samples of some positions: shuffled, they lie anywhere in memory.
+
+    Where they start is asked for first. To wait for that, sample by sample, takes as long as to put them into lists.
+    """
+    if inputs.is_listed:
+        for position in range(first, last):
+            prefetch(inputs.starts, block[position], block[position] + 1)
+    for position in range(first, last):
+        prefetch_sample(block[position], inputs, targets, sample_weight)
 
 
 @kernel
@@ -34,8 +48,7 @@ def backpropagate_samples(
     n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
     first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
     first_position, last_position = first_section * n_block // n_sections, last_section * n_block // n_sections
-    for position in range(first_position, smaller(first_position + _SAMPLES_AHEAD, last_position)):
-        prefetch_sample(block[position], inputs, targets, sample_weight)
+    prefetch_samples(inputs, targets, sample_weight, block, first_position, last_position)
     for section in range(first_section, last_section):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         clear_lists(section, first, workspace.forward)

@@ -8,6 +8,7 @@ from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import count_finite, smaller
+from skdigits._kernels.prefetching import prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
 from skdigits._kernels.tiles import (
@@ -18,7 +19,6 @@ from skdigits._kernels.tiles import (
     copy_tile,
     lowest_bit,
     mark_tiles,
-    prefetch,
     scatter,
     write_entry,
     write_pairs,
@@ -28,10 +28,15 @@ from skdigits._kernels.vectors import softmax_vectors
 
 @kernel
 def clear_lists(section, first, buffers):
-    """Start the lists of a section, whose first position is given, anew."""
+    """Start the lists of a section, whose first position is given, anew.
+
+    They become about as long as the last ones, which another thread may have read.
+    """
     ends = buffers.list_ends[section]
     for tile in range(ends.shape[0]):
-        ends[tile] = tile * buffers.list_stride + ENTRY * first
+        start = tile * buffers.list_stride + ENTRY * first
+        prefetch_to_write(buffers.entries, start, ends[tile])
+        ends[tile] = start
 
 
 @kernel
@@ -151,7 +156,7 @@ def push_sample(sample, position, section, inputs, buffers):
 
 @kernel
 def prefetch_sample(sample, inputs, targets, sample_weight):
-    """Ask for a sample before it is read: shuffled samples lie anywhere in memory."""
+    """Ask for a sample before it is read."""
     prefetch(targets[sample], 0, 1)
     prefetch(sample_weight, sample, sample + 1)
     if inputs.is_listed:
@@ -217,20 +222,24 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
 def multiply_lists(section, first, parameters, layout, buffers):
     """Add the products of listed tiles and the first layer's weights to the logits of a section.
 
-    A few vectors of the logits are worked on at a time for all tiles, so that what is added to stays in a cache.
+    A few vectors of the logits are worked on at a time for all tiles, so that what is added to stays in a cache. The
+    weights of the next tile are asked for meanwhile: another thread may just have written them.
     """
     n_tiles, weight_stride = -(-layout.units[0] // TILE), layout.weight_strides[0]
     n_lanes = VECTOR_BYTES // parameters.itemsize
     n_vectors = -(-layout.units[1] // n_lanes)
     for vector in range(0, n_vectors, PANEL):
-        column = vector * n_lanes
+        column, n_now = vector * n_lanes, smaller(PANEL, n_vectors - vector)
         for tile in range(n_tiles):
             start = tile * buffers.list_stride + ENTRY * first
             count = (buffers.list_ends[section, tile] - start) // ENTRY
+            weights = layout.weight_starts[0] + TILE * tile * weight_stride + column
+            for r in range(TILE, 2 * TILE):
+                following = weights + r * weight_stride
+                prefetch(parameters, following, following + n_now * n_lanes)
             scatter(
-                smaller(PANEL, n_vectors - vector), buffers.entries, start + TILE, ENTRY, count, buffers.entries, start,
-                ENTRY, 1, parameters, layout.weight_starts[0] + TILE * tile * weight_stride + column, weight_stride,
-                buffers.activations, buffers.starts[1] + column, layout.strides[1],
+                n_now, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY, 1, parameters,
+                weights, weight_stride, buffers.activations, buffers.starts[1] + column, layout.strides[1],
             )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skdigits._kernels.jit import kernel
 from skdigits._kernels.linking import PRODUCTS
 from skdigits._kernels.sizes import TILE, VECTOR_BYTES, lanes
 
@@ -347,23 +346,6 @@ def lowest_bit(typing_context, bits):
     return types.int64(types.int64), generate
 
 
-@intrinsic
-def _prefetch(typing_context, array, index):
-    """Ask for the cache line of array[index]."""
-
-    def generate(context, builder, signature, arguments):
-        view = context.make_array(array)(context, builder, arguments[0])
-        pointer = builder.bitcast(builder.gep(view.data, [arguments[1]]), ir.IntType(8).as_pointer())
-        i32 = ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]), "llvm.prefetch.p0"
-        )
-        builder.call(function, [pointer, i32(0), i32(3), i32(1)])  # to read, into the first-level cache, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
-
-
 if numba.config.DISABLE_JIT:
 
     def _matrix(array, start, stride, n_rows, n_columns):
@@ -421,15 +403,5 @@ if numba.config.DISABLE_JIT:
     def lowest_bit(bits):
         return (bits & -bits).bit_length() - 1
 
-    def _prefetch(array, index):
-        """Do nothing."""
-
 
 scatter, gather = _make(_emit_scatter), _make(_emit_gather)
-
-
-@kernel
-def prefetch(array, start, stop):
-    """Ask for array[start:stop] to be brought into the cache, without waiting for it."""
-    for index in range(start, stop, VECTOR_BYTES // array.itemsize):
-        _prefetch(array, index)

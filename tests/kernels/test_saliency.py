@@ -4,7 +4,8 @@ import pytest
 
 from skdigits._engine import parameters as flat
 from skdigits._engine.inputs import as_read_only, refer_to_inputs
-from skdigits._engine.workspace import aligned_zeros, allocate_buffers, count_padded, make_layout, pad
+from skdigits._engine.memory import aligned_zeros
+from skdigits._engine.workspace import allocate_buffers, count_padded, make_layout, pad
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS, NEED_LOGITS
 from skdigits._kernels.saliency import input_gradients, transpose_weights
 

@@ -1,0 +1,58 @@
+"""Asking for memory before it is needed, without waiting for it.
+
+No result depends on it: a processor may do as asked or not.
+"""
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from skdigits._kernels.jit import kernel
+from skdigits._kernels.sizes import VECTOR_BYTES
+
+
+def _make(to_write):
+    """Intrinsic that asks for the cache line of array[index]."""
+
+    @intrinsic
+    def ask(typing_context, array, index):
+        def generate(context, builder, signature, arguments):
+            view = context.make_array(array)(context, builder, arguments[0])
+            pointer = builder.bitcast(builder.gep(view.data, [arguments[1]]), ir.IntType(8).as_pointer())
+            i32 = ir.IntType(32)
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]), "llvm.prefetch.p0"
+            )
+            # Into the first-level cache (3), and it is data (1).
+            builder.call(function, [pointer, i32(int(to_write)), i32(3), i32(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp), generate
+
+    return ask
+
+
+if numba.config.DISABLE_JIT:
+
+    def _make(to_write):
+        """A function that does nothing."""
+        return lambda array, index: None
+
+
+_ask, _ask_to_write = _make(False), _make(True)
+
+
+@kernel
+def prefetch(array, start, stop):
+    """Ask for array[start:stop] to be brought into the cache."""
+    for index in range(start, stop, VECTOR_BYTES // array.itemsize):
+        _ask(array, index)
+
+
+@kernel
+def prefetch_to_write(array, start, stop):
+    """Ask for array[start:stop] to be taken out of the caches of other cores, too, which have read or written it."""
+    for index in range(start, stop, VECTOR_BYTES // array.itemsize):
+        _ask_to_write(array, index)
