@@ -22,7 +22,7 @@ _LARGEST_BLOCK = 256
 LARGEST_FULL_BLOCK = 1024
 _SMALLEST_BLOCK = 16
 # The activations of a section, four vectors of each sample, stay in the first-level cache.
-_LARGEST_SECTION = 256
+_LARGEST_SECTION = 128
 
 
 def choose_block_size(n_features, batch_size, *, is_full):

@@ -10,7 +10,7 @@ from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
 from skdigits._kernels.numbers import smaller
-from skdigits._kernels.prefetching import prefetch_to_write
+from skdigits._kernels.prefetching import prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import take_tile
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
@@ -35,6 +35,9 @@ def backward_section(first, last, block, targets, sample_weight, layout, objecti
     """
     independent, smoothing = objective.output_activation == codes.LOGISTIC, objective.label_smoothing
     n_layers = layout.units.shape[0] - 1
+    # The rows that are written last, which all threads have read.
+    row, stride = workspace.forward.starts[1], layout.strides[1]
+    prefetch_to_write(workspace.logit_gradients, row + first * stride, row + last * stride)
     starts, gradients = workspace.forward.starts, workspace.logit_gradients
     for position in range(first, last):
         sample = block[position]
@@ -105,6 +108,15 @@ def sum_gradients(layer, n_block, layout, workspace, out_start):
         row = workspace.logit_gradients[start + position * stride : start + (position + 1) * stride]
         for h in range(stride):
             out[h] += row[h]
+
+
+@kernel
+def prefetch_rows(n_block, layout, workspace, t, n_threads):
+    """Ask for the gradients by the logits of the first layer that other threads have written."""
+    start, stride = workspace.forward.starts[1], layout.strides[1]
+    first, last = t * n_block // n_threads, (t + 1) * n_block // n_threads
+    prefetch(workspace.logit_gradients, start, start + first * stride)
+    prefetch(workspace.logit_gradients, start + last * stride, start + n_block * stride)
 
 
 @kernel
@@ -214,6 +226,7 @@ def update_parameters(
     first_tile, inverse_sum = 0, workspace.inverse_sums[t]
     is_whole = is_first and is_last and solver != codes.NO_UPDATE and not is_clipped
     largest_stride = workspace.gradient_sums.shape[0] // n_threads
+    prefetch_rows(n_block, layout, workspace, t, n_threads)
     sum_start = t * largest_stride
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]

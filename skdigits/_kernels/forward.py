@@ -222,9 +222,11 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
 def multiply_lists(section, first, parameters, layout, buffers):
     """Add the products of listed tiles and the first layer's weights to the logits of a section.
 
-    A few vectors of the logits are worked on at a time for all tiles, so that what is added to stays in a cache. The
-    weights of the next tile are asked for meanwhile: another thread may just have written them.
+    A few vectors of the logits are worked on at a time for all tiles, so that what is added to stays in a cache.
+    Where there are several sections the weights of the next tile are asked for meanwhile: another thread may just have
+    written them.
     """
+    n_ahead = TILE if buffers.list_ends.shape[0] > 1 else 0
     n_tiles, weight_stride = -(-layout.units[0] // TILE), layout.weight_strides[0]
     n_lanes = VECTOR_BYTES // parameters.itemsize
     n_vectors = -(-layout.units[1] // n_lanes)
@@ -234,9 +236,9 @@ def multiply_lists(section, first, parameters, layout, buffers):
             start = tile * buffers.list_stride + ENTRY * first
             count = (buffers.list_ends[section, tile] - start) // ENTRY
             weights = layout.weight_starts[0] + TILE * tile * weight_stride + column
-            for r in range(TILE, 2 * TILE):
-                following = weights + r * weight_stride
-                prefetch(parameters, following, following + n_now * n_lanes)
+            for r in range(TILE, TILE + n_ahead):
+                row = weights + r * weight_stride
+                prefetch(parameters, row, row + n_now * n_lanes)
             scatter(
                 n_now, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY, 1, parameters,
                 weights, weight_stride, buffers.activations, buffers.starts[1] + column, layout.strides[1],
