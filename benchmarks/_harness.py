@@ -188,7 +188,14 @@ def save(name, arguments, rows, *, settings, title=None, render=None, draw=None,
     -------
     content : dict
         All that is written, which `render` makes the table from.
+
+    Raises
+    ------
+    SystemExit
+        If no row has been measured.
     """
+    if not rows:
+        raise SystemExit(f"Nothing was measured: no row has any of {arguments.only} in its name.")
     path = arguments.output / f"{name}.json"
     if arguments.only and path.exists():
         before = {row["work"]: row for row in json.loads(path.read_text())["rows"]}

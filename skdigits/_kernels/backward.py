@@ -236,7 +236,8 @@ def update_parameters(
         tile = take_tile(layer, n_tiles, t, n_threads, workspace.next_tiles)
         while tile >= 0:
             start = layout.weight_starts[layer] + TILE * tile * stride
-            prefetch_to_write(parameters, start, start + TILE * stride)  # which all threads have read
+            if solver != codes.NO_UPDATE:
+                prefetch_to_write(parameters, start, start + TILE * stride)  # which all threads have read
             # Rows whose gradient is complete at once never leave the cache.
             rows = workspace.tile_gradients if is_whole else gradient
             row_start = TILE * sum_start if is_whole else start

@@ -47,15 +47,14 @@ def backpropagate_samples(
         open_share(layer, -(-layout.units[layer] // TILE), t, n_threads, workspace.next_tiles)
     n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
     first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
-    first_position, last_position = first_section * n_block // n_sections, last_section * n_block // n_sections
-    prefetch_samples(inputs, targets, sample_weight, block, first_position, last_position)
     for section in range(first_section, last_section):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
+        prefetch_samples(inputs, targets, sample_weight, block, first, last)
         clear_lists(section, first, workspace.forward)
         for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
             workspace.forward.keys[position] = keys[position]
         for position in range(first, last):
-            if position + _SAMPLES_AHEAD < last_position:
+            if position + _SAMPLES_AHEAD < last:
                 prefetch_sample(block[position + _SAMPLES_AHEAD], inputs, targets, sample_weight)
             push_sample(block[position], position, section, inputs, workspace.forward)
         if first < last:
