@@ -13,8 +13,8 @@ import numpy as np
 from skdigits._kernels.codes import N_SETTINGS
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.microkernels import PANEL, gather
 from skdigits._kernels.sizes import TILE, lanes
-from skdigits._kernels.tiles import PANEL, gather
 from skdigits._kernels.updates import adam_update, sgd_update
 
 NAME = "arithmetic alone"

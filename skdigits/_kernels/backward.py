@@ -9,12 +9,12 @@ from skdigits._kernels import codes, updates
 from skdigits._kernels.activations import activation_backward
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
+from skdigits._kernels.microkernels import PANEL, gather
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import take_tile
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
-from skdigits._kernels.tiles import PANEL, gather
 
 
 @kernel

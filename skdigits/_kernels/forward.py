@@ -7,6 +7,7 @@ from skdigits._kernels.activations import activation_forward, activation_forward
 from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.microkernels import PANEL, scatter
 from skdigits._kernels.numbers import count_finite, smaller
 from skdigits._kernels.prefetching import prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
@@ -15,11 +16,9 @@ from skdigits._kernels.tiles import (
     GROUP,
     GROUPS_A_WORD,
     NOT_FINITE,
-    PANEL,
     copy_tile,
     lowest_bit,
     mark_tiles,
-    scatter,
     write_entry,
     write_pairs,
 )
@@ -40,6 +39,13 @@ def clear_lists(section, first, buffers):
 
 
 @kernel
+def copy_rest(values, first, out, start):
+    """Copy what is behind the last whole tile of a dense sample, and zeros for what is missing."""
+    for r in range(TILE):
+        out[start + r] = values[first + r] if first + r < values.shape[0] else 0
+
+
+@kernel
 def list_tiles(sample, section, inputs, buffers):
     """Write the tiles of a dense sample that are not zero to the scratch list of a section; return their number."""
     values = inputs.dense[sample * inputs.n_features : (sample + 1) * inputs.n_features]
@@ -51,10 +57,7 @@ def list_tiles(sample, section, inputs, buffers):
         count += copy_tile(values, inputs.first_features[tile], inputs.second_pair, out, TILE * count)
     if TILE * n_whole < inputs.n_features:
         tiles[count] = n_whole
-        rest = out[TILE * count : TILE * (count + 1)]
-        for r in range(TILE):
-            k = TILE * n_whole + r
-            rest[r] = values[k] if k < inputs.n_features else 0
+        copy_rest(values, TILE * n_whole, out, TILE * count)
         count += 1
     return count
 
@@ -102,10 +105,8 @@ def push_dense(sample, position, section, inputs, buffers):
             values, inputs.first_features[tile], inputs.second_pair, position, entries, end
         )
     if TILE * n_whole < inputs.n_features:
-        last = buffers.scratch_values[section, :TILE]
-        for r in range(TILE):
-            k = TILE * n_whole + r
-            last[r] = values[k] if k < inputs.n_features else 0
+        last = buffers.scratch_values[section]
+        copy_rest(values, TILE * n_whole, last, 0)
         write_entry(last, 0, position, entries, ends[n_whole])
         ends[n_whole] += ENTRY
     return is_finite

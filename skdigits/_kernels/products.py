@@ -1,9 +1,9 @@
 """Products of dense matrices: each layer but the first, and the way back through the layers."""
 
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.microkernels import PANEL, gather, scatter
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.sizes import INNER_BLOCK, TILE, VECTOR_BYTES
-from skdigits._kernels.tiles import PANEL, gather, scatter
 
 
 @kernel

@@ -3,9 +3,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from skdigits._kernels.microkernels import PANEL
 from skdigits._kernels.products import add_products
 from skdigits._kernels.sizes import INNER_BLOCK, TILE, lanes
-from skdigits._kernels.tiles import PANEL
 
 START = 7
 
