@@ -37,6 +37,26 @@ def push_block(block, inputs, buffers):
             push_sample(block[position], position, section, inputs, buffers)
 
 
+@kernel
+def forward_block(n_block, inputs, parameters, layout, objective, buffers):
+    """Forward pass of a block, section by section."""
+    n_sections = buffers.list_ends.shape[0]
+    for section in range(n_sections):
+        first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
+        forward_section(
+            section, first, last, inputs, parameters, layout, objective.activation, objective.output_activation, buffers
+        )
+
+
+@kernel
+def backward_block(block, targets, sample_weight, layout, objective, workspace):
+    """Loss and way back of a block, section by section."""
+    n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
+    for section in range(n_sections):
+        first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
+        backward_section(first, last, block, targets, sample_weight, layout, objective, workspace)
+
+
 class Epoch:
     """One network, its samples in lists, and an epoch as a whole or in parts."""
 
@@ -58,8 +78,6 @@ class Epoch:
         """A callable for each part of an epoch in one thread; they are run one after the other."""
         runner, inputs = self.runner, self.runner.inputs
         workspace, layout = runner._workspace, runner._layout
-        n_sections = workspace.forward.list_ends.shape[0]
-        bounds = [(s, s * BATCH // n_sections, (s + 1) * BATCH // n_sections) for s in range(n_sections)]
         objective = runner._objective._replace(solver=codes.ADAM)
         settings = self.optimizer.settings(1)[0].astype(np.float32)
         blocks = [self.order[start : start + BATCH] for start in range(0, len(self.order), BATCH)]
@@ -74,17 +92,10 @@ class Epoch:
             return run
 
         def forward(block):
-            for section, first, last in bounds:
-                forward_section(
-                    section, first, last, inputs, runner._parameters, layout, objective.activation,
-                    objective.output_activation, workspace.forward,
-                )  # fmt: skip
+            forward_block(BATCH, inputs, runner._parameters, layout, objective, workspace.forward)
 
         def backward(block):
-            for _, first, last in bounds:
-                backward_section(
-                    first, last, block, runner._targets, runner._sample_weight, layout, objective, workspace
-                )
+            backward_block(block, runner._targets, runner._sample_weight, layout, objective, workspace)
 
         def update(block):
             workspace.next_tiles[:] = 0

@@ -14,7 +14,7 @@ from skdigits._kernels.atomics import atomic_add, atomic_load
 from skdigits._kernels.codes import ABORT, ARRIVED, GENERATION
 from skdigits._kernels.jit import kernel
 
-_SPINS_BEFORE_YIELD = 2000
+_SPINS_BEFORE_YIELD = 100
 
 if numba.config.DISABLE_JIT:
 
