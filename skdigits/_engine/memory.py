@@ -1,23 +1,35 @@
 """Memory that kernels work on."""
 
+import mmap
+from contextlib import suppress
+
 import numpy as np
 
 from skdigits._kernels.sizes import VECTOR_BYTES
 
-# Of the pages that Linux gives to large arrays for which NumPy asks it to: of 4 MiB on. Where there are none the
-# memory is the same in small pages.
 _LARGE_PAGE = 2**21
-_LEAST_BYTES = 2 * _LARGE_PAGE
-# Smaller arrays are not worth a place in large pages, which are cleared as a whole when they are first touched.
+# Smaller arrays are not worth a place in a large page, which is cleared as a whole when it is first touched.
 _WORTH_A_PLACE = 2**16
 
 
-def aligned_zeros(shape, dtype, *, alignment=VECTOR_BYTES):
+def aligned_zeros(shape, dtype):
     """Zeros that start at a cache line: a vector then never lies across two."""
     n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    buffer = np.zeros(n_bytes + alignment, np.uint8)
-    start = -buffer.ctypes.data % alignment
+    buffer = np.zeros(n_bytes + VECTOR_BYTES, np.uint8)
+    start = -buffer.ctypes.data % VECTOR_BYTES
     return buffer[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def _large_pages(n_bytes):
+    """Zeros, in large pages if the system has them: Linux, where it is asked for them."""
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            memory = mmap.mmap(-1, n_bytes + _LARGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory.madvise(mmap.MADV_HUGEPAGE)
+            buffer = np.frombuffer(memory, np.uint8)
+            start = -buffer.ctypes.data % _LARGE_PAGE
+            return buffer[start : start + n_bytes]
+    return aligned_zeros(n_bytes, np.uint8)
 
 
 class Pool:
@@ -36,7 +48,7 @@ class Pool:
         if n_bytes < _WORTH_A_PLACE:
             return aligned_zeros(shape, dtype)
         if n_bytes > len(self._rest):
-            self._rest = aligned_zeros(max(n_bytes, _LEAST_BYTES), np.uint8, alignment=_LARGE_PAGE)
+            self._rest = _large_pages(-(-n_bytes // _LARGE_PAGE) * _LARGE_PAGE)
         array = self._rest[:n_bytes].view(dtype).reshape(shape)
         self._rest = self._rest[-(-n_bytes // VECTOR_BYTES) * VECTOR_BYTES :]
         return array

@@ -1,3 +1,5 @@
+import mmap
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,21 @@ def test_arrays_of_a_pool_do_not_overlap():
         array[...] = i + 1
     for i, array in enumerate(arrays):
         assert (array == i + 1).all()
+
+
+def make_nothing(*args, **kwargs):
+    raise OSError("Cannot allocate memory")
+
+
+@pytest.mark.parametrize("lacks", ["large pages", "memory to map"])
+def test_where_there_are_no_large_pages_memory_is_as_any_other(monkeypatch, lacks):
+    if lacks == "large pages":
+        monkeypatch.delattr(mmap, "MADV_HUGEPAGE", raising=False)
+    else:
+        monkeypatch.setattr(mmap, "mmap", make_nothing)
+    array = Pool().zeros((100_000,), np.float32)
+    assert array.flags.writeable
+    assert not array.any()
 
 
 def test_large_arrays_of_a_pool_stand_one_behind_the_other():
