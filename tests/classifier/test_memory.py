@@ -13,7 +13,7 @@ from skdigits import MLPDigitClassifier
 
 N_SAMPLES, N_FEATURES = 6000, 784
 # What else a fit of 784-100-10 takes, whatever the number of samples.
-NETWORK = 7 * 2**20
+NETWORK = 6 * 2**20
 
 
 def strokes(dtype):
