@@ -3,6 +3,7 @@
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.microkernels import PANEL, gather, scatter
 from skdigits._kernels.numbers import smaller
+from skdigits._kernels.prefetching import prefetch
 from skdigits._kernels.sizes import INNER_BLOCK, TILE, VECTOR_BYTES
 
 
@@ -18,7 +19,8 @@ def add_products(
         out[i, h] += sum over k < n_inner of values[i, k] * weights[k, h]
 
     Four rows of `out` stay in registers; what is left over of the rows goes by tiles of four of `k`. The order of the
-    sums, and with it the bits, is the same.
+    sums, and with it the bits, is the same. While a block of the weights is worked with, the next one is asked for:
+    another thread may just have written it.
 
     Parameters
     ----------
@@ -37,7 +39,12 @@ def add_products(
         for k in range(0, n_inner, INNER_BLOCK):
             n_k = smaller(INNER_BLOCK, n_inner - k)
             block = weight_start + k * weight_stride + column
+            is_last = k + n_k == n_inner
+            next_block = weight_start + column + PANEL * n_lanes if is_last else block + n_k * weight_stride
             for i in range(0, n_by_four, TILE):
+                for row in range(i, smaller(i + TILE, INNER_BLOCK)):
+                    place = next_block + row * weight_stride
+                    prefetch(weights, place, place + n_now * n_lanes)
                 gather(
                     n_now, every_position, 0, 1, n_k, values, value_start + i * value_stride + k, 1, value_stride,
                     out, out_start + i * out_stride + column, out_stride, weights, block, weight_stride,
