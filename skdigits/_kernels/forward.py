@@ -24,6 +24,9 @@ from skdigits._kernels.tiles import (
 )
 from skdigits._kernels.vectors import softmax_vectors
 
+# A sample to predict is brought into the first-level cache while so many before it are put into lists.
+_SAMPLES_AHEAD = 2
+
 
 @kernel
 def clear_lists(section, first, buffers):
@@ -303,6 +306,9 @@ def predict_rows(inputs, parameters, layout, activation, output_activation, buff
         n_block = smaller(block_size, outputs.shape[0] - start)
         clear_lists(0, 0, buffers)
         for position in range(n_block):
+            if not inputs.is_listed:
+                ahead = (start + position + _SAMPLES_AHEAD) * inputs.n_features
+                prefetch(inputs.dense, ahead, ahead + inputs.n_features)
             all_finite &= push_sample(start + position, position, 0, inputs, buffers)
         forward_section(0, 0, n_block, inputs, parameters, layout, activation, output_activation, buffers)
         for position in range(n_block):
