@@ -12,9 +12,13 @@ from numba import types
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.numbers import count_finite
+from skdigits._kernels.numbers import count_finite, smaller
+from skdigits._kernels.prefetching import prefetch
 from skdigits._kernels.sizes import TILE
 from skdigits._kernels.tiles import is_any_set, read_pairs, read_tile
+
+# A sample is asked for while so many before it are read.
+_SAMPLES_AHEAD = 4
 
 
 def _read_both(context, builder, signature, arguments):
@@ -89,6 +93,7 @@ def count_tiles(dense, first_features, second_pair, background, first, last, sta
     n_finite = 0
     for i in range(first, last):
         row = dense[i]
+        prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features)
         n_finite += count_finite(row, background)
         count = 0
         for tile in range(n_whole):
@@ -115,6 +120,7 @@ def fill_tiles(dense, first_features, second_pair, background, first, last, star
     n_whole = n_features // TILE
     for i in range(first, last):
         row = dense[i]
+        prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features)
         row_tiles, row_values = tiles[starts[i] : starts[i + 1]], values[TILE * starts[i] : TILE * starts[i + 1]]
         entry = 0
         for tile in range(n_whole):
