@@ -1,9 +1,11 @@
 """From the hooks of the engine to scikit-learn's callbacks, verbose lines, validation and augmentation."""
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from skdigits._engine.inputs import as_read_only
 from skdigits._engine.progress import restored_random_state
 from skdigits._engine.trainer import TrainingHooks
 
@@ -118,8 +120,11 @@ class EstimatorHooks(TrainingHooks):
         refer : callable
             Turns samples into what kernels read.
         """
-        X = np.ascontiguousarray(X, dtype)
+        X = as_read_only(np.ascontiguousarray(X, dtype))  # it may be the user's
         augmenter, out = self._estimator.augmenter, np.empty_like(X)
+        if self._estimator.n_jobs is not None and getattr(augmenter, "n_jobs", 0) is None:
+            augmenter = copy.copy(augmenter)  # it is the user's, too
+            augmenter.n_jobs = self._estimator.n_jobs
 
         def draw_inputs(random_state, progress):
             augmented = augmenter.augment(X, random_state, out=out, progress=progress)

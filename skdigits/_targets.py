@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
@@ -84,9 +85,22 @@ def validation_split(
     return train, validation
 
 
-def weigh_classes(class_weight: Any, y: NDArray, sample_weight: NDArray | None) -> NDArray | None:
-    """Weights of the samples times those of their classes."""
+def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, classes: NDArray) -> NDArray | None:
+    """Weights of the samples times those of their classes, of which y need not have all that are known."""
     if class_weight is None:
         return sample_weight
-    class_weights = compute_sample_weight(class_weight, y)
+    if isinstance(class_weight, dict) and y.ndim == 1:
+        by_class = compute_class_weight(class_weight, classes=classes, y=y)
+        class_weights = by_class[np.searchsorted(classes, y)]
+    elif isinstance(class_weight, list) and y.ndim == 2 and y.shape[1] == len(class_weight):
+        absent_or_present, columns = np.array([0, 1]), (y.toarray() if sparse.issparse(y) else y).astype(int).T
+        class_weights = np.prod(
+            [
+                compute_class_weight(weights, classes=absent_or_present, y=column)[column]
+                for weights, column in zip(class_weight, columns, strict=True)
+            ],
+            axis=0,
+        )
+    else:
+        class_weights = compute_sample_weight(class_weight, y)
     return class_weights if sample_weight is None else sample_weight * class_weights

@@ -117,7 +117,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     """
     evaluated = _follow_average(estimator, network, incremental)
     optimizer = _optimizer_for(estimator, network, incremental)
-    record = TrainingRecord.of(estimator)
+    record = TrainingRecord.of(estimator, early_stopping=estimator.early_stopping)
     captured = None
     if not incremental:
         captured, random_state = hooks.resume(data.describe, random_state)

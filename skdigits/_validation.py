@@ -1,8 +1,13 @@
 """Samples held out from training: where they come from, and how a network does on them."""
 
 import copy
+import inspect
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics import accuracy_score, check_scoring
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d
 
@@ -30,7 +35,12 @@ class HeldOut:
         self._for_scorer = for_scorer
         self._labels = for_scorer[2]
         self._scoring = scoring
-        self._scorer = None if scoring in (None, "loss") else check_scoring(for_scorer[0], scoring)
+        self._scorer: Any = None if scoring in (None, "loss") else check_scoring(for_scorer[0], scoring)
+        if sample_weight is not None and self._scorer is not None and not _takes_weights(self._scorer):
+            raise ValueError(
+                f"scoring={scoring!r} takes no sample_weight, and the held-out samples have weights. Choose a score "
+                "that takes them, or pass X_val and y_val without sample_weight_val."
+            )
 
     @property
     def arrays(self):
@@ -48,15 +58,48 @@ class HeldOut:
         elif self._scorer is None:
             score = accuracy_score(self._labels, _targets.decode(binarizer, outputs), sample_weight=self._sample_weight)
         else:
-            weights = {} if self._sample_weight is None else {"sample_weight": self._sample_weight}
-            score = self._scorer(*self._for_scorer, **weights)
+            score = self._score()
             if np.isnan(score) and not np.isnan(loss):
                 # It would never be the best, and early stopping would keep the last epoch in silence.
-                raise ValueError(
-                    f"scoring={self._scoring!r} gave nan on the {len(self._labels)} held-out samples: they may lack a "
-                    "class that it needs. Hold out more samples, or choose another score."
-                )
+                raise ValueError(self._explain("gave nan"))
         return {"validation_loss": loss, "validation_score": float(score)}
+
+    def _score(self):
+        """What the scorer makes of the held-out samples."""
+        weights = {} if self._sample_weight is None else {"sample_weight": self._sample_weight}
+        try:
+            score = self._scorer(*self._for_scorer, **weights)
+        except ValueError as error:
+            raise ValueError(self._explain(f"failed ({error})")) from error
+        if not isinstance(score, Real):
+            raise TypeError(f"scoring={self._scoring!r} must return a number, got {type(score).__name__}.")
+        return score
+
+    def _explain(self, what):
+        return (
+            f"scoring={self._scoring!r} {what} on the {len(self._labels)} held-out samples: they may lack a class that "
+            "it needs. Hold out more samples, or choose another score."
+        )
+
+
+def _takes_weights(scorer):
+    """Whether a scorer can be called with weights of the samples."""
+    if hasattr(scorer, "_accept_sample_weight"):
+        return scorer._accept_sample_weight()
+    try:
+        kinds = {name: parameter.kind for name, parameter in inspect.signature(scorer).parameters.items()}
+    except (TypeError, ValueError):  # of a function in C nothing is known
+        return True
+    return "sample_weight" in kinds or inspect.Parameter.VAR_KEYWORD in kinds.values()
+
+
+@contextmanager
+def _naming(name):
+    """Begin what scikit-learn's checks say with the name of the argument, which they do not know."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
@@ -68,18 +111,20 @@ def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
     if X_val is None or y_val is None:
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was given without {missing}: validation needs both.")
-    X = _samples.check_samples(estimator, X_val, dtype, finite=True)
-    y = np.asarray(y_val)
-    if y.ndim != 2 or y.shape[1] == 1:
-        y = column_or_1d(y)
-    check_consistent_length(X, y)
-    try:
+    with _naming("X_val"):
+        X = _samples.check_samples(estimator, X_val, dtype, finite=True)
+    with _naming("y_val"):
+        y = y_val.toarray() if sparse.issparse(y_val) else np.asarray(y_val)
+        if y.ndim != 2 or y.shape[1] == 1:
+            y = column_or_1d(y)
+        elif not estimator._label_binarizer.y_type_.startswith("multilabel"):
+            raise ValueError(f"expected one label a sample, as y has, got shape {y.shape}.")
+        check_consistent_length(X, y)
         _targets.check_known_labels(y, estimator.classes_, warm_start=False)
-    except ValueError as error:
-        raise ValueError(f"y_val: {error}") from None
+        targets = _targets.encode(estimator._label_binarizer, y)
     if sample_weight_val is not None:
-        sample_weight_val = _check_sample_weight(sample_weight_val, X)
-    targets = _targets.encode(estimator._label_binarizer, y)
+        with _naming("sample_weight_val"):
+            sample_weight_val = _check_sample_weight(sample_weight_val, X)
     return HeldOut(X, targets, sample_weight_val, for_scorer=(estimator, X_val, y), scoring=estimator.scoring)
 
 

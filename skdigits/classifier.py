@@ -181,10 +181,13 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     scoring : str, callable or None, default=None
         Score on held-out samples: 'loss' (the negative cross-entropy), a scorer of scikit-learn, by name or as a
-        callable ``scorer(estimator, X, y)``, or None for accuracy.
+        callable ``scorer(estimator, X, y)``, or None for accuracy. Where held-out samples have weights the scorer is
+        called with `sample_weight`, too, and must take it.
 
     restore_best_weights : bool, default=True
         Whether to end, with `early_stopping`, with the weights of the epoch that scored best and not the last ones.
+        With `warm_start`, where no epoch of a call is better than the best of the calls before, the last weights
+        remain, as in MLPClassifier.
 
     max_time : float or None, default=None
         Seconds after which `fit` ends with the present mini-batch or iteration, and keeps what was learnt, above 0.
@@ -193,7 +196,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Deforms the training samples anew in each epoch, as :class:`skdigits.preprocessing.ElasticDeformer` does. Its
         method ``augment(X, random_state, out=out, progress=progress)`` writes new samples to `out`, which is like X,
         and returns them. X is dense, in the type of the network; `progress` is the share of `max_iter` that is behind,
-        in [0, 1]. Held-out samples are left as they are.
+        in [0, 1]. Held-out samples are left as they are. An augmenter whose own `n_jobs` is None works with that of
+        the classifier. X must not be written to.
 
     Attributes
     ----------
@@ -666,7 +670,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         X, y, targets = self._validate_input(X, y, incremental, reset=first_pass)
         plain_weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        sample_weight = _targets.weigh_classes(self.class_weight, y, plain_weight)
+        sample_weight = _targets.weigh_classes(self.class_weight, y, plain_weight, self.classes_)
         random_state = check_random_state(self.random_state)
         dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
         inputs = _training.compress(self, X, dtype, threads)

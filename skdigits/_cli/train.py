@@ -67,8 +67,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         type=SHARE,
         default=None,
         metavar="FRACTION",
-        help="share of the training images to hold out; training then stops when accuracy on them no longer improves "
-        "(default: none)",
+        help="share of the training images to hold out; training then keeps the epoch that is best on them, and stops "
+        "when it no longer improves, but for a recipe, which goes to its end (default: none)",
     )
     parser.add_argument(
         "--seed", type=SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
@@ -207,6 +207,11 @@ class _ImagesInMemory:
 
 
 def _epochs(arguments: argparse.Namespace) -> int:
+    from skdigits.recipes import RECIPES
+
+    if arguments.recipe is not None and arguments.epochs is None:
+        n_epochs: Any = RECIPES[arguments.recipe]["max_iter"]
+        return int(n_epochs)
     return arguments.epochs or EPOCHS[arguments.dataset]
 
 

@@ -78,14 +78,22 @@ class TrainingRecord:
         return cls()
 
     @classmethod
-    def of(cls, estimator):
-        """A copy of the record that was published on an estimator, to be continued."""
+    def of(cls, estimator, *, early_stopping):
+        """A copy of the record that was published on an estimator, to be continued.
+
+        Where something else decided then, the best starts anew.
+        """
         known = {
             name: _copied(vars(estimator)[attribute])
             for name, attribute in _ATTRIBUTES.items()
             if attribute in vars(estimator)
         }
-        return cls(**known)
+        record = cls(**known)
+        if early_stopping != (record.best_loss is None):
+            anew = cls.start(early_stopping=early_stopping)
+            for name in ("best_loss", "validation_scores", "best_validation_score", "no_improvement_count"):
+                setattr(record, name, getattr(anew, name))
+        return record
 
     def publish(self, estimator):
         """Set the learned attributes of an estimator."""

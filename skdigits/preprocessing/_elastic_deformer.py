@@ -16,6 +16,27 @@ from skdigits._typing import ImageShape, MatrixLike, RandomState
 from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
 
 
+def _check_images(X: NDArray) -> NDArray:
+    """Images as kernels can read them; raise ValueError for what is none."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in DTYPES:
+        found = f"{X.dtype} {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
+        raise ValueError(
+            f"X: expected a two-dimensional array of type float32 or float64, got {found}. fit_transform converts."
+        )
+    return np.require(X, None, ["C", "A"])
+
+
+def _check_out(out: NDArray, X: NDArray) -> None:
+    """Raise ValueError unless deformed images of X can be written to an array: kernels would write beside it."""
+    if not isinstance(out, np.ndarray) or out.shape != X.shape or out.dtype != X.dtype:
+        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out: expected an array of X's type and shape, {X.dtype} {X.shape}, got {found}.")
+    if not out.flags.carray:
+        raise ValueError("out: expected a C-ordered array that can be written, got one in another order or read-only.")
+    if np.may_share_memory(out, X) and out.ctypes.data != X.ctypes.data:
+        raise ValueError("out: expected X itself or an array of its own, got one that overlaps X.")
+
+
 class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Randomly rotate, scale, shear, shift and elastically distort images for training.
 
@@ -64,7 +85,8 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     fade : float, default=0.0
         As `augmenter`: the share of the epochs, in [0, 1], at the end of training, in which all deformations grow
-        weaker from epoch to epoch, down to none. The last epochs then show the network images as predictions will.
+        weaker from epoch to epoch, towards none: in the last of n epochs they have ``1 / (fade * n)`` of their
+        strength. The last epochs then show the network images nearly as predictions will.
 
     image_shape : 'auto' or tuple of (height, width), default='auto'
         Shape of the images, whose rows of pixels follow one another; 'auto' is for square ones.
@@ -259,16 +281,17 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ) -> NDArray:
         """Deform each image once, with newly drawn deformations; for the epochs of a training.
 
-        It needs no `fit` before, and X is not checked.
+        It needs no `fit` before. Shape and type of X are checked, its values are not.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Finite, C-ordered, of type float32 or float64. Not written to, unless it is `out`.
+            Finite, of type float32 or float64; copied unless it is C-ordered. Not written to, unless it is `out`.
         random_state : int or RandomState instance
             One number is drawn from it.
         out : ndarray of shape (n_samples, n_features) or None, default=None
-            C-ordered array of the type of X to write to; it may be X itself. None makes a new one.
+            C-ordered array of the type of X to write to; it may be X itself, but not overlap it otherwise. None makes
+            a new one.
         progress : float, default=0.0
             Share of the training that is behind, in [0, 1]; `fade` looks at it.
 
@@ -283,9 +306,12 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a parameter is not as described, or the images do not have the shape `image_shape`.
         """
         self._validate_params()
+        X = _check_images(X)
         shape = self._find_image_shape(X.shape[1])
         if out is None:
             out = np.empty(X.shape, X.dtype)
+        else:
+            _check_out(out, X)
         strength = 1.0 if progress <= 1 - self.fade else (1 - progress) / self.fade
         settings = deformation.DeformationSettings(
             rotation=strength * self.rotation,

@@ -52,6 +52,30 @@ class TestAugmenter:
         for ours, theirs in zip(model.coefs_, expected.coefs_, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
+    def test_cannot_write_to_the_samples(self):
+        class Writer(Negative):
+            def augment(self, X, random_state, out, progress):
+                X[:] = 0
+
+        with pytest.raises(ValueError, match="read-only"):
+            make(augmenter=Writer()).fit(np.ascontiguousarray(X, np.float32), Y)
+
+    @pytest.mark.parametrize(("n_jobs", "own", "expected"), [(None, None, None), (1, None, 1), (1, 3, 3)])
+    def test_n_jobs_of_the_classifier_is_that_of_an_augmenter_without(self, n_jobs, own, expected):
+        used = []
+
+        class Counter(Negative):
+            n_jobs = own
+
+            def augment(self, *arguments, **options):
+                used.append(self.n_jobs)
+                return super().augment(*arguments, **options)
+
+        augmenter = Counter()
+        make(augmenter=augmenter, n_jobs=n_jobs, max_iter=1).fit(X, Y)
+        assert used == [expected]
+        assert augmenter.n_jobs == own
+
     def test_partial_fit(self):
         augmenter = Negative()
         model = make(augmenter=augmenter)

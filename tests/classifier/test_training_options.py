@@ -219,6 +219,28 @@ class TestClassWeight:
         with pytest.raises(ValueError, match="'balanced' is not supported for partial_fit"):
             make(class_weight="balanced").partial_fit(X, Y)
 
+    def test_partial_fit_on_some_of_the_classes(self):
+        few, model, expected = Y < 3, make(class_weight={3: 5, 1: 2}), make()
+        model.partial_fit(X, Y, classes=np.arange(10)).partial_fit(X[few], Y[few])
+        weights = np.select([Y == 3, Y == 1], [5.0, 2.0], 1.0)
+        expected.partial_fit(X, Y, weights, classes=np.arange(10)).partial_fit(X[few], Y[few], weights[few])
+        assert_same(model, expected)
+
+    @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+    def test_list_for_a_label_that_no_sample_has(self, container):
+        samples, labels = make_multilabel_classification(200, n_classes=2, random_state=0)
+        lacking = labels[:, 1] == 0
+        model, expected = make(class_weight=[{1: 2}, {1: 5}]), make()
+        for rows in (slice(None), lacking):
+            model.partial_fit(samples[rows], container(labels[rows]), classes=[0, 1])
+            by_label = np.where(labels[rows, 0], 2.0, 1.0) * np.where(labels[rows, 1], 5.0, 1.0)
+            expected.partial_fit(samples[rows], labels[rows], by_label, classes=[0, 1])
+        assert_same(model, expected)
+
+    def test_unknown_class_is_refused(self):
+        with pytest.raises(ValueError, match="not in class_weight"):
+            make(class_weight={33: 5}).fit(X, Y)
+
 
 class TestSchedules:
     @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])

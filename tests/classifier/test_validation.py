@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sklearn
+from scipy import sparse
 from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
@@ -53,6 +54,48 @@ class TestValidation:
             "loss": lambda: np.log(np.clip(probabilities[np.arange(80), y_val], 2.0**-23, None)).mean(),
         }.get(scoring, lambda: sklearn.metrics.get_scorer(scoring)(model, X_val, y_val))()
         assert now == pytest.approx(best, rel=1e-6)
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_what_decides_may_change_between_calls(self, first):
+        model = make(early_stopping=first, warm_start=True).fit(X, Y).set_params(early_stopping=not first).fit(X, Y)
+        assert len(model.loss_curve_) == 24
+        assert (model.best_loss_ is None) == (not first)
+        assert (model.validation_scores_ is None) == first
+
+    def test_going_on_without_early_stopping_by_partial_fit(self):
+        model = make(early_stopping=True).fit(X, Y).set_params(early_stopping=False)
+        model.partial_fit(X, Y)
+        assert len(model.history_["loss"]) == 13
+        assert model.best_loss_ == model.loss_
+
+    def test_score_that_takes_no_weights_is_refused_for_weighted_samples(self):
+        def accuracy(estimator, X, y):
+            return estimator.score(X, y)
+
+        assert self.fit(scoring=accuracy).validation_scores_ == self.fit().validation_scores_
+        with pytest.raises(ValueError, match=r"takes no sample_weight.*without sample_weight_val"):
+            self.fit(scoring=accuracy, weight=np.ones(80))
+        with pytest.raises(ValueError, match="takes no sample_weight"):
+            self.fit(scoring=sklearn.metrics.make_scorer(lambda y, predicted: 0.5), weight=np.ones(80))
+
+    def test_score_that_fails_is_explained(self):
+        few = Y[self.HELD] < 5
+        with pytest.raises(ValueError, match=r"'neg_log_loss' failed .* held-out samples: they may lack a class"):
+            make(early_stopping=True, scoring="neg_log_loss").fit(
+                X[self.TRAIN], Y[self.TRAIN], X_val=X[self.HELD][few], y_val=Y[self.HELD][few]
+            )
+
+    def test_score_must_be_a_number(self):
+        with pytest.raises(TypeError, match="must return a number, got NoneType"):
+            self.fit(scoring=lambda estimator, X, y: None)
+
+    def test_several_labels_may_be_sparse(self):
+        targets = np.eye(10, dtype=int)[Y]
+        models = [
+            make(early_stopping=True).fit(X, targets, X_val=X, y_val=y_val)
+            for y_val in (targets, sparse.csr_array(targets))
+        ]
+        assert_same(*models)
 
     def test_last_epoch_is_kept_where_asked(self):
         parameters = {"n_iter_no_change": 4, "learning_rate_init": 0.2, "restore_best_weights": False}
@@ -136,10 +179,13 @@ class TestValidation:
             ({"X_val": X}, "X_val was given without y_val"),
             ({"y_val": Y}, "y_val was given without X_val"),
             ({"sample_weight_val": Y}, "sample_weight_val was given without X_val"),
-            ({"X_val": X[:, :5], "y_val": Y}, "X has 5 features"),
+            ({"X_val": X[:, :5], "y_val": Y}, "X_val: X has 5 features"),
+            ({"X_val": X[0], "y_val": Y}, "X_val: Expected 2D array"),
             ({"X_val": X[:5], "y_val": Y}, "inconsistent numbers of samples"),
+            ({"X_val": X, "y_val": np.eye(10)[Y]}, r"y_val: expected one label a sample, .* got shape \(300, 10\)"),
+            ({"X_val": X, "y_val": Y, "sample_weight_val": Y[:3]}, "sample_weight_val: "),
             ({"X_val": X, "y_val": Y + 5}, "y_val: `y` has classes not in"),
-            ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "contains NaN"),
+            ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "X_val: .* contains NaN"),
         ],
     )
     def test_bad_data_is_refused(self, arguments, message):

@@ -132,6 +132,14 @@ def test_recipe_may_be_streamed(train, small_mnist, tmp_path, monkeypatch):
     assert history["learning_rate"][-1] < 1e-4  # the schedule has come to its end
 
 
+@pytest.mark.parametrize(("options", "n_epochs"), [((), 26), (("--epochs", 2), 2)])
+def test_epochs_are_those_of_the_recipe(train, small_mnist, tmp_path, monkeypatch, options, n_epochs):
+    small_mnist.write(tmp_path)
+    monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
+    options = ("--dataset", "mnist", "--recipe", "quick", "--hidden", 20, "--output", tmp_path / "m.npz", *options)
+    assert train(*options, "--stream")["n_iter"] == n_epochs
+
+
 def test_same_seed_same_model(train, files, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         train("--stream", *files, "--deformed", 2000, "--seed", seed, "--output", tmp_path / f"{name}.npz")

@@ -210,14 +210,23 @@ def test_refuses_a_damaged_npz(tmp_path, content):
         iter_digit_batches(tmp_path)
 
 
+def test_parts_may_differ_in_how_images_and_labels_lie(tmp_path):
+    np.savez(tmp_path / "1.npz", X=IMAGES[:7], y=LABELS[:7])
+    np.savez(tmp_path / "2.npz", X=IMAGES[7:].reshape(N - 7, 12), y=LABELS[7:].reshape(-1, 1))
+    batches = list(iter_digit_batches(tmp_path, batch_size=5))
+    np.testing.assert_array_equal(np.concatenate([X for X, _ in batches]), IMAGES.reshape(N, 12))
+    np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), LABELS)
+
+
 def test_refuses_npy_in_the_order_of_columns(tmp_path):
     np.save(tmp_path / "i.npy", np.asfortranarray(IMAGES.reshape(N, 12)))
     with pytest.raises(DataFileError, match=r"one after the other.*np\.ascontiguousarray"):
         iter_digit_batches((tmp_path / "i.npy", LABELS))
 
 
-def test_refuses_pickled_objects(tmp_path):
-    np.save(tmp_path / "l.npy", LABELS.astype(object), allow_pickle=True)
+@pytest.mark.parametrize("objects", [LABELS.astype(object), np.full(N, None)])
+def test_refuses_pickled_objects(tmp_path, objects):
+    np.save(tmp_path / "l.npy", objects, allow_pickle=True)
     with pytest.raises(ValueError, match="got type 'O'"):
         iter_digit_batches((IMAGES, tmp_path / "l.npy"))
 

@@ -139,6 +139,40 @@ def test_augment_refuses_what_fit_refuses(parameters):
         make(**parameters).augment(X, 0)
 
 
+def _read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+_IMAGES = np.zeros((20, 64), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("X", "out", "message"),
+    [
+        (_IMAGES.astype(np.uint8), None, "X: expected a two-dimensional array of type float32 or float64, got uint8"),
+        (_IMAGES.astype(np.float16), None, "X: .* got float16"),
+        (_IMAGES.tolist(), None, "X: .* got list"),
+        (_IMAGES[0], None, r"X: .* got float32 \(64,\)"),
+        (_IMAGES.astype(">f4"), None, "X: .* got >f4"),
+        (_IMAGES, np.zeros((10, 64), np.float32), r"out: expected .* float32 \(20, 64\), got float32 \(10, 64\)"),
+        (_IMAGES, np.zeros((20, 64)), "out: expected .* got float64"),
+        (_IMAGES, [], "out: expected .* got list"),
+        (_IMAGES, np.zeros((20, 64), np.float32, order="F"), "out: .* in another order"),
+        (_IMAGES, _read_only(np.zeros((20, 64), np.float32)), "out: .* read-only"),
+        (_IMAGES[:-1], _IMAGES[1:], "out: .* overlaps X"),
+    ],
+)
+def test_augment_refuses_what_kernels_cannot_read_or_write(X, out, message):
+    with pytest.raises(ValueError, match=message):
+        ElasticDeformer().augment(X, 0, out=out)
+
+
+def test_augment_takes_any_order(reference):
+    expected = ElasticDeformer().augment(np.ascontiguousarray(reference), 0)
+    np.testing.assert_array_equal(ElasticDeformer().augment(np.asfortranarray(reference), 0), expected)
+
+
 def test_copies_come_one_set_after_the_other(reference):
     deformer = make(n_copies=3)
     copies = deformer.fit_transform(X)
