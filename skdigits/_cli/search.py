@@ -233,7 +233,16 @@ def _train_best(arguments, parameters, X, y):
 
     model = _make_model(arguments).set_params(**parameters)
     classifier = model[-1].set_callbacks(TrainingProgress())
-    model.fit(X, y)
+    try:
+        with warnings.catch_warnings():
+            # A model that has learnt for some epochs only is not what was found.
+            warnings.filterwarnings("error", "Training interrupted by user", UserWarning)
+            model.fit(X, y)
+    except (KeyboardInterrupt, UserWarning):
+        raise KeyboardInterrupt(
+            "interrupted while the best candidate was trained on all images; all fits are finished, and --resume skips "
+            "them"
+        ) from None
     classifier.set_callbacks()  # the saved model shows no progress
     return model
 

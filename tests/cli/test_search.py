@@ -254,6 +254,21 @@ def test_ctrl_c_keeps_the_finished_fits(tmp_path):
     assert all(record["score"] > 0 for record in records.values())
 
 
+def test_ctrl_c_while_the_best_is_trained(run, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    arguments = ("search", *CANDIDATES, "--jobs", 1, "--output", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("skdigits._cli.progress.TrainingProgress.on_fit_task_end", interrupt)
+        status, _, err = run(*arguments)
+    assert status == 130
+    assert err.endswith("was trained on all images; all fits are finished, and --resume skips them\n")
+    assert len(search_store.read_records(tmp_path / "fits")) == 12
+    assert not (tmp_path / "best.joblib").exists()
+    assert run(*arguments, "--resume").status == 0
+
+
 @pytest.mark.parametrize(
     ("costs", "scores", "front"),
     [
