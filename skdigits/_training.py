@@ -115,6 +115,8 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     n_threads : int
     deadline : float or None
     """
+    if incremental:
+        _check_size(estimator, network)
     evaluated = _follow_average(estimator, network, incremental)
     optimizer = _optimizer_for(estimator, network, incremental)
     record = TrainingRecord.of(estimator, early_stopping=estimator.early_stopping)
@@ -203,6 +205,19 @@ def _clipped_batch_size(estimator, n_samples):
     if estimator.batch_size > n_samples:
         warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     return min(int(estimator.batch_size), n_samples)
+
+
+def _check_size(estimator, network):
+    """Raise ValueError where what the last `partial_fit` has left belongs to a network of another size."""
+    n_parameters = network.parameters.shape[0]
+    moments = vars(estimator).get("_optimizer", {}).get("moments", network.parameters)
+    unaveraged = vars(estimator).get("_unaveraged", network.parameters)
+    sizes = {len(unaveraged), *np.shape(moments)[-1:]}  # an optimizer without moments has a size, too
+    if sizes != {n_parameters}:
+        raise ValueError(
+            f"coefs_ and intercepts_ have been replaced by others of {n_parameters} numbers, which partial_fit cannot "
+            "go on with. fit with warm_start=True can: its optimizer starts anew."
+        )
 
 
 def _follow_average(estimator, network, incremental):

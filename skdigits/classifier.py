@@ -647,8 +647,13 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _network(self, dtype=None):
         """The network of the learned attributes, which a user may have replaced, in their own type or another."""
-        units = [*(coef.shape[0] for coef in self.coefs_), self.coefs_[-1].shape[1]]
-        dtype = np.result_type(*self.coefs_) if dtype is None else dtype
+        units = parameters.find_units(self.coefs_, self.intercepts_)
+        if (units[0], units[-1]) != (self.n_features_in_, self.n_outputs_):
+            raise ValueError(
+                f"coefs_ are of a network of {units[0]} features and {units[-1]} outputs; expected "
+                f"{self.n_features_in_} and {self.n_outputs_}, as the classifier was fitted with."
+            )
+        dtype = self._own_dtype() if dtype is None else dtype
         return Network(
             units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
         )
@@ -656,9 +661,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, validation, *, incremental):
         deadline = None if self.max_time is None else time.monotonic() + self.max_time
         hidden_layer_sizes = _checks.check_hidden_layer_sizes(self)
-        drop_rates = _checks.check_drop_rates(self, len(hidden_layer_sizes))
-        _checks.check_solver(self)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        # A network that has learnt keeps its layers, whatever sizes have been set since.
+        n_hidden = len(hidden_layer_sizes) if first_pass else len(self.coefs_) - 1
+        drop_rates = _checks.check_drop_rates(self, n_hidden)
+        _checks.check_solver(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
 
@@ -717,8 +724,15 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.dtype != "auto":
             return np.dtype(self.dtype)
         if not first_pass:
-            return np.result_type(*self.coefs_)
+            return self._own_dtype()
         return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+
+    def _own_dtype(self):
+        """Type of the learned attributes, or one that the kernels know for others that a user has set."""
+        dtype = np.result_type(*self.coefs_)
+        if dtype in (np.float32, np.float64):
+            return dtype
+        return np.dtype(np.float32 if dtype == np.float16 else np.float64)
 
     def _initialize(self, units, random_state, dtype):
         """Set the learned attributes of a network that has learnt nothing."""

@@ -50,6 +50,23 @@ def split(parameters, units):
     return coefs, intercepts
 
 
+def find_units(coefs, intercepts):
+    """Layer sizes of a network of matrices and vectors.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together: kernels would read beside them.
+    """
+    units = [*np.shape(coefs[0])[:1], *map(np.size, intercepts)]
+    shapes = [np.shape(coef) for coef in coefs]
+    if shapes != list(pairwise(units)):
+        raise ValueError(
+            f"coefs_ of the shapes {shapes} and intercepts_ of the sizes {units[1:]} do not fit together as a network."
+        )
+    return units
+
+
 def join(coefs, intercepts, dtype):
     """The flat vector behind matrices and vectors: itself where they are views of one, else a new one.
 

@@ -1,5 +1,6 @@
 """What the transformers share that write one image for each, of the same shape, and learn nothing but that shape."""
 
+import math
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -57,6 +58,8 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=DTYPES, order="C", reset=False)
+        if math.prod(self.image_shape_) != X.shape[1]:  # kernels would read beside X
+            raise ValueError(f"image_shape_ is {self.image_shape_}, which does not go with {X.shape[1]} features.")
         return self._transform_images(X, self.image_shape_)
 
     def _find_image_shape(self, n_features: int) -> tuple[int, int]:
