@@ -212,7 +212,7 @@ def _check_size(estimator, network):
     n_parameters = network.parameters.shape[0]
     moments = vars(estimator).get("_optimizer", {}).get("moments", network.parameters)
     unaveraged = vars(estimator).get("_unaveraged", network.parameters)
-    sizes = {len(unaveraged), *np.shape(moments)[-1:]}  # an optimizer without moments has a size, too
+    sizes = {len(unaveraged), np.shape(moments)[-1]}
     if sizes != {n_parameters}:
         raise ValueError(
             f"coefs_ and intercepts_ have been replaced by others of {n_parameters} numbers, which partial_fit cannot "
