@@ -71,6 +71,8 @@ class HeldOut:
             score = self._scorer(*self._for_scorer, **weights)
         except ValueError as error:
             raise ValueError(self._explain(f"failed ({error})")) from error
+        if np.ndim(score) == 0 and hasattr(score, "item"):
+            score = score.item()  # of an array without dimensions, as in scikit-learn's searches
         if not isinstance(score, Real):
             raise TypeError(f"scoring={self._scoring!r} must return a number, got {type(score).__name__}.")
         return score

@@ -85,6 +85,10 @@ class TestValidation:
                 X[self.TRAIN], Y[self.TRAIN], X_val=X[self.HELD][few], y_val=Y[self.HELD][few]
             )
 
+    def test_score_may_be_an_array_without_dimensions(self):
+        model = self.fit(scoring=lambda estimator, X, y: np.array(estimator.score(X, y)))
+        assert model.validation_scores_ == self.fit().validation_scores_
+
     def test_score_must_be_a_number(self):
         with pytest.raises(TypeError, match="must return a number, got NoneType"):
             self.fit(scoring=lambda estimator, X, y: None)
