@@ -207,6 +207,12 @@ def _clipped_batch_size(estimator, n_samples):
     return min(int(estimator.batch_size), n_samples)
 
 
+def forget_state(estimator):
+    """Remove what the next `partial_fit` would go on with."""
+    for attribute in ("_optimizer", "_unaveraged"):
+        vars(estimator).pop(attribute, None)
+
+
 def _check_size(estimator, network):
     """Raise ValueError where what the last `partial_fit` has left belongs to a network of another size."""
     n_parameters = network.parameters.shape[0]

@@ -695,9 +695,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
             )
         if not np.isfinite(network.parameters).all():
+            samples = "The input data" if self.augmenter is None else f"What {type(self.augmenter).__name__} returned"
             raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                "be preprocessed: scale it, with MinMaxScaler for example, or lower "
+                f"Solver produced non-finite parameter weights. {samples} may contain large values and need to be "
+                "preprocessed: scale it, with MinMaxScaler for example, or lower "
                 f"learning_rate_init={self.learning_rate_init}."
             )
         context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **task)
@@ -735,7 +736,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return np.dtype(np.float32 if dtype == np.float16 else np.float64)
 
     def _initialize(self, units, random_state, dtype):
-        """Set the learned attributes of a network that has learnt nothing."""
+        """Set the learned attributes of a network that has learnt nothing, and remove those of one before."""
+        TrainingRecord.withdraw(self)
+        _training.forget_state(self)
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
         self.out_activation_ = _checks.check_output_activation(self.output_activation, self._label_binarizer.y_type_)

@@ -95,6 +95,12 @@ class TrainingRecord:
                 setattr(record, name, getattr(anew, name))
         return record
 
+    @staticmethod
+    def withdraw(estimator):
+        """Take away the learned attributes of the training of another network."""
+        for attribute in _ATTRIBUTES.values():
+            vars(estimator).pop(attribute, None)
+
     def publish(self, estimator):
         """Set the learned attributes of an estimator."""
         for name, attribute in _ATTRIBUTES.items():

@@ -73,7 +73,8 @@ class OnnxClassifier:
             X = np.rint(X)
             if X.min() < 0 or X.max() > 255:
                 raise ValueError(f"the model takes pixels in [0, 255], got some in [{X.min():g}, {X.max():g}]")
-        X = X.astype(self._dtype, copy=False).reshape(-1, *self._shape)
+        with np.errstate(over="ignore"):
+            X = check_array(X, dtype=self._dtype, input_name="X").reshape(-1, *self._shape)
         with model_file(self._path):
             labels, probabilities = self._session.run(
                 ["label", "probabilities"], {self._session.get_inputs()[0].name: X}

@@ -104,7 +104,14 @@ class DigitsDisplay:
         Returns
         -------
         display : DigitsDisplay
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is no classifier with ``predict_proba``.
         """
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(f"expected a fitted classifier with predict_proba, got a {type(estimator).__name__}")
         return cls.from_predictions(
             X, y, estimator.predict(X), estimator.predict_proba(X), which=which, n_digits=n_digits,
             image_shape=image_shape, random_state=random_state, ax=ax,

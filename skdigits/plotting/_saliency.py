@@ -110,14 +110,13 @@ class SaliencyDisplay:
         ValueError
             If `target` is no class of the network, or if X has other pixels than the network sees.
         """
-        network, inputs = fitted_network(estimator), network_inputs(estimator, X)
-        images = as_images(dense(X), image_shape)
+        network, logits = fitted_network(estimator, "decision_function"), estimator.decision_function(X)
+        images, inputs = as_images(dense(X), image_shape), network_inputs(estimator, X)
         if inputs.size != images.size:
             raise ValueError(
                 f"X has {images[0].size} pixels, of which the steps before the network make {inputs.shape[1]} "
                 "features, which are no pixels of the image"
             )
-        logits = estimator.decision_function(X)
         if logits.ndim == 1:
             logits = np.column_stack([-logits, logits])
         predictions = network.classes_[logits.argmax(axis=1)]

@@ -1,5 +1,6 @@
 """ImageFlattener: images to the rows of pixels that estimators take, and back."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -140,7 +141,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             expected = self.image_shape if reset else self.image_shape_
             if expected is not None and tuple(expected) != shape:
                 raise ValueError(f"expected images of shape {tuple(expected)}, got images of shape {shape}")
-            X = np.asarray(images).reshape(len(images), -1)
+            X = np.asarray(images).reshape(len(images), math.prod(shape))
         X = validate_data(self, X, dtype=DTYPES, order="C", reset=reset)
         if reset:
             self.image_shape_: tuple[int, ...] = self._find_image_shape(X.shape[1]) if shape is None else shape

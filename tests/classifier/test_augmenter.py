@@ -119,6 +119,12 @@ class TestAugmenter:
         with pytest.raises(ValueError, match=r"Negative.augment must return an array of shape \(300, 64\)"):
             make(augmenter=augmenter).fit(X, Y)
 
+    def test_nan_in_the_result_is_laid_to_the_augmenter(self):
+        augmenter = Negative()
+        augmenter.augment = lambda X, random_state, out, progress: np.full_like(X, np.nan)
+        with pytest.raises(ValueError, match="What Negative returned may contain large values"):
+            make(augmenter=augmenter).fit(X, Y)
+
     def test_nan_in_the_samples_is_refused(self):
         bad = X.copy()
         bad[3, 3] = np.nan

@@ -90,3 +90,15 @@ def test_another_image_shape_is_refused():
     deskewer.image_shape_ = (100, 100)
     with pytest.raises(ValueError, match=r"image_shape_ is \(100, 100\), which does not go with 64 features"):
         deskewer.transform(X)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_new_network_has_nothing_of_the_one_before(solver):
+    model = fit(early_stopping=True, weight_averaging=0.9)
+    parameters = {"solver": solver, "early_stopping": False, "weight_averaging": None, "hidden_layer_sizes": (9,)}
+    model.set_params(**parameters).fit(X, Y)
+    fresh = MLPDigitClassifier(**model.get_params()).fit(X, Y)
+    assert vars(model).keys() == vars(fresh).keys()
+    model.set_params(solver="adam").partial_fit(X, Y)
+    fresh.set_params(solver="adam").partial_fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], fresh.coefs_[0])

@@ -54,7 +54,10 @@ def test_pixels_beyond_a_byte_are_refused(tmp_path):
         OnnxClassifier(tmp_path / "model.onnx").predict(X * 16)
 
 
-@pytest.mark.parametrize(("samples", "says"), [(X[:, 1:], "63 features"), (X * np.nan, "NaN"), (X[0], "2D array")])
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [(X[:, 1:], "63 features"), (X * np.nan, "NaN"), (X[0], "2D array"), (X + 1e300, "too large for dtype")],
+)
 def test_samples_that_do_not_fit_are_refused(tmp_path, samples, says):
     to_onnx(fit(), tmp_path / "model.onnx")
     with pytest.raises(ValueError, match=says):

@@ -110,3 +110,8 @@ def test_bad_arguments(options, says):
     with pytest.raises(ValueError, match=says):
         DigitsDisplay.from_predictions(**arguments)
     assert plt.get_fignums() == []
+
+
+def test_what_is_no_classifier():
+    with pytest.raises(TypeError, match="expected a fitted classifier with predict_proba, got a NoneType"):
+        DigitsDisplay.from_estimator(None, np.ones((2, 4)), [0, 1])

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -134,3 +135,17 @@ def test_features_that_are_no_pixels(fitted):
         pipeline.fit(fitted.X, fitted.y)
     with pytest.raises(ValueError, match="64 pixels, of which the steps before the network make 16 features"):
         SaliencyDisplay.from_estimator(pipeline, fitted.X[:2])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "X", "error", "says"),
+    [
+        ("network", np.zeros(64), ValueError, "Expected 2D array, got 1D array"),
+        ("other", np.zeros((1, 64)), TypeError, "a MLPClassifier, which has no decision_function"),
+    ],
+)
+def test_what_cannot_be_asked(fitted, estimator, X, error, says):
+    estimators = {"network": fitted.network, "other": MLPClassifier((5,), solver="lbfgs", max_iter=300, tol=1)}
+    estimators["other"].fit(fitted.X / 16, fitted.y)
+    with pytest.raises(error, match=says):
+        SaliencyDisplay.from_estimator(estimators[estimator], X)

@@ -73,3 +73,8 @@ def test_data_frames():
     assert frame.columns.tolist() == flattener.get_feature_names_out().tolist() == [f"x{i}" for i in range(6)]
     named = pandas.DataFrame(np.zeros((2, 6)), columns=list("abcdef"))
     assert ImageFlattener((2, 3)).fit(named).get_feature_names_out().tolist() == list("abcdef")
+
+
+def test_no_images():
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\) \(shape=\(0, 6\)\)"):
+        ImageFlattener().fit(np.zeros((0, 2, 3)))
