@@ -103,8 +103,9 @@ def rejoin(coefs, intercepts):
     )
     if not is_chain or [array.ndim for array in arrays] != [2] * len(coefs) + [1] * len(intercepts):
         return coefs, intercepts
-    units = [coefs[0].shape[0], *map(len, intercepts)]
-    if [coef.shape for coef in coefs] != list(pairwise(units)):
+    try:
+        units = find_units(coefs, intercepts)
+    except ValueError:  # for whoever uses them to say
         return coefs, intercepts
     return split(join(coefs, intercepts, arrays[0].dtype), units)
 

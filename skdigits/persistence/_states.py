@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelBinarizer, MaxAbsScaler, MinMaxScaler, St
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skdigits._engine.optimizers import OPTIMIZERS
-from skdigits._engine.parameters import count_parameters
+from skdigits._engine.parameters import count_parameters, find_units
 from skdigits._engine.schedules import SCHEDULES
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
@@ -160,13 +160,10 @@ def _check_network(parameters, state):
         "out_activation_", "t_",
     }  # fmt: skip
     _require(needed <= set(state), f"it lacks {', '.join(sorted(needed - set(state)))}")
-    units = [len(state["coefs_"][0]), *(coef.shape[1] for coef in state["coefs_"])]
-    shapes = [coef.shape for coef in state["coefs_"]]
-    _require(shapes == list(pairwise(units)), f"coefs_ of the shapes {shapes} are no network")
-    _require(
-        [len(intercept) for intercept in state["intercepts_"]] == units[1:],
-        f"intercepts_ do not go with coefs_ of the shapes {shapes}",
-    )
+    try:
+        units = find_units(state["coefs_"], state["intercepts_"])
+    except ValueError as error:
+        raise ModelFormatError(str(error).rstrip(".")) from error
     _require(state["n_layers_"] == len(units), f"n_layers_ is {state['n_layers_']}, and coefs_ make {len(units)}")
     _require(state["n_outputs_"] == units[-1], f"n_outputs_ is {state['n_outputs_']}, and coefs_ have {units[-1]}")
     _require(state["n_features_in_"] == units[0], f"n_features_in_ is {state['n_features_in_']}, not {units[0]}")

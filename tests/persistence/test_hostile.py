@@ -278,8 +278,11 @@ LIES = {
     "activation": (state(activation="eval"), "'activation'"),
     "output activation": (state(out_activation_="softmax"), "softmax"),
     "units": (state(hidden_layer_sizes=0), "hidden_layer_sizes"),
-    "swapped layers": (lambda state, members: state["coefs_"].reverse(), "are no network"),
-    "swapped biases": (lambda state, members: state["intercepts_"].reverse(), "intercepts_ do not go with"),
+    "swapped layers": (lambda state, members: state["coefs_"].reverse(), "do not fit together as a network"),
+    "swapped biases": (
+        lambda state, members: state["intercepts_"].reverse(),
+        "intercepts_ of the sizes .* do not fit together",
+    ),
     "method": (state(predict=1), "unknown attributes predict"),
     "classes": (state(classes_={"text": [1, ["a", "b"]]}), "classes_ are not those"),
     "classes not in order": (state(classes_={"text": [1, ["b", "a"]]}), "classes_ of"),

@@ -144,7 +144,7 @@ def in_json(text):
 
 
 FAULTS = {
-    "another array": (set_array(np.zeros((4, 4), np.float32)), "no network"),
+    "another array": (set_array(np.zeros((4, 4), np.float32)), "do not fit together as a network"),
     "nan": (set_array(np.full((4, 3), np.nan, np.float32)), "coefs_ of"),
     "whole numbers": (set_array(np.zeros((4, 3), int)), "coefs_ of"),
     "huge array": (huge_array, "cannot have the shape"),
