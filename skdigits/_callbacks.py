@@ -26,9 +26,9 @@ class EstimatorHooks(TrainingHooks):
     Notes
     -----
     A callback may keep the progress of training for another process, which scikit-learn's protocol has no hook for, by
-    two methods more: ``keep_progress(estimator, capture)`` is called after each epoch with a function that returns the
-    progress, or None where a training cannot go on from one, and ``kept_progress(estimator, samples)`` before the first
-    epoch, with a description of the samples; it returns a progress to go on from, or None.
+    two methods more: ``keep_progress(estimator, capture)`` is called after each whole epoch with a function that
+    returns the progress, or None where a training cannot go on from one, and ``kept_progress(estimator, samples)``
+    before the first epoch, with a description of the samples; it returns a progress to go on from, or None.
     """
 
     def __init__(self, estimator, context, data, snapshot):
@@ -49,13 +49,15 @@ class EstimatorHooks(TrainingHooks):
         self._epoch_context = self._context.subcontext(task_name="epoch")
         self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
-    def epoch_ends(self, record, capture=None):
+    def epoch_ends(self, record, capture=None, *, is_whole=True):
         """Publish the record on the estimator and close the task; True where a callback asks to stop."""
         record.publish(self._estimator)
         asked_to_stop = self._epoch_context.call_on_fit_task_end(
             estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
         )
         can_resume = capture is not None and self._origin is not None
+        if can_resume and not is_whole:
+            return asked_to_stop  # what was kept behind the last whole epoch is what can be gone on from
         for keeper in self._keepers:
             keeper.keep_progress(self._estimator, (lambda: self._origin | capture()) if can_resume else None)
         return asked_to_stop
@@ -128,11 +130,13 @@ class EstimatorHooks(TrainingHooks):
 
         def draw_inputs(random_state, progress):
             augmented = augmenter.augment(X, random_state, out=out, progress=progress)
-            if getattr(augmented, "shape", None) != X.shape or augmented.dtype != dtype:
+            if not isinstance(augmented, np.ndarray) or augmented.shape != X.shape or augmented.dtype != dtype:
+                found = type(augmented).__name__
+                if isinstance(augmented, np.ndarray):
+                    found = f"{augmented.shape} {augmented.dtype}"
                 raise ValueError(
                     f"{type(augmenter).__name__}.augment must return an array of shape {X.shape} and type {dtype}, as "
-                    f"it was given; got {getattr(augmented, 'shape', type(augmented))} "
-                    f"{getattr(augmented, 'dtype', '')}."
+                    f"it was given; got {found}."
                 )
             return refer(augmented, dtype, in_squares=True)
 

@@ -85,13 +85,29 @@ def validation_split(
     return train, validation
 
 
+def _weigh_labels(class_weight: dict, classes: NDArray) -> NDArray:
+    """The weight of each class, 1 where a dict has none.
+
+    compute_class_weight takes labels such as "3" for numbers.
+    """
+    labels = classes.tolist()
+    strangers = [label for label in class_weight if label not in labels]
+    if strangers:
+        raise ValueError(f"class_weight has weights for {strangers}, and the classes are {labels}.")
+    by_class = np.array([class_weight.get(label, 1.0) for label in labels], np.float64)
+    if not np.isfinite(by_class).all():
+        raise ValueError(f"class_weight must be finite numbers, got {class_weight}.")
+    return by_class
+
+
 def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, classes: NDArray) -> NDArray | None:
     """Weights of the samples times those of their classes, of which y need not have all that are known."""
     if class_weight is None:
         return sample_weight
     if isinstance(class_weight, dict) and y.ndim == 1:
-        by_class = compute_class_weight(class_weight, classes=classes, y=y)
-        class_weights = by_class[np.searchsorted(classes, y)]
+        class_weights = _weigh_labels(class_weight, classes)[np.searchsorted(classes, y)]
+    elif isinstance(class_weight, list) and y.ndim == 1:
+        raise ValueError(f"class_weight as a list is for several labels a sample, got {class_weight!r} for one.")
     elif isinstance(class_weight, list) and y.ndim == 2 and y.shape[1] == len(class_weight):
         absent_or_present, columns = np.array([0, 1]), (y.toarray() if sparse.issparse(y) else y).astype(int).T
         class_weights = np.prod(

@@ -148,6 +148,8 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     finally:
         record.publish(estimator)
         estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
+    if not (np.isfinite(network.parameters).all() and np.isfinite(optimizer.moments).all()):
+        forget_state(estimator)  # what is kept is the best epoch, not one that could be gone on from
     _warn(outcome, estimator, incremental)
 
 
@@ -177,7 +179,9 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
             hooks.epoch_begins()
         return stop or (deadline is not None and time.monotonic() >= deadline)
 
-    estimator.n_iter_ = 0
+    forget_state(estimator)
+    vars(estimator).pop("loss_", None)
+    record.publish(estimator)  # an interruption may come before the first iteration ends
     if data.held_out is not None:
         hooks.watch(data.held_out, network, n_threads)
     hooks.epoch_begins()

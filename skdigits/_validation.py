@@ -100,8 +100,8 @@ def _naming(name):
     """Begin what scikit-learn's checks say with the name of the argument, which they do not know."""
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
@@ -140,6 +140,11 @@ def hold_out(estimator, X, targets, sample_weight, random_state):
     nameless = copy.copy(estimator)
     vars(nameless).pop("feature_names_in_", None)
     weights = None if sample_weight is None else sample_weight[held_out]
+    if weights is not None and not weights.any():
+        raise ValueError(
+            f"all {len(held_out)} samples that were set aside for early stopping have sample_weight 0: nothing would "
+            "count. Set more aside by validation_fraction, or pass X_val and y_val."
+        )
     return train, HeldOut(
         X[held_out], targets[held_out], weights, for_scorer=(nameless, X[held_out], labels),
         scoring=estimator.scoring,

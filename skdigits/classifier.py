@@ -694,7 +694,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             _training.fit_stochastic(
                 self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
             )
-        if not np.isfinite(network.parameters).all():
+        if not all(np.isfinite(layer).all() for layer in (*self.coefs_, *self.intercepts_)):
             samples = "The input data" if self.augmenter is None else f"What {type(self.augmenter).__name__} returned"
             raise ValueError(
                 f"Solver produced non-finite parameter weights. {samples} may contain large values and need to be "
@@ -738,7 +738,6 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _initialize(self, units, random_state, dtype):
         """Set the learned attributes of a network that has learnt nothing, and remove those of one before."""
         TrainingRecord.withdraw(self)
-        _training.forget_state(self)
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
         self.out_activation_ = _checks.check_output_activation(self.output_activation, self._label_binarizer.y_type_)

@@ -130,6 +130,7 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
 
 
 def _list_csr(X, dtype, n_threads, in_squares):
+    X.check_format(full_check=True)  # kernels would read beside the samples
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()

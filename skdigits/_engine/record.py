@@ -163,5 +163,7 @@ class FullBatchRecord:
 
     def publish(self, estimator):
         """Set the learned attributes of an estimator."""
-        estimator.n_iter_, estimator.loss_, estimator.history_ = self.n_iter, self.loss, self.history
+        estimator.n_iter_, estimator.history_ = self.n_iter, self.history
+        if self.loss is not None:
+            estimator.loss_ = self.loss
         estimator.validation_loss_curve_ = _known(self.history["validation_loss"])

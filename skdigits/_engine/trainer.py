@@ -37,7 +37,7 @@ class TrainingHooks:
         """
         return {}
 
-    def epoch_ends(self, record, capture):
+    def epoch_ends(self, record, capture, *, is_whole):
         """Called after each epoch; return True to stop.
 
         Parameters
@@ -45,6 +45,9 @@ class TrainingHooks:
         record : TrainingRecord
         capture : callable
             Returns the state from which training could go on behind this epoch, as `train` takes it.
+        is_whole : bool
+            Whether all samples were seen, and the time had not run out before. To go on from an epoch that was cut
+            short would leave the others out.
         """
         return False
 
@@ -143,13 +146,15 @@ def _train_epoch(progress, hooks, plan):
         permutation = np.arange(plan.n_samples)
         progress.random_state.shuffle(permutation)
         progress.order = progress.order[permutation]
+    n_seen_before = record.n_samples_seen
     is_best = _run_epoch(progress, hooks, plan, start)
     if is_best and plan.restore_best:
         progress.best_parameters = progress.evaluated.copy()
     progress.optimizer.end_epoch(record.n_samples_seen)
     # Before the hooks, which may keep the state for another process: nothing is then left to decide in it.
     progress.has_settled = _has_settled(record, progress.optimizer, hooks, plan)
-    asked_to_stop = hooks.epoch_ends(record, progress.capture)
+    is_whole = record.n_samples_seen - n_seen_before == plan.n_samples
+    asked_to_stop = hooks.epoch_ends(record, progress.capture, is_whole=is_whole)
     if progress.has_settled:
         return "converged"
     if asked_to_stop:
@@ -170,7 +175,12 @@ def _run_epoch(progress, hooks, plan, start):
     totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
     record.add_epoch(totals)
     hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
-    validation, is_best = hooks.validate(), False
+    known = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}
+    try:
+        validation, is_best = hooks.validate(), False
+    except KeyboardInterrupt:
+        record.add_to_history(**known, seconds=time.perf_counter() - start)
+        raise
     if plan.early_stopping:
         score = validation["validation_score"]
         hooks.log(f"Validation score: {score:f}")
@@ -178,13 +188,7 @@ def _run_epoch(progress, hooks, plan, start):
         is_best = record.judge_score(score, plan.tol)
     else:
         record.judge_loss(plan.tol)
-    record.add_to_history(
-        loss=totals.loss,
-        accuracy=totals.accuracy,
-        learning_rate=optimizer.learning_rate,
-        seconds=time.perf_counter() - start,
-        **validation,
-    )
+    record.add_to_history(**known, **validation, seconds=time.perf_counter() - start)
     return is_best
 
 

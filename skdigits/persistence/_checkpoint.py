@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ class Checkpoint:
     Notes
     -----
     'lbfgs' is saved after each iteration, but SciPy gives no way to go on from one: `resume` is refused. Nothing is
-    saved of an epoch whose weights are not finite. Other callbacks are not restored, nor is an augmenter with a memory
-    of its own. A fit that was at the end of its epochs, or had settled, ends at once.
+    saved of an epoch whose weights are not finite, or that `max_time` has cut short. Other callbacks are not restored,
+    nor is an augmenter with a memory of its own. A fit that was at the end of its epochs, or had settled, ends at once.
 
     Examples
     --------
@@ -117,7 +118,7 @@ class Checkpoint:
             raise ValueError(f"Checkpoint: which must be 'last' or 'best', got {self.which!r}.")
         if isinstance(self.every, bool) or not isinstance(self.every, (int, np.integer)) or self.every < 1:
             raise ValueError(f"Checkpoint: every must be a whole number of at least 1, got {self.every!r}.")
-        if isinstance(self.seconds, str) or not 0 <= self.seconds < np.inf:
+        if not isinstance(self.seconds, Real) or not 0 <= self.seconds < np.inf:
             raise ValueError(f"Checkpoint: seconds must be a number from 0 on, got {self.seconds!r}.")
 
     def teardown(self, estimator: Any, context: Any) -> None:

@@ -216,6 +216,8 @@ def _without_callbacks(value):
         return twin
     if type(value) in (list, tuple):
         return type(value)(_without_callbacks(entry) for entry in value)
+    if type(value) is dict:  # one that estimators share would be written once, and pointed to
+        return {name: _without_callbacks(entry) for name, entry in value.items()}
     return value
 
 

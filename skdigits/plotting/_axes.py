@@ -50,15 +50,20 @@ def make_axes(ax: AxesLike, n_rows: int, n_columns: int, panel_size: tuple[float
         Of matplotlib Axes.
     """
     check_matplotlib(caller)
+    import matplotlib.axes
+
     if ax is None:
         import matplotlib.pyplot as plt
 
         size = panel_size[0] * n_columns, panel_size[1] * n_rows
         return plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, layout="constrained")[1]
     given = np.atleast_1d(np.asarray(ax, object))
+    strangers = [type(entry).__name__ for entry in given.flat if not isinstance(entry, matplotlib.axes.Axes)]
+    if strangers:
+        raise TypeError(f"{caller}: ax must be matplotlib Axes, an array of them or None, got a {strangers[0]}")
     if given.size == n_rows * n_columns:
         return given.reshape(n_rows, n_columns)
-    if given.size > 1 or given[0].get_subplotspec() is None:
+    if given.size != 1 or given[0].get_subplotspec() is None:
         raise ValueError(
             f"{caller} draws {n_rows * n_columns} panels: ax must be None, as many Axes, or one Axes made by subplots, "
             f"got {given.size} Axes"

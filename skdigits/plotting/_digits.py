@@ -1,10 +1,12 @@
 """DigitsDisplay: images with what they are, and what a classifier takes them for."""
 
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, check_scalar
+from sklearn.utils.multiclass import unique_labels
 
 from skdigits._typing import ImageShape, MatrixLike, RandomState
 from skdigits.plotting._axes import AxesLike, Colormap, make_table, show_image
@@ -168,6 +170,7 @@ class DigitsDisplay:
         if y_true.ndim != 1 or y_pred.ndim != 1:
             raise ValueError(f"expected one label a sample, got labels of shapes {y_true.shape} and {y_pred.shape}")
         check_consistent_length(X, y_true, y_pred, probabilities)
+        unique_labels(y_true, y_pred)  # refuses a mix of numbers and text, which are never equal
         if probabilities is not None:
             probabilities = np.asarray(probabilities, float)
             probabilities = probabilities.max(axis=1) if probabilities.ndim == 2 else probabilities
@@ -175,6 +178,7 @@ class DigitsDisplay:
             raise ValueError(f"which must be one of {', '.join(map(repr, _CHOICES))}, got {which!r}")
         if which == "worst" and probabilities is None:
             raise ValueError("which='worst' needs probabilities")
+        check_scalar(n_digits, "n_digits", Integral, min_val=0)
         chosen = _CHOICES[which](y_true != y_pred, probabilities, random_state)[:n_digits]
         images = as_images(take(X, chosen), image_shape)
         of_chosen = None if probabilities is None else probabilities[chosen]

@@ -67,8 +67,9 @@ def _split(estimator: Any) -> tuple[list[Pipeline], Any]:
 
 
 def dense(X: Any) -> NDArray:
-    """Samples as a NumPy array."""
-    return X.toarray() if sparse.issparse(X) else np.asarray(X)
+    """Samples as a NumPy array of numbers."""
+    X = X.toarray() if sparse.issparse(X) else np.asarray(X)
+    return X.astype(float) if X.dtype == object else X
 
 
 def take(X: Any, indices: NDArray) -> NDArray:

@@ -1,9 +1,11 @@
 """HiddenUnitsDisplay: what the units of the first layer look for."""
 
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_scalar
 
 from skdigits._typing import ImageShape
 from skdigits.plotting._axes import AxesLike, Colormap, make_table, show_image
@@ -88,6 +90,7 @@ class HiddenUnitsDisplay:
         """
         if order not in _ORDERS:
             raise ValueError(f"order must be one of {', '.join(map(repr, _ORDERS))}, got {order!r}")
+        check_scalar(n_units, "n_units", Integral, min_val=0)
         weights = np.asarray(fitted_network(estimator).coefs_[0]).T
         units = _ORDERS[order](weights)[:n_units]
         return cls(as_images(weights[units], image_shape), units).plot(ax=ax)

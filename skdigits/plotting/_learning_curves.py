@@ -229,6 +229,8 @@ class LearningCurvesDisplay:
         display : LearningCurvesDisplay
         """
         self.ax_ = make_axes(ax, 1, 2, _PANEL_SIZE, type(self).__name__)[0]
+        from matplotlib.ticker import MaxNLocator
+
         self.figure_ = self.ax_[0].figure
         self.lines_: dict[tuple[str, str], Any] = {}
         self.best_lines_: dict[str, list[Any]] = {}
@@ -242,7 +244,9 @@ class LearningCurvesDisplay:
             if panel == "Score":
                 self._plot_candidates(axes, colors, unnamed)
             axes.set(xlabel="Epoch" if has_epochs else "Iteration", ylabel=panel)
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            locator = axes.xaxis.get_major_locator()
+            if isinstance(locator, MaxNLocator):  # not one that the user has chosen
+                locator.set_params(integer=True)
             axes.grid(alpha=0.3)
             if axes.lines:
                 handles = self._list_handles(axes, curves, colors, unnamed)

@@ -118,12 +118,12 @@ class SaliencyDisplay:
                 "features, which are no pixels of the image"
             )
         if logits.ndim == 1:
-            logits = np.column_stack([-logits, logits])
+            logits = np.column_stack([-logits, logits])[:, : len(network.classes_)]
         predictions = network.classes_[logits.argmax(axis=1)]
         targets = predictions if target is None else _check_targets(target, network.classes_, len(images))
         weights = (targets[:, np.newaxis] == network.classes_).astype(float)
         if network.n_outputs_ == 1:
-            weights = weights[:, 1:] - weights[:, :1]
+            weights = weights @ np.array([[-1.0], [1.0]])[: len(network.classes_)]
         gradient = input_gradient(inputs, network.coefs_, network.intercepts_, network.activation, weights)
         return cls(images, (inputs * gradient).reshape(images.shape), targets, predictions).plot(ax=ax)
 
@@ -160,7 +160,8 @@ def _check_targets(target: ArrayLike, classes: NDArray, n_samples: int) -> NDArr
     targets = np.asarray(target)
     if targets.shape not in ((), (n_samples,)):
         raise ValueError(f"target must be one class, or one for each of {n_samples} samples, got shape {targets.shape}")
-    unknown = np.setdiff1d(targets, classes)
-    if unknown.size:
-        raise ValueError(f"target {unknown.tolist()[0]!r} is none of the classes {classes.tolist()}")
+    labels = classes.tolist()
+    unknown = [label for label in targets.ravel().tolist() if label not in labels]
+    if unknown:
+        raise ValueError(f"target {unknown[0]!r} is none of the classes {labels}")
     return np.broadcast_to(targets, n_samples)

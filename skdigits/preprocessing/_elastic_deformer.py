@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._engine import deformation
 from skdigits._threads import allowed_threads
+from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape, MatrixLike, RandomState
 from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
 
@@ -306,6 +307,8 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a parameter is not as described, or the images do not have the shape `image_shape`.
         """
         self._validate_params()
+        if not 0 <= progress <= 1:
+            raise ValueError(f"progress: expected a number in [0, 1], got {progress!r}.")
         X = _check_images(X)
         shape = self._find_image_shape(X.shape[1])
         if out is None:
@@ -326,8 +329,9 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return out
 
     def _fit(self, X: MatrixLike) -> NDArray:
-        X = validate_data(self, X, dtype=DTYPES, order="C")
-        self.image_shape_ = self._find_image_shape(X.shape[1])
+        with all_or_nothing(self):
+            X = validate_data(self, X, dtype=DTYPES, order="C")
+            self.image_shape_ = self._find_image_shape(X.shape[1])
         return X
 
     def _find_image_shape(self, n_features: int) -> tuple[int, int]:

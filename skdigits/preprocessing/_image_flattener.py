@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._transaction import all_or_nothing
 from skdigits._typing import MatrixLike
 from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, find_image_shape
 
@@ -82,7 +83,8 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X is not as described, or its images do not have the shape `image_shape`.
         """
-        self._flatten(X, reset=True)
+        with all_or_nothing(self):
+            self._flatten(X, reset=True)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:

@@ -1,5 +1,6 @@
 """Image files as arrays of grey values, by Pillow."""
 
+import io
 import os
 import warnings
 from typing import Any, BinaryIO
@@ -37,6 +38,8 @@ def read_grey(source: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
         If Pillow is not installed.
     OSError
         If the file cannot be opened.
+    TypeError
+        If `source` is something else.
     ValueError
         If it is no image, cannot be decoded to its end, or has more than 50 million pixels.
     """
@@ -47,6 +50,8 @@ def read_grey(source: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as stream:
             return _decode(stream, os.fspath(source), Image, ImageOps)
+    if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
+        raise TypeError(f"expected a path or a file opened in binary mode, got {type(source).__name__}")
     return _decode(source, getattr(source, "name", "the file"), Image, ImageOps)
 
 

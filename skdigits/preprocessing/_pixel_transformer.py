@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdigits._transaction import all_or_nothing
 from skdigits._typing import MatrixLike
 from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
 
@@ -34,8 +35,9 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X is not as described, or its images do not have the shape `image_shape`.
         """
-        X = validate_data(self, X, dtype=DTYPES)
-        self.image_shape_ = self._find_image_shape(X.shape[1])
+        with all_or_nothing(self):
+            X = validate_data(self, X, dtype=DTYPES)
+            self.image_shape_ = self._find_image_shape(X.shape[1])
         return self
 
     def transform(self, X: MatrixLike) -> NDArray:

@@ -111,7 +111,9 @@ class TestAugmenter:
             make(augmenter=Negative()).fit(sparse.csr_array(X), Y)
 
     @pytest.mark.parametrize(
-        "result", [np.zeros((3, 64), np.float32), np.zeros((300, 64)), None], ids=["n", "dtype", "none"]
+        "result",
+        [np.zeros((3, 64), np.float32), np.zeros((300, 64)), None, sparse.coo_array(np.zeros((300, 64), np.float32))],
+        ids=["n", "dtype", "none", "sparse"],
     )
     def test_wrong_result_is_refused(self, result):
         augmenter = Negative()

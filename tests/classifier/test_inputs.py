@@ -254,3 +254,12 @@ def test_hidden_layers_of_any_shape(layers):
 def test_large_problem_is_regularised_more_by_larger_alpha():
     norms = [np.abs(make(alpha=alpha, max_iter=30).fit(X, Y).coefs_[0]).sum() for alpha in (0, 10, 100)]
     assert norms[0] > norms[1] > norms[2]
+
+
+@pytest.mark.parametrize("index", [-7, 64, 10**8])
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_sparse_samples_with_indices_beside_the_features(index, method):
+    model, samples = make().fit(X, Y), sparse.csr_array(X)
+    samples.indices[5] = index
+    with pytest.raises(ValueError, match="indices must be"):
+        model.fit(samples, Y) if method == "fit" else model.predict(samples)

@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import MLPDigitClassifier
+from skdigits._engine import lbfgs
 from skdigits.preprocessing import Deskewer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -102,3 +103,24 @@ def test_a_new_network_has_nothing_of_the_one_before(solver):
     model.set_params(solver="adam").partial_fit(X, Y)
     fresh.set_params(solver="adam").partial_fit(X, Y)
     np.testing.assert_array_equal(model.coefs_[0], fresh.coefs_[0])
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_partial_fit_goes_on_from_the_weights_of_lbfgs(warm_start):
+    model = fit(weight_averaging=0.9)
+    options = {"solver": "lbfgs", "weight_averaging": None, "warm_start": warm_start, "max_iter": 200}
+    score = model.set_params(**options).fit(X, Y).score(X, Y)
+    model.set_params(solver="adam", weight_averaging=0.9).partial_fit(X, Y)
+    assert model.score(X, Y) == score == 1
+
+
+def test_lbfgs_that_is_interrupted_at_once_has_a_history_of_its_own(monkeypatch):
+    model = fit().set_params(solver="lbfgs", warm_start=True)
+
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lbfgs.scipy.optimize, "minimize", interrupt)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(X, Y)
+    assert (model.n_iter_, model.history_["loss"], hasattr(model, "loss_")) == (0, [], False)

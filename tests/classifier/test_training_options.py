@@ -207,6 +207,24 @@ class TestClassWeight:
         balanced = len(Y) / (10 * np.bincount(Y))
         assert_same(make(class_weight="balanced").fit(X, Y), make().fit(X, Y, balanced[Y]))
 
+    def test_labels_that_are_text_of_numbers(self):
+        labels = np.array(["01", "1"])[Y % 2]
+        weighted = make(class_weight={"01": 3}).fit(X, labels)
+        assert_same(weighted, make().fit(X, labels, np.where(labels == "01", 3.0, 1.0)))
+
+    @pytest.mark.parametrize(
+        ("class_weight", "says"),
+        [
+            ({"3": 2}, r"weights for \['3'\], and the classes are \[0, 1"),
+            ({33: 5}, r"weights for \[33\], and the classes are \[0, 1"),
+            ({3: np.nan}, r"finite numbers, got \{3: nan\}"),
+            ([1, 2], "as a list is for several labels a sample"),
+        ],
+    )
+    def test_weights_that_go_with_no_class(self, class_weight, says):
+        with pytest.raises(ValueError, match=says):
+            make(class_weight=class_weight).fit(X, Y)
+
     def test_list_for_several_labels(self):
         samples, labels = make_multilabel_classification(200, n_classes=2, random_state=0)
         weighted = make(class_weight=[{0: 1, 1: 2}, {0: 1, 1: 5}]).fit(samples, labels)
@@ -236,10 +254,6 @@ class TestClassWeight:
             by_label = np.where(labels[rows, 0], 2.0, 1.0) * np.where(labels[rows, 1], 5.0, 1.0)
             expected.partial_fit(samples[rows], labels[rows], by_label, classes=[0, 1])
         assert_same(model, expected)
-
-    def test_unknown_class_is_refused(self):
-        with pytest.raises(ValueError, match="not in class_weight"):
-            make(class_weight={33: 5}).fit(X, Y)
 
 
 class TestSchedules:
@@ -325,3 +339,14 @@ def test_clone_and_pickle_keep_everything():
     assert clone(model).get_params() == model.get_params()
     fitted = model.fit(X, Y)
     assert_same(fitted, pickle.loads(pickle.dumps(fitted)))
+
+
+@pytest.mark.parametrize("weight_averaging", [None, 0.9])
+def test_best_epoch_is_kept_where_training_diverges_later(weight_averaging):
+    model = make(
+        activation="identity", solver="sgd", max_iter=40, early_stopping=True, learning_rate_init=0.5,
+        n_iter_no_change=40, weight_averaging=weight_averaging,
+    ).fit(X, Y)  # fmt: skip
+    assert not np.isfinite(model.loss_)
+    assert model.score(X, Y) > 0.3
+    assert np.isfinite(model.set_params(learning_rate_init=0.01, early_stopping=False).partial_fit(X, Y).loss_)

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdigits import MLPDigitClassifier
+from skdigits import MLPDigitClassifier, _targets
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -216,3 +216,16 @@ class TestHistory:
     def test_goes_on_with_partial_fit_and_warm_start(self):
         model = make(warm_start=True, max_iter=2).fit(X, Y).fit(X, Y).partial_fit(X, Y)
         assert {len(entries) for entries in model.history_.values()} == {5}
+
+
+def test_samples_set_aside_without_weight_are_refused(monkeypatch):
+    weights = np.arange(300) >= 30
+    monkeypatch.setattr(_targets, "validation_split", lambda *_, **__: (np.flatnonzero(weights), np.arange(30)))
+    with pytest.raises(ValueError, match="all 30 samples that were set aside for early stopping have sample_weight 0"):
+        make(early_stopping=True).fit(X, Y, weights)
+
+
+@pytest.mark.parametrize(("y_val", "error"), [([None, 1], TypeError), (["a", "b"], ValueError)])
+def test_labels_that_are_none_are_laid_to_y_val(y_val, error):
+    with pytest.raises(error, match=r"^y_val: "):
+        make(early_stopping=True).fit(X, Y, X_val=X[:2], y_val=y_val)

@@ -35,6 +35,7 @@ class Runner:
 class Hooks(TrainingHooks):
     def __init__(self, scores=(), stop_after=None):
         self._scores, self._stop_after, self.lines, self.n_begun = iter(scores), stop_after, [], 0
+        self.whole = []
 
     def epoch_begins(self):
         self.n_begun += 1
@@ -43,7 +44,8 @@ class Hooks(TrainingHooks):
         score = next(self._scores, None)
         return {} if score is None else {"validation_loss": 1 - score, "validation_score": score}
 
-    def epoch_ends(self, record, capture):
+    def epoch_ends(self, record, capture, *, is_whole):
+        self.whole.append(is_whole)
         return record.n_iter == self._stop_after
 
     def log(self, line):
@@ -164,3 +166,24 @@ def test_new_inputs_reach_the_runner():
             return "deformed"
 
     assert run([3.0], max_epochs=1, hooks=Augmenting()).runner.inputs == "deformed"
+
+
+def test_hooks_are_told_of_an_epoch_that_was_cut_short(monkeypatch):
+    n_seen = iter([4, 3])
+    monkeypatch.setattr(Runner, "train", lambda self, *_, **__: EpochTotals(1.0, 0.5, next(n_seen)))
+    assert run(max_epochs=2).hooks.whole == [True, False]
+
+
+def test_interruption_while_validating_leaves_an_entry_an_epoch():
+    hooks = Hooks()
+
+    def validate():
+        if hooks.n_begun == 2:
+            raise KeyboardInterrupt
+        return {"validation_loss": 0.5, "validation_score": 0.5}
+
+    hooks.validate = validate
+    result = run([3, 2], hooks=hooks, early_stopping=True)
+    assert result.outcome == "interrupted"
+    assert result.record.history["loss"] == result.record.loss_curve == [3, 2]
+    np.testing.assert_array_equal(result.record.history["validation_loss"], [0.5, np.nan])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 import zipfile
 
 import numpy as np
@@ -208,6 +209,7 @@ def test_progress_of_another_network_is_refused(path):
     ({"every": 1.5}, "every"),
     ({"seconds": -1}, "seconds"),
     ({"seconds": np.nan}, "seconds"),
+    ({"seconds": None}, "seconds"),
 ], ids=str)  # fmt: skip
 def test_parameters_are_checked(path, options, message):
     with pytest.raises(ValueError, match=f"Checkpoint: {message} must be"):
@@ -267,3 +269,26 @@ def test_killed_process_goes_on_to_the_same_bits(tmp_path):
         assert int(process.stdout.readline()) > 1
         process.communicate()
     np.testing.assert_array_equal(np.load(tmp_path / "killed.npy"), np.load(tmp_path / "whole.npy"))
+
+
+class Sleeper:
+    """Lets the time run out behind the first epoch, so that the second is cut short."""
+
+    def setup(self, estimator, context): ...
+    def teardown(self, estimator, context): ...
+    def on_fit_task_end(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.task_name == "epoch" and estimator.n_iter_ == 1:
+            time.sleep(estimator.max_time)
+
+
+def test_epoch_that_time_cut_short_is_not_gone_on_from(path):
+    rng = np.random.default_rng(0)
+    samples, labels = rng.random((3000, 64), np.float32), rng.integers(0, 10, 3000)
+    options = {"hidden_layer_sizes": (300,), "batch_size": 1, "max_iter": 2}
+    model = make(**options, max_time=3).set_callbacks(Sleeper(), Checkpoint(path)).fit(samples, labels)
+    assert 3000 < model.t_ < 6000
+    assert load_weights(path).t_ == 3000
+    resumed = make(**options).set_callbacks(Checkpoint(path, resume=True)).fit(samples, labels)
+    assert_equal_weights(resumed, make(**options).fit(samples, labels))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.ensemble import BaggingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
@@ -176,3 +177,12 @@ def test_weights_of_several_types_keep_them(through_file):
     restored = through_file(model)
     assert [coef.dtype for coef in restored.coefs_] == [coef.dtype for coef in model.coefs_]
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+
+
+def test_dict_that_several_estimators_share(tmp_path):
+    pytest.importorskip("skops")
+    model = BaggingClassifier(make(class_weight={3: 2.0}), 3, random_state=0).fit(X, Y)
+    save(model, tmp_path / "model.skops")
+    restored = load(tmp_path / "model.skops")
+    np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+    assert [network.class_weight for network in restored.estimators_] == [{3: 2.0}] * 3

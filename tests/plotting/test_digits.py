@@ -115,3 +115,20 @@ def test_bad_arguments(options, says):
 def test_what_is_no_classifier():
     with pytest.raises(TypeError, match="expected a fitted classifier with predict_proba, got a NoneType"):
         DigitsDisplay.from_estimator(None, np.ones((2, 4)), [0, 1])
+
+
+def test_numbers_and_text_are_not_compared():
+    with pytest.raises(ValueError, match="Mix of label input types"):
+        DigitsDisplay.from_predictions(np.ones((2, 4)), [0, 1], ["0", "1"])
+
+
+def test_nullable_integers():
+    frame = pd.DataFrame([[0, 1, 2, 3]], dtype="Int64")
+    display = DigitsDisplay.from_predictions(frame, [1], [1])
+    np.testing.assert_array_equal(display.images_[0].get_array(), [[0, 1], [2, 3]])
+
+
+@pytest.mark.parametrize("n_digits", [-1, 1.5])
+def test_number_of_digits_is_checked(n_digits):
+    with pytest.raises((TypeError, ValueError), match="n_digits"):
+        DigitsDisplay.from_predictions(np.ones((2, 4)), [0, 1], [0, 1], n_digits=n_digits)

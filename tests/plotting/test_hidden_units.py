@@ -31,3 +31,9 @@ def test_other_order(fitted):
 def test_image_shape(fitted):
     display = HiddenUnitsDisplay.from_estimator(fitted.network, n_units=1, image_shape=(4, 16))
     assert display.images_[0].get_array().shape == (4, 16)
+
+
+@pytest.mark.parametrize("n_units", [-1, 1.5])
+def test_number_of_units_is_checked(fitted, n_units):
+    with pytest.raises((TypeError, ValueError), match="n_units"):
+        HiddenUnitsDisplay.from_estimator(fitted.network, n_units=n_units)

@@ -146,3 +146,18 @@ def test_estimator_without_a_history(fitted):
     other = MLPClassifier((2,), max_iter=1).fit(fitted.X, fitted.y)
     with pytest.raises(TypeError, match="got a MLPClassifier, which has no history_"):
         LearningCurvesDisplay.from_estimator(other)
+
+
+def test_scale_and_ticks_of_the_user_stay(fitted):
+    _, axes = plt.subplots(1, 2)
+    axes[0].set_xscale("log")
+    axes[1].set_xticks([1, 2])
+    display = LearningCurvesDisplay.from_estimator(fitted.network, ax=axes)
+    assert display.ax_[0].get_xscale() == "log"
+    assert display.ax_[1].get_xticks().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("ax", [3, plt.figure, [None, None]])
+def test_what_is_no_axes(fitted, ax):
+    with pytest.raises(TypeError, match="ax must be matplotlib Axes, an array of them or None, got a"):
+        LearningCurvesDisplay.from_estimator(fitted.network, ax=ax() if callable(ax) else ax)

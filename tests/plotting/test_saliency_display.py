@@ -149,3 +149,22 @@ def test_what_cannot_be_asked(fitted, estimator, X, error, says):
     estimators["other"].fit(fitted.X / 16, fitted.y)
     with pytest.raises(error, match=says):
         SaliencyDisplay.from_estimator(estimators[estimator], X)
+
+
+@pytest.mark.parametrize("target", ["3", b"3", 10])
+def test_targets_of_another_type_are_no_classes(fitted, target):
+    with pytest.raises(ValueError, match=f"target {target!r} is none of the classes"):
+        SaliencyDisplay.from_estimator(fitted.pipeline, fitted.X[:2], target)
+
+
+@pytest.mark.parametrize("random_state", range(4))
+def test_one_class(fitted, random_state):
+    """Its logit is the negative of the only output: what it takes for the other class there is none of."""
+    network = MLPDigitClassifier((12,), max_iter=1, activation="identity", random_state=random_state)
+    with pytest.warns(UserWarning, match="converged"):
+        network.fit(fitted.X / 16, np.full(len(fitted.y), 3))
+    display = SaliencyDisplay.from_estimator(network, fitted.X[:5] / 16)
+    biases = network.intercepts_[0] @ network.coefs_[1] + network.intercepts_[1]
+    logits = network.decision_function(fitted.X[:5] / 16) - biases
+    np.testing.assert_allclose(display.contributions.sum(axis=(1, 2)), -logits, rtol=1e-4, atol=1e-5)
+    assert (display.targets == 3).all()

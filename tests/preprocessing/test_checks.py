@@ -4,6 +4,8 @@ Most of them give samples of two, three or ten features, which are no square ima
 samples for images of one row, and are those of the package in everything else.
 """
 
+import numpy as np
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
@@ -61,3 +63,13 @@ class AnyShapeNormalizer(_AnyShape, DigitNormalizer):
 )
 def test_check(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    "transformer", [Deskewer(), DigitNormalizer(), ElasticDeformer(), ImageFlattener((8, 8))], ids=str
+)
+def test_fit_that_fails_leaves_what_was_learnt(transformer):
+    transformer.fit(np.ones((2, 64)))
+    with pytest.raises(ValueError, match="50 features"):
+        transformer.fit(np.ones((2, 50)))
+    assert transformer.transform(np.ones((2, 64))).shape == (2, 64)

@@ -239,3 +239,9 @@ def test_nothing_to_read_is_refused(tmp_path):
     Image.new("L", (30, 30), 255).save(tmp_path / "blank.png")
     with pytest.raises(ValueError, match="no digits were found"):
         read_digit_images(tmp_path / "blank.png")
+
+
+@pytest.mark.parametrize("source", [None, np.ones((9, 9)), Image.new("L", (9, 9)), io.StringIO("P")])
+def test_what_is_no_file(source):
+    with pytest.raises(TypeError, match="expected a path or a file opened in binary mode, got"):
+        read_digit_image(source)

@@ -310,3 +310,9 @@ def test_names_of_pixels_and_data_frames(reference):
     pandas.testing.assert_frame_equal(deformed, pandas.DataFrame(reference, columns=names, index=frame.index))
     assert deformer.get_feature_names_out().tolist() == names
     pandas.testing.assert_frame_equal(deformer.transform(frame), frame)
+
+
+@pytest.mark.parametrize("progress", [-0.1, 1 + 1e-9, np.nan])
+def test_progress_is_checked(progress):
+    with pytest.raises(ValueError, match=r"progress: expected a number in \[0, 1\]"):
+        make(fade=0.5).augment(X, 0, progress=progress)
