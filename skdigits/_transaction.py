@@ -21,7 +21,6 @@ def all_or_nothing(estimator):
     try:
         yield
     except BaseException:
-        attributes.update(before)
-        for name in attributes.keys() - before.keys() - set(_OF_CALLBACKS):
-            del attributes[name]
+        running = {name: attributes[name] for name in _OF_CALLBACKS if name in attributes}
+        estimator.__dict__ = running | before  # at once, for threads that predict meanwhile
         raise
