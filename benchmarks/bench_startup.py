@@ -37,7 +37,7 @@ ROWS = {
     "import": [
         ("sklearn", IMPORT, {"module": "sklearn.neural_network"}, True),
         ("torch", IMPORT, {"module": "torch"}, True),
-        (_harness.OURS, IMPORT, {"module": "sklearn.neural_network, skdigits"}, True),
+        (_harness.OURS, IMPORT, {"module": "sklearn.neural_network, skdigits.classifier"}, True),
     ],
     "first fit, nothing compiled": [
         (_harness.OURS, FIRST_FIT, {"module": "skdigits", "name": "MLPDigitClassifier", "less_later": False}, False),

@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from skdigits._cli import evaluate, export, fetch, predict, search, train
 from skdigits._version import __version__
@@ -46,11 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         0, 2 for bad input, 1 for a failure, 130 after Ctrl-C.
     """
+    _prepare_streams()
     parsed = build_parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            parsed.run(parsed)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if not _is_stdout_closed():
+            return _fail(_one_line(error), _BAD_INPUT)
         # Whoever read the output has stopped; the interpreter must not try to write the rest on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -67,6 +73,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"unexpected {type(error).__name__}: {_one_line(error)} (SKDIGITS_TRACEBACK=1 shows where)", _FAILED
         )
     return 0
+
+
+def _prepare_streams() -> None:
+    """Have somewhere to print to where a stream is closed, and print what its encoding does not know as an escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _show_warning(message: Warning | str, *place: Any, **other: Any) -> None:
+    """One line, without the place in the code."""
+    print(f"skdigits: warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _is_stdout_closed() -> bool:
+    """Whether nobody reads what is printed any more; else it was another pipe that broke."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _one_line(error: object) -> str:

@@ -39,15 +39,25 @@ class TrainingState:
     def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
         self.path = output.with_name(f"{output.stem}.checkpoint.npz")
         self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
+        self._is_kept = arguments.stream is None
+        if self.path.exists() and not self.path.is_file():
+            raise ValueError(f"--output {output}: the state of its training cannot be saved, {self.path} is no file")
 
     def callbacks(self, solver: str) -> list[Any]:
         """Callbacks of the classifier that save the state, and go on from it where that was asked for."""
         from skdigits.persistence import Checkpoint
 
+        if not self._is_kept:
+            return []
         if solver == "lbfgs":
             if self._resume:
                 raise ValueError("--resume is not for --solver lbfgs, which cannot go on from where it was")
             return []
+        if self.path.exists() and not self._resume:
+            raise ValueError(
+                f"{self.path} holds a training that has not ended: go on with it by --resume, remove the file, or give "
+                "another --output"
+            )
         return [Checkpoint(self.path, seconds=self._seconds, resume=self._resume)]
 
     @property
@@ -62,8 +72,9 @@ class TrainingState:
     @property
     def way_out(self) -> str:
         """How to go on after Ctrl-C; empty where nothing was saved."""
-        return f"; --resume goes on from {self.path}" if self.path.exists() else ""
+        return f"; --resume goes on from {self.path}" if self._is_kept and self.path.exists() else ""
 
     def forget(self) -> None:
         """Remove the file: the model is saved."""
-        self.path.unlink(missing_ok=True)
+        if self._is_kept:
+            self.path.unlink(missing_ok=True)

@@ -1,8 +1,10 @@
 """Fits of a search on a Dask cluster."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import joblib
@@ -32,11 +34,14 @@ def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display:
     """
     try:
         from distributed import Client
+        from distributed.comm import CommClosedError
     except ImportError as error:
         raise ValueError('--scheduler needs Dask: pip install "skdigits[distributed]"') from error
+    # What goes wrong is said in a line, not by tracebacks of the threads that keep the connection.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_SECONDS_TO_CONNECT)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:  # TypeError: tls:// without certificates
         raise ValueError(f"--scheduler {address}: expected the address of a scheduler that answers: {error}") from error
     arrays = [X, y]
     if isinstance(search, GridSearchCV):
@@ -55,6 +60,10 @@ def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display:
         try:
             with joblib.parallel_config("dask", scatter=arrays):
                 yield
+        except (CancelledError, CommClosedError) as error:
+            raise ValueError(
+                f"--scheduler {address}: the connection was lost; finished fits are kept, and --resume skips them"
+            ) from error
         finally:
             is_over.set()
             watcher.join()

@@ -21,7 +21,14 @@ def number(kind: Callable[[str], Any], is_allowed: Callable[[Any], bool], expect
     return convert
 
 
-COUNT = number(int, lambda value: value >= 1, "a whole number of at least 1")
+def _count(text: str) -> int:
+    value = int(text)
+    if value >= 2**63:  # more than anything can count
+        raise argparse.ArgumentTypeError(f"expected a whole number below 2**63, got one of {len(text)} digits")
+    return value
+
+
+COUNT = number(_count, lambda value: value >= 1, "a whole number of at least 1")
 RATE = number(float, lambda value: 0 < value < math.inf, "a number above 0")
 SHARE = number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
 SEED = number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from skdigits._typing import ImageShape
 from skdigits._version import __version__
 from skdigits.persistence._files import check_folder, replaced_whole
 from skdigits.plotting import (
@@ -24,6 +25,7 @@ from skdigits.plotting import (
     summary,
 )
 from skdigits.plotting._axes import check_matplotlib
+from skdigits.preprocessing._image_shape import find_image_shape
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "matplotlib")
 _SCORES = {"precision": ".4f", "recall": ".4f", "f1-score": ".4f", "support": ",.0f"}
@@ -75,7 +77,20 @@ def check_report(folder: Path) -> None:
     check_folder(folder if folder.is_dir() else folder.parent, f"--report {folder}")
 
 
-def write_report(folder: Path, model: Any, X: NDArray, y: NDArray, result: dict[str, Any]) -> None:
+def check_shape(image_shape: ImageShape, n_pixels: int) -> None:
+    """Raise an error where it is not known how the pixels of an image lie."""
+    try:
+        find_image_shape(image_shape, n_pixels)
+    except ValueError as error:
+        raise ValueError(
+            f"--report draws images, and of {n_pixels} pixels it is not known how they lie: give arrays of shape "
+            "(n_images, height, width)"
+        ) from error
+
+
+def write_report(
+    folder: Path, model: Any, X: NDArray, y: NDArray, result: dict[str, Any], *, image_shape: ImageShape = "auto"
+) -> None:
     """Write the page; a page that is there is replaced whole or not at all.
 
     Parameters
@@ -90,14 +105,16 @@ def write_report(folder: Path, model: Any, X: NDArray, y: NDArray, result: dict[
         Their labels.
     result : dict
         What ``skdigits train --json`` prints.
+    image_shape : 'auto' or tuple of (height, width), default='auto'
+        'auto' is for square images. The steps before the network keep another shape.
     """
-    page = make_page(model, X, y, result)
+    page = make_page(model, X, y, result, image_shape)
     folder.mkdir(exist_ok=True)
     with replaced_whole(folder / "index.html") as stream:
-        stream.write(page.encode())
+        stream.write(page.encode(errors="backslashreplace"))
 
 
-def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any]) -> str:
+def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_shape: ImageShape = "auto") -> str:
     """The page as text. Parameters as in `write_report`."""
     network = model[-1]
     sections = [
@@ -116,9 +133,15 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any]) -> str
         _heading("Test images"),
         _picture("Confusion matrix", (5.6, 5.4), _plot_confusion_matrix, result),
         _score_table(result["classification_report"]),
-        *_worst_mistakes(model, X, y),
+        *_worst_mistakes(model, X, y, image_shape),
         _heading("Weights of the first layer", "Ink where a unit is red excites it, where it is blue inhibits it."),
-        _picture("Weights of the first layer", (7.5, 7.5), HiddenUnitsDisplay.from_estimator, network),
+        _picture(
+            "Weights of the first layer",
+            (7.5, 7.5),
+            HiddenUnitsDisplay.from_estimator,
+            network,
+            image_shape=image_shape,
+        ),
         _heading("Network"),
         _picture("Layers", (1.6 * network.n_layers_, 3.6), NetworkDisplay.from_estimator, network),
         f"<pre>{escape(summary(network))}</pre>",
@@ -130,10 +153,10 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any]) -> str
     return _PAGE.format(title=f"skdigits: {escape(str(result['dataset']))}", sections="\n".join(sections))
 
 
-def _worst_mistakes(model: Any, X: NDArray, y: NDArray) -> list[str]:
+def _worst_mistakes(model: Any, X: NDArray, y: NDArray, image_shape: ImageShape) -> list[str]:
     """Digits that were surely wrong, and what spoke for the wrong labels of the first ones."""
     figure = _make_figure(8.5, 9.0)
-    worst = DigitsDisplay.from_estimator(model, X, y, which="worst", ax=figure.subplots())
+    worst = DigitsDisplay.from_estimator(model, X, y, which="worst", image_shape=image_shape, ax=figure.subplots())
     elements = [
         _heading("Worst mistakes", "Mistakes on the test images, those first of which the network was surest."),
         _image("Worst mistakes", figure),
@@ -142,7 +165,8 @@ def _worst_mistakes(model: Any, X: NDArray, y: NDArray) -> list[str]:
     if len(rows):
         figure = _make_figure(1.9 * len(rows) + 1, 4.0)
         # The steps before the network may change the number of pixels.
-        SaliencyDisplay.from_estimator(model[-1], model[:-1].transform(rows), ax=figure.subplots())
+        inputs = model[:-1].transform(rows)
+        SaliencyDisplay.from_estimator(model[-1], inputs, image_shape=image_shape, ax=figure.subplots())
         elements += [
             _heading(
                 "What misled it",
@@ -160,10 +184,12 @@ def _plot_confusion_matrix(result: dict[str, Any], *, ax: Any) -> None:
         label.set_parse_math(False)
 
 
-def _picture(description: str, size: tuple[float, float], plot: Callable[..., object], *arguments: object) -> str:
+def _picture(
+    description: str, size: tuple[float, float], plot: Callable[..., object], *arguments: object, **options: object
+) -> str:
     """An image element of what a function draws."""
     figure = _make_figure(*size)
-    plot(*arguments, ax=figure.subplots())
+    plot(*arguments, **options, ax=figure.subplots())
     return _image(description, figure)
 
 

@@ -1,7 +1,11 @@
 """Models on disk: the format is that of the suffix, and a file that can run code is read only where it is trusted."""
 
 import argparse
+import contextlib
 import importlib.util
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +57,8 @@ def check_output(path: Path) -> None:
 
     if path.is_dir():
         raise ValueError(f"--output {path} is a folder")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"--output {path} is a device or a pipe, not a file")
     if path.suffix not in _WRITTEN:
         raise ValueError(f"--output {path}: expected a name that ends in one of {', '.join(_WRITTEN)}")
     if is_missing(path.suffix):
@@ -61,18 +67,38 @@ def check_output(path: Path) -> None:
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Save a model in the format of the suffix; a file of this name is replaced whole or not at all."""
-    if path.suffix in _SAFE:
-        from skdigits import persistence
+    """Save a model in the format of the suffix; a file of this name is replaced whole or not at all.
 
-        getattr(persistence, _SAFE[path.suffix][0])(model, path)
+    Ctrl-C waits until it is saved: nothing of a training that has ended shall be lost.
+    """
+    with _held_interrupts(f"interrupted; the model is in {path}"):
+        if path.suffix in _SAFE:
+            from skdigits import persistence
+
+            getattr(persistence, _SAFE[path.suffix][0])(model, path)
+            return
+        import joblib
+
+        from skdigits.persistence._files import replaced_whole
+
+        with replaced_whole(path) as stream:
+            joblib.dump(model, stream)
+
+
+@contextlib.contextmanager
+def _held_interrupts(message: str) -> Iterator[None]:
+    """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it."""
+    if threading.current_thread() is not threading.main_thread():  # which alone gets them
+        yield
         return
-    import joblib
-
-    from skdigits.persistence._files import replaced_whole
-
-    with replaced_whole(path) as stream:
-        joblib.dump(model, stream)
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if received:
+        raise KeyboardInterrupt(message)
 
 
 def load_model(path: str | Path, *, trust: bool) -> Any:

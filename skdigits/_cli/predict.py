@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     for path in arguments.inputs:
         names, samples, is_picture = _read(path, model, arguments)
         drawings = _draw(samples, model) if is_picture and arguments.show and not arguments.json else []
-        for index, row in enumerate(model.predict_proba(samples)):
+        # Of a single class there are two probabilities.
+        for index, row in enumerate(model.predict_proba(samples)[:, : len(model.classes_)]):
             if arguments.json:
                 predictions.append(_describe(names[index], row, model.classes_, arguments))
             elif not is_picture:
@@ -84,9 +85,10 @@ def _describe(name: str, row: NDArray, classes: NDArray, arguments: argparse.Nam
 
 
 def _sentence(name: str, row: NDArray, classes: NDArray) -> str:
-    """Label, probability and runner-up of an image."""
-    second, best = row.argsort(kind="stable")[-2:]
-    return f"{name}: {_label(classes, best)} ({row[best]:.1%}), else {_label(classes, second)} ({row[second]:.1%})"
+    """Label, probability and runner-up of an image, where there is one."""
+    *others, best = row.argsort(kind="stable")
+    runner_up = f", else {_label(classes, others[-1])} ({row[others[-1]]:.1%})" if others else ""
+    return f"{name}: {_label(classes, best)} ({row[best]:.1%}){runner_up}"
 
 
 def _probabilities(row: NDArray, arguments: argparse.Namespace) -> Iterator[str]:

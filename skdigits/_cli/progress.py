@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from skdigits._console import ErrorConsole
+
 _PLAIN_LINES = 10
 
 
@@ -19,7 +21,7 @@ class TrainingProgress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = Console(stderr=True) if console is None else console
+        self._console = ErrorConsole() if console is None else console
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Start the bar."""

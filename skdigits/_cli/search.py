@@ -2,10 +2,13 @@
 
 import argparse
 import contextlib
+import re
 import sys
 import threading
 import warnings
 from pathlib import Path
+
+import numpy as np
 
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, number
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
@@ -15,6 +18,8 @@ _MODEL = "best.joblib"
 _PREFIX = "mlpdigitclassifier__"
 _HIDDEN = f"{_PREFIX}hidden_layer_sizes"
 _FEW = 300
+# What scikit-learn says where all fits have failed ends with the traceback of each kind of failure.
+_REASONS = re.compile(r"^\w+Error: (.*)$", re.MULTILINE)
 
 
 def _layers(text):
@@ -83,14 +88,28 @@ def add_parser(commands):
 
 def run(arguments):
     """Search, report, train the best candidate on all images, save."""
+    from skdigits._cli.search_store import only_search_in
+
+    folder = arguments.output or Path(f"skdigits-search-{arguments.dataset}")
+    with only_search_in(folder, resume=arguments.resume):
+        _search_in(folder, arguments)
+
+
+def _search_in(folder, arguments):
     from skdigits._cli.data import load_split
     from skdigits._cli.models import check_output, save_model
     from skdigits._cli.report import print_json
+    from skdigits._cli.search_results import check_results
     from skdigits._cli.search_store import open_store
 
-    folder = arguments.output or Path(f"skdigits-search-{arguments.dataset}")
     X, X_test, y, y_test = load_split(arguments.dataset)
     X, y = X[: arguments.rows], y[: arguments.rows]
+    check_results(folder)
+    n_least = 2 * arguments.cv * len(np.unique(y))  # of a class in each fold, two
+    if arguments.halving and len(X) < n_least:
+        raise ValueError(
+            f"--halving with --cv {arguments.cv} starts on {n_least} images, got {len(X)}: give more by --rows"
+        )
     fits = open_store(folder, _settings(arguments), X, y, resume=arguments.resume)
     check_output(folder / _MODEL)
     say = (lambda *_: None) if arguments.json else print
@@ -119,7 +138,7 @@ def _report(folder, search, fits, summary, shape, say):
     results["n_parameters"] = [search_results.count_parameters(p[_HIDDEN], *shape[1:]) for p in results["params"]]
     names = [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
     search_results.write_results(folder, results, summary)
-    has_picture = search_results.draw_picture(folder / "search.png", results, names)
+    has_picture = search_results.draw_picture(folder / search_results.PICTURE, results, names)
     say(f"\n{search_results.draw_table(results, names)}\n")
     best = search_results.name_candidate(search.best_params_, names)
     say(f"Best: {best}; trained on all {shape[0]:,} images its test accuracy is {summary['test_accuracy']:.4f}")
@@ -193,8 +212,8 @@ def _run_search(arguments, fits, X, y, say):
         n_after = len(read_records(fits))
         raise KeyboardInterrupt(f"interrupted after {n_after} finished fits, which --resume skips") from None
     except ValueError as error:
-        failed = [record["error"] for record in read_records(fits).values() if "error" in record]
-        raise ValueError(f"no candidate could be trained: {failed[0]}" if failed else str(error)) from error
+        reasons = _REASONS.findall(str(error)) if str(error).lstrip().startswith("All the ") else []
+        raise ValueError(f"no candidate could be trained: {reasons[-1]}" if reasons else str(error)) from error
     return search
 
 
@@ -203,11 +222,15 @@ def _where_fits_run(arguments, search, X, y, display):
 
     Threads, because kernels hold no lock while they work: they start at once, and share samples and compiled kernels.
     """
+    from sklearn.model_selection import ParameterGrid
+
     if arguments.scheduler is not None:
         from skdigits._cli.cluster import on_cluster
 
         return on_cluster(arguments.scheduler, search, X, y, display)
-    return _in_threads(arguments.jobs, display)
+    # More would be started, and have nothing to do.
+    n_fits = len(ParameterGrid(search.param_grid)) * arguments.cv
+    return _in_threads(min(arguments.jobs, n_fits), display)
 
 
 @contextlib.contextmanager

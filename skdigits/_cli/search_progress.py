@@ -2,11 +2,11 @@
 
 import threading
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from skdigits._cli.search_results import name_candidate
 from skdigits._cli.search_store import read_records
+from skdigits._console import ErrorConsole
 
 
 class SearchStoppedError(Exception):
@@ -30,7 +30,7 @@ class SearchDisplay:
 
     def __init__(self, folder, names, console=None):
         self._folder, self._names = folder, names
-        self._console = Console(stderr=True) if console is None else console
+        self._console = ErrorConsole() if console is None else console
         self._lock = threading.RLock()
         self._known = set(read_records(folder))
         self._tasks = {}

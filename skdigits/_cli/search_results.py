@@ -24,6 +24,17 @@ _MEASURES = {"mean_test_score": 4, "std_test_score": 4, "mean_fit_time": 2}
 _WIDEST = 160
 
 
+_TABLES = ("cv_results.csv", "cv_results.json")
+PICTURE = "search.png"
+
+
+def check_results(folder):
+    """Raise an error where results could not be written: before all fits, not after."""
+    for name in (*_TABLES, PICTURE):
+        if (folder / name).is_dir():
+            raise ValueError(f"--output {folder}: {name} in it is a folder, and could not be written")
+
+
 def shorten(name):
     """A parameter's name for tables and pictures."""
     return _SHORT_NAMES[name.rpartition("__")[2]]
@@ -67,8 +78,11 @@ def complete_results(search, fits, n_samples):
             [record[f"{name}_seconds"] for record in records if _is_of(record, parameters, share)]
             for parameters, share in zip(results["params"], _training_sizes(search, n_samples), strict=True)
         ]
-        results[f"mean_{name}_time"] = np.array([np.mean(values) if values else np.nan for values in seconds])
-        results[f"std_{name}_time"] = np.array([np.std(values) if values else np.nan for values in seconds])
+        for kind, function in (("mean", np.mean), ("std", np.std)):
+            measured = results[f"{kind}_{name}_time"]  # all there is of fits that could not be written down
+            results[f"{kind}_{name}_time"] = np.array(
+                [function(values) if values else own for values, own in zip(seconds, measured, strict=True)]
+            )
     return {name: [_plain(value) for value in values] for name, values in results.items()}
 
 
@@ -142,7 +156,7 @@ def write_results(folder, results, summary):
     for i in range(len(results["params"])):
         rows.writerow([_format(results[name][i]) for name in names])
     content = json.dumps({**summary, "cv_results": results}, indent=1, allow_nan=False)
-    for name, written in (("cv_results.csv", text.getvalue()), ("cv_results.json", content)):
+    for name, written in zip(_TABLES, (text.getvalue(), content), strict=True):
         with replaced_whole(folder / name) as stream:
             stream.write(written.encode())
 

@@ -1,8 +1,10 @@
 """Finished fits of a search, each in a file of its own: what Ctrl-C keeps and ``--resume`` skips."""
 
+import contextlib
 import hashlib
 import json
 import time
+import warnings
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -31,7 +33,7 @@ class StoredPipeline(Pipeline):
     def fit(self, X, y):
         """Train, unless the score is known."""
         self._path = self.folder / f"{_digest(self._settings(), X, y)}.json"
-        self._record = _read(self._path)
+        self._record = _read_record(self._path)
         if self._record is None:
             self._record = {"candidate": self._settings(), "n_samples": len(X)}
             start = time.perf_counter()
@@ -40,6 +42,8 @@ class StoredPipeline(Pipeline):
             except ValueError as error:  # as a diverged training raises it, again whenever it is repeated
                 self._write(error=str(error))
                 raise
+            except MemoryError:  # not written down: there may be more of it when the search goes on
+                raise ValueError("not enough memory") from None
             self._record["fit_seconds"] = time.perf_counter() - start
         elif "error" in self._record:
             raise ValueError(self._record["error"])
@@ -61,8 +65,12 @@ class StoredPipeline(Pipeline):
 
     def _write(self, **outcome):
         self._record |= outcome
-        with replaced_whole(self._path) as stream:
-            stream.write(json.dumps(self._record).encode())
+        try:
+            with replaced_whole(self._path) as stream:
+                stream.write(json.dumps(self._record).encode())
+        except OSError as error:
+            # An error would be taken for one of the candidate, which would then lose.
+            warnings.warn(f"a finished fit could not be kept, --resume would make it again: {error.strerror or error}")
 
 
 def _digest(settings, X, y):
@@ -74,21 +82,54 @@ def _digest(settings, X, y):
 
 
 def _read(path):
-    """What has been written down, or None. A file is there whole or not at all."""
+    """The dict that has been written down, or None where there is none, or what is damaged."""
     try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    return content if isinstance(content, dict) else None
+
+
+def _read_record(path):
+    """The record of a fit, or None where there is none that is whole: the fit is then made again."""
+    record = _read(path)
+    if record is None or not {"candidate", "n_samples"} <= record.keys():
+        return None
+    return record if "error" in record or {"score", "fit_seconds", "score_seconds"} <= record.keys() else None
 
 
 def read_records(folder, known=()):
     """Records of a folder by the name of their file, without those that are known."""
-    paths = (path for path in folder.glob("*.json") if path.stem not in known)
-    return {path.stem: _read(path) for path in paths}
+    records = {path.stem: _read_record(path) for path in folder.glob("*.json") if path.stem not in known}
+    return {name: record for name, record in records.items() if record is not None}
+
+
+@contextlib.contextmanager
+def only_search_in(folder, *, resume):
+    """Make a folder, or refuse one in which another process is searching; the system forgets one that is killed."""
+    if resume and not folder.is_dir():
+        raise ValueError(f"--resume: there is no search in {folder}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output {folder} cannot be made: {error.strerror}") from error
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(folder / ".lock", "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another search is writing to {folder}: wait for it, or give another --output") from None
+        except OSError:  # some network drives know no locks
+            pass
+        yield
 
 
 def open_store(folder, settings, X, y, *, resume):
-    """Make the folder of a search, or find that of one with the same settings and samples.
+    """Make the folder of the fits of a search, or find that of one with the same settings and samples.
 
     Parameters
     ----------
@@ -108,6 +149,8 @@ def open_store(folder, settings, X, y, *, resume):
     path, fits = folder / "search.json", folder / "fits"
     before = _read(path)
     if resume and before is None:
+        if path.exists():
+            raise ValueError(f"--resume: {path} is damaged: search anew, and give another --output")
         raise ValueError(f"--resume: there is no search in {folder}")
     if resume and before != identity:
         changed = ", ".join(
@@ -118,10 +161,7 @@ def open_store(folder, settings, X, y, *, resume):
         raise ValueError(f"--resume: {folder} holds another search ({changed}): give another --output")
     if not resume and any(fits.glob("*.json")):
         raise ValueError(f"{folder} holds a search: go on with it by --resume, or give another --output")
-    try:
-        fits.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"--output {folder} cannot be made: {error.strerror}") from error
+    fits.mkdir(parents=True, exist_ok=True)
     with replaced_whole(path) as stream:
         stream.write(json.dumps(identity, indent=1).encode())
     return fits

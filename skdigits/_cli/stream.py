@@ -8,10 +8,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from skdigits._cli.data import load_split
+from skdigits._console import ErrorConsole
+from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
 from skdigits.preprocessing import ElasticDeformer
@@ -56,6 +57,7 @@ class ImageStream:
     n_epochs : float
         Passes through the source.
     X_test, y_test : ndarray
+    image_shape : 'auto' or tuple of (height, width)
     """
 
     def __init__(self, arguments, n_epochs):
@@ -73,6 +75,10 @@ class ImageStream:
         elif arguments.stream:
             self._hold_out_every = max(10, math.ceil(self._n_source / _MOST_HELD_OUT))
             X_test, y_test = self._held_out()
+        if (y_test.dtype.kind == "U") != (self._parts[0].labels.kind == "U"):
+            raise ValueError("--test: expected labels of the kind of those of --stream, got numbers and text")
+        shape = self._parts[0].images.shape[1:]
+        self.image_shape: ImageShape = shape if len(shape) == 2 else "auto"
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
@@ -121,8 +127,7 @@ class ImageStream:
     def _deformer(self, augmenter):
         if augmenter is not None:
             return augmenter
-        shape = self._parts[0].images.shape[1:]
-        return ElasticDeformer(image_shape=shape) if len(shape) == 2 else ElasticDeformer()
+        return ElasticDeformer(image_shape=self.image_shape)
 
     def _classes(self):
         """All labels of the source, which the first batch need not have."""
@@ -201,7 +206,7 @@ class StreamProgress(contextlib.AbstractContextManager):
 
     def __init__(self, n_samples):
         self._n_samples, self._n_done, self._start = n_samples, 0, time.perf_counter()
-        self._console = Console(stderr=True)
+        self._console = ErrorConsole()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

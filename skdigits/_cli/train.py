@@ -118,7 +118,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Train, report, save."""
     from skdigits._cli import stream
-    from skdigits._cli.html_report import check_report, write_report
+    from skdigits._cli.html_report import check_report, check_shape, write_report
     from skdigits._cli.models import check_output, default_output, save_model
     from skdigits._cli.report import print_json, score_model
 
@@ -126,7 +126,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.stream:
         arguments.dataset = "stream"
     output, remark = (arguments.output, None) if arguments.output else default_output(arguments.dataset)
+    # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
+    partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
     check_output(output)
+    check_output(partial_output)
     if arguments.report is not None:
         check_report(arguments.report)
     if arguments.recipe is not None and arguments.dataset == "digits":
@@ -137,19 +140,25 @@ def run(arguments: argparse.Namespace) -> None:
         _ImagesInMemory(arguments) if arguments.stream is None else stream.ImageStream(arguments, _epochs(arguments))
     )
     say: Callable[[str], object] = (lambda _: None) if arguments.json else print
+    if arguments.report is not None:
+        check_shape(images.image_shape, images.X_test.shape[1])
     say(f"Training on {images.n_samples:,} images of {arguments.dataset}, testing on {len(images.X_test):,}.")
     for line in filter(None, (remark, state.remark)):
         say(line)
     start = time.perf_counter()
-    was_interrupted = images.fit(model)
+    try:
+        was_interrupted = images.fit(model)
+    except (ValueError, OSError) as error:
+        if not hasattr(model[-1], "coefs_"):
+            raise
+        save_model(model, partial_output)
+        raise ValueError(f"{error}; what was learnt before is in {partial_output}") from error
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
     n_epochs, done = images.describe(classifier)
     if was_interrupted:
-        # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
-        output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
-        save_model(model, output)
-        raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {output}{state.way_out}")
+        save_model(model, partial_output)
+        raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {partial_output}{state.way_out}")
     save_model(model, output)
     state.forget()
     scores, text = score_model(model, images.X_test, images.y_test)
@@ -166,12 +175,14 @@ def run(arguments: argparse.Namespace) -> None:
         "parameters": _plain(classifier.get_params()),
         **scores,
     }
+    if arguments.report is not None:
+        # Before anything is printed: nobody may be reading any more.
+        write_report(arguments.report, model, images.X_test, images.y_test, result, image_shape=images.image_shape)
     say(f"{done} in {train_seconds:.2f} s, loss {classifier.loss_:.4f}\n")
     say(text)
     say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")
     if arguments.report is not None:
-        write_report(arguments.report, model, images.X_test, images.y_test, result)
         say(f"Report written to {result['report']}")
     if arguments.json:
         print_json(result)
@@ -184,7 +195,7 @@ class _ImagesInMemory:
         from skdigits._cli.data import load_split
 
         self._X, self.X_test, self._y, self.y_test = load_split(arguments.dataset)
-        self.n_samples = len(self._X)
+        self.n_samples, self.image_shape = len(self._X), "auto"
 
     def fit(self, model: Any) -> bool:
         """Fit, with warnings as lines; return whether Ctrl-C ended it."""
@@ -193,13 +204,12 @@ class _ImagesInMemory:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.fit(self._X, self._y)
-        for warning in caught:
-            if str(warning.message) == "Training interrupted by user.":
-                return True
-            # The number of epochs was asked for.
-            if not issubclass(warning.category, ConvergenceWarning):
-                print(f"skdigits: warning: {warning.message}", file=sys.stderr)
-        return False
+        # The number of epochs was asked for.
+        told = [str(entry.message) for entry in caught if not issubclass(entry.category, ConvergenceWarning)]
+        for message in dict.fromkeys(told):
+            if message != "Training interrupted by user.":
+                print(f"skdigits: warning: {message}", file=sys.stderr)
+        return "Training interrupted by user." in told
 
     def describe(self, classifier: Any) -> tuple[float, str]:
         """How many epochs were trained for, and the words for what was done."""

@@ -156,7 +156,7 @@ def _check_part(part):
             f"{images.name}: expected images, numbers of shape (n_samples, n_features) or (n_samples, height, width), "
             f"got type {images.kind!r} and shape {images.shape}. Images come first, then labels."
         )
-    if math.prod(labels.shape) != labels.shape[0] or labels.kind not in "buifU":
+    if math.prod(labels.shape) not in labels.shape[:1] or labels.kind not in "buifU":
         raise ValueError(
             f"{labels.name}: expected one label for each image, got type {labels.kind!r} and shape {labels.shape}."
         )

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from skdigits._console import ErrorConsole
 from skdigits.exceptions import DataFileError, DownloadError
 
 _CHUNK = 1 << 16
@@ -124,7 +124,7 @@ def _download_from(url: str, target: Path, most_bytes: int, verify: Callable[[Pa
 
 def _copy(answer: http.client.HTTPResponse, stream: BinaryIO, name: str, most_bytes: int) -> None:
     promised = answer.length
-    console = Console(stderr=True)
+    console = ErrorConsole()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     received = 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -142,7 +142,13 @@ def fetch_mnist(
 
 def data_folder(data_home: str | os.PathLike[str] | None = None) -> Path:
     """Folder in which data sets are kept: the given one, that of ``SKDIGITS_DATA``, or ``~/skdigits_data``."""
-    return Path(data_home or os.environ.get("SKDIGITS_DATA") or "~/skdigits_data").expanduser()
+    folder = Path(data_home or os.environ.get("SKDIGITS_DATA") or "~/skdigits_data")
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{folder}: its home directory is not known. Set SKDIGITS_DATA, or pass data_home, to another folder."
+        ) from error
 
 
 def _load(file, folder, download_if_missing, timeout, n_retries):

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
@@ -60,6 +61,7 @@ class Checkpoint:
     'lbfgs' is saved after each iteration, but SciPy gives no way to go on from one: `resume` is refused. Nothing is
     saved of an epoch whose weights are not finite, or that `max_time` has cut short. Other callbacks are not restored,
     nor is an augmenter with a memory of its own. A fit that was at the end of its epochs, or had settled, ends at once.
+    Where the file cannot be written, as on a full disk, a warning says so, and training goes on.
 
     Examples
     --------
@@ -140,7 +142,10 @@ class Checkpoint:
         if (self.which == "last" or _is_best(estimator.history_)) and all(np.isfinite(layer).all() for layer in layers):
             # The state of the optimizer is part of the progress; an attribute of it would be of a call before.
             progress = None if capture is None else capture()
-            write_content(estimator, Path(self.path), left_out=TRAINING_STATE, progress=progress)
+            try:
+                write_content(estimator, Path(self.path), left_out=TRAINING_STATE, progress=progress)
+            except OSError as error:  # a disk that is full now need not be when training ends
+                warnings.warn(f"A checkpoint could not be written, and training goes on without it: {error}")
 
     def kept_progress(self, estimator: Any, samples: str) -> dict[str, Any] | None:
         """The progress that the file holds, checked against the estimator and a description of the samples."""

@@ -61,14 +61,14 @@ def _decode(stream: BinaryIO, name: str, Image: Any, ImageOps: Any) -> NDArray[n
             # About damaged notes beside the pixels, and sizes, which are looked at below.
             warnings.simplefilter("ignore")
             with Image.open(stream, formats=_FORMATS) as image:
-                _check_size(image, name)
+                _check_image(image, name)
                 image.load()
                 grey = _shrink(_make_grey(ImageOps.exif_transpose(image), Image))
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name}: expected at most {_MOST_PIXELS:,} pixels, got far more") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"{name}: expected an image, PNG, JPEG, BMP or TIFF") from error
-    except (_TooLargeError, MemoryError):
+    except (_RefusedError, MemoryError):
         raise
     except Exception as error:  # the decoders raise nearly anything about files that are cut or damaged
         raise ValueError(f"{name}: the image is damaged or cut off ({error})") from error
@@ -77,13 +77,15 @@ def _decode(stream: BinaryIO, name: str, Image: Any, ImageOps: Any) -> NDArray[n
     return grey
 
 
-class _TooLargeError(ValueError):
+class _RefusedError(ValueError):
     """Tells a refusal from what a decoder raises."""
 
 
-def _check_size(image: Any, name: str) -> None:
+def _check_image(image: Any, name: str) -> None:
+    if getattr(image, "n_frames", 1) > 1:
+        raise _RefusedError(f"{name}: expected one image, got {image.n_frames} pages; save each in a file of its own")
     if image.width * image.height > _MOST_PIXELS:
-        raise _TooLargeError(
+        raise _RefusedError(
             f"{name}: expected at most {_MOST_PIXELS:,} pixels, got {image.width} x {image.height}; make it smaller"
         )
 

@@ -1,0 +1,14 @@
+"""Standard error, as rich draws on it."""
+
+from rich.console import Console
+
+
+class ErrorConsole(Console):
+    """Standard error, for progress that nobody needs to see: where it has been closed, the work goes on unseen."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        """Be quiet from now on; rich would end the program."""
+        self.quiet = True
