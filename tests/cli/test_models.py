@@ -1,9 +1,12 @@
 import importlib.util
+import os
 import pickle
+import signal
 
 import joblib
 import pytest
 
+from skdigits import persistence
 from skdigits._cli import models
 from skdigits.persistence import load_weights
 
@@ -99,3 +102,27 @@ def test_default_output_without_skops_is_safe_too_and_said(run, tmp_path, monkey
     assert (outcome.status, outcome.out.splitlines()[-1]) == (0, "Model saved to skdigits-digits.npz")
     assert outcome.out.splitlines()[1].startswith("skops is not installed, so that the model is saved as .npz.")
     assert run("evaluate", "skdigits-digits.npz").status == 0
+
+
+def test_ctrl_c_waits_until_the_model_is_saved(run, tmp_path, monkeypatch):
+    save_weights = persistence.save_weights
+
+    def interrupted(model, path):
+        os.kill(os.getpid(), signal.SIGINT)
+        save_weights(model, path)
+
+    monkeypatch.setattr(persistence, "save_weights", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        status, _, err = run("train", "--epochs", 1, "--output", tmp_path / "m.npz")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (status, err.splitlines()[-1]) == (130, f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}")
+    assert persistence.load_weights(tmp_path / "m.npz")[-1].n_iter_ == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+@pytest.mark.parametrize("name", ["m.npz", "m-interrupted.npz", "m.checkpoint.npz"])
+def test_pipe_in_the_place_of_a_file_is_refused_before_training(assert_refused, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    assert_refused("train", "--output", tmp_path / "m.npz", says=name)

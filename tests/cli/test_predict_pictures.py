@@ -1,3 +1,4 @@
+import re
 import sys
 
 import numpy as np
@@ -131,3 +132,13 @@ def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder,
     assert_refused("predict", trained.path, folder, says="the model was trained on samples of 64 pixels")
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert_refused("predict", model, folder, says='pip install "skdigits[plot]"')
+
+
+def test_model_of_one_class_has_no_runner_up(run, pictures, folder, tmp_path):
+    X, _ = pictures
+    save_weights(MLPDigitClassifier(**PARAMETERS).fit(X / 255, np.full(len(X), 7)), tmp_path / "one.npz")
+    status, out, err = run("predict", tmp_path / "one.npz", folder)
+    assert (status, err) == (0, "")
+    assert all(re.fullmatch(r".*\.png: 7 \([\d.]+%\)", line) for line in out.splitlines())
+    np.save(tmp_path / "x.npy", X[:3] / 255)
+    assert run("predict", tmp_path / "one.npz", tmp_path / "x.npy").out == "7\n7\n7\n"

@@ -1,5 +1,6 @@
 """What only a process of its own shows: pipes, signals and the exit status."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+
+import skdigits.__main__
 
 
 def start(*arguments, program=("-m", "skdigits")):
@@ -75,3 +79,44 @@ def test_ctrl_c(tmp_path):
     assert re.search(r"skdigits: interrupted after \d epochs, what was learnt is in .*m-interrupted\.npz\n$", err)
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["m-interrupted.npz"]
+
+
+def test_closed_standard_error_ends_no_training(tmp_path):
+    with start("train", "--epochs", 60, "--output", tmp_path / "m.npz") as process:
+        process.stderr.readline()
+        process.stderr.close()
+        assert "Model saved" in process.stdout.read()
+        assert process.wait(timeout=60) == 0
+    assert (tmp_path / "m.npz").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes the streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_streams_that_are_not_open(tmp_path, closed):
+    command = f"exec {sys.executable} -m skdigits train --epochs 1 --batch-size 5000 --json --output m.npz {closed}"
+    process = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert (tmp_path / "m.npz").exists()
+    assert (process.stdout == "") if closed == ">&-" else json.loads(process.stdout)
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "skdigits", "train", "--epochs", "1", "--output", str(tmp_path / "é.npz")]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.endswith("\\xe9.npz\n")
+
+
+def test_ctrl_c_is_a_line_from_the_beginning_on(monkeypatch, capsys):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skdigits._cli.main", interrupt)
+    assert skdigits.__main__.main() == 130
+    assert capsys.readouterr().err == "skdigits: interrupted\n"
+
+
+def test_nothing_is_imported_before_ctrl_c_is_answered():
+    program = "import sys, skdigits.__main__; print(sorted({'numpy', 'sklearn', 'numba', 'rich'} & set(sys.modules)))"
+    assert finish(start(program=("-c", program))) == (0, "[]\n", "")

@@ -81,3 +81,8 @@ def test_short_training_leaves_no_state(train, tmp_path):
 @pytest.mark.parametrize("seconds", ["-1", "soon", "inf", "nan"])
 def test_seconds_are_a_number(assert_refused, seconds):
     assert_refused("train", "--checkpoint-seconds", seconds, says="expected a number of at least 0")
+
+
+def test_training_that_has_not_ended_is_not_thrown_away(assert_refused, tmp_path):
+    (tmp_path / "m.checkpoint.npz").write_bytes(b"")
+    assert_refused("train", "--output", tmp_path / "m.npz", says="m.checkpoint.npz holds a training that has not ended")

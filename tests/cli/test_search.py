@@ -1,9 +1,14 @@
+import contextlib
 import csv
+import errno
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import CancelledError
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -15,7 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
-from skdigits._cli import search_results, search_store
+from skdigits._cli import cluster, search, search_results, search_store
+from skdigits.persistence._files import replaced_whole
 
 CANDIDATES = ("--hidden", "8", "6,4", "--learning-rate", "0.01", "0.1", "--epochs", 3, "--rows", 300)
 GRID = {
@@ -280,3 +286,110 @@ def test_ctrl_c_while_the_best_is_trained(run, tmp_path, monkeypatch):
 )
 def test_pareto_front(costs, scores, front):
     assert search_results.find_front(costs, scores) == front
+
+
+def test_fits_that_cannot_be_written_down_are_no_worse(searched, run, tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            search_store, "replaced_whole", lambda path: replaced_whole(path) if path.stem == "search" else full(path)
+        )
+        status, out, err = run("search", *CANDIDATES, "--jobs", 2, "--output", tmp_path)
+    assert status == 0, err
+    assert err.count("skdigits: warning: a finished fit could not be kept, --resume would make it again: No space") == 1
+    assert "failed" not in out
+    assert read_results(tmp_path)["best_parameters"] == read_results(searched[0])["best_parameters"]
+
+
+def test_one_search_at_a_time_writes_to_a_folder(assert_refused, tmp_path):
+    with search_store.only_search_in(tmp_path, resume=False):
+        assert_refused("search", *CANDIDATES, "--output", tmp_path, says="another search is writing to")
+    with search_store.only_search_in(tmp_path, resume=False):
+        pass
+
+
+def test_no_more_fits_at_a_time_than_there_are(run, tmp_path, monkeypatch):
+    asked = []
+    in_threads = search._in_threads
+    monkeypatch.setattr(
+        search, "_in_threads", lambda n_jobs, display: (asked.append(n_jobs), in_threads(1, display))[1]
+    )
+    run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--jobs", 3000, "--output", tmp_path)
+    assert asked == [3]
+
+
+def test_networks_that_memory_cannot_hold(run, tmp_path):
+    status, _, err = run("search", "--hidden", 10**11, "--epochs", 1, "--rows", 100, "--output", tmp_path)
+    assert (status, err.splitlines()[-1]) == (2, "skdigits: no candidate could be trained: not enough memory")
+    assert "Traceback" not in err
+    assert not search_store.read_records(tmp_path / "fits")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "5", "{}", '{"score": 0.9}', '{"candidate": {}, "n_samples": 1}'])
+def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, content):
+    folder = tmp_path / "search"
+    shutil.copytree(searched[0], folder)
+    damaged = min((folder / "fits").glob("*.json"))
+    damaged.write_text(content)
+    status, out, err = run("search", *CANDIDATES, "--output", folder, "--resume")
+    assert status == 0, err
+    assert "11 finished fits are there" in out
+    assert (
+        read_results(folder)["cv_results"]["mean_test_score"]
+        == read_results(searched[0])["cv_results"]["mean_test_score"]
+    )
+
+
+@pytest.mark.parametrize("content", ["", "[]"])
+def test_damaged_description_of_a_search(searched, assert_refused, tmp_path, content):
+    folder = tmp_path / "search"
+    shutil.copytree(searched[0], folder)
+    (folder / "search.json").write_text(content)
+    assert_refused("search", *CANDIDATES, "--output", folder, "--resume", says="search.json is damaged: search anew")
+
+
+@pytest.mark.parametrize("name", ["cv_results.csv", "cv_results.json", "search.png"])
+def test_results_that_could_not_be_written_are_refused_before(assert_refused, tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert_refused("search", *CANDIDATES, "--output", tmp_path, says=f"{name} in it is a folder")
+
+
+def test_too_few_images_for_halving(assert_refused, tmp_path):
+    options = ("--halving", "--rows", 40, "--output", tmp_path)
+    assert_refused("search", *options, says="--halving with --cv 3 starts on 60 images, got 40: give more by --rows")
+
+
+def test_error_of_a_search_is_not_that_of_an_earlier_fit(searched, assert_refused, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise ValueError("no scheduler answers")
+
+    folder = tmp_path / "search"
+    shutil.copytree(searched[0], folder)
+    record = json.loads(min((folder / "fits").glob("*.json")).read_text())
+    (folder / "fits" / "x.json").write_text(json.dumps({**record, "error": "diverged"}))
+    monkeypatch.setattr(search, "_where_fits_run", refuse)
+    assert_refused(
+        "search", "--json", *CANDIDATES, "--output", folder, "--resume", says="skdigits: no scheduler answers"
+    )
+
+
+def test_scheduler_that_is_lost(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(joblib, "parallel_config", lambda *_, **__: contextlib.nullcontext())
+    display = SimpleNamespace(tell_finished=lambda: None)
+    with (
+        pytest.raises(ValueError, match="--scheduler tcp://x: the connection was lost; finished fits are kept"),
+        cluster.on_cluster("tcp://x", None, None, None, display),
+    ):
+        raise CancelledError
+
+
+def test_scheduler_without_certificates(assert_refused, tmp_path):
+    pytest.importorskip("distributed")
+    options = ("--json", "--rows", 60, "--hidden", 4, "--epochs", 1, "--output", tmp_path)
+    assert_refused("search", *options, "--scheduler", "tls://127.0.0.1:9", says="expected the address of a scheduler")

@@ -4,6 +4,7 @@ from sklearn.preprocessing import Normalizer
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli import stream
+from skdigits.exceptions import DataFileError
 from skdigits.persistence import load_weights
 
 
@@ -207,3 +208,43 @@ def test_refuses_test_images_of_another_size(assert_refused, files, tmp_path):
     folder.mkdir()
     np.savez(folder / "1.npz", X=np.zeros((5, 49)), y=np.zeros(5))
     assert_refused("train", "--stream", *files, "--test", folder, says="expected images of 64 pixels, as for training")
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_what_was_learnt_before_an_error_is_kept(run, files, tmp_path, monkeypatch):
+    partial_fit = MLPDigitClassifier.partial_fit
+
+    def fail_later(self, X, y, **options):
+        if hasattr(self, "coefs_"):
+            raise DataFileError("images: truncated")
+        return partial_fit(self, X, y, **options)
+
+    monkeypatch.setattr(MLPDigitClassifier, "partial_fit", fail_later)
+    status, _, err = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.npz")
+    kept = tmp_path / "m-interrupted.npz"
+    assert (status, err.splitlines()[-1]) == (2, f"skdigits: images: truncated; what was learnt before is in {kept}")
+    assert load_weights(kept)[-1].t_ > 0
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_report_of_images_that_are_not_square(run, assert_refused, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "flat.npy", rng.random((40, 50)))
+    np.save(tmp_path / "images.npy", rng.random((40, 5, 10)))
+    np.save(tmp_path / "y.npy", np.arange(40) % 2)
+    options = (tmp_path / "y.npy", *FEW, "--output", tmp_path / "m.npz", "--report", tmp_path / "report")
+    assert_refused(
+        "train", "--stream", tmp_path / "flat.npy", *options, says="of 50 pixels it is not known how they lie"
+    )
+    outcome = run("train", "--stream", tmp_path / "images.npy", *options)
+    assert outcome.status == 0, outcome.err
+
+
+def test_labels_of_another_kind_are_refused_before_training(assert_refused, files, tmp_path):
+    np.save(tmp_path / "y.npy", np.load(files[1]).astype(str))
+    options = ("--stream", files[0], tmp_path / "y.npy", "--test", *files, "--output", tmp_path / "m.npz")
+    assert_refused("train", *options, says="--test: expected labels of the kind of those of --stream")
+
+
+def test_huge_number_of_images_is_refused(assert_refused):
+    assert_refused("train", "--stream", "--deformed", "9" * 400, says="below 2**63, got one of 400 digits")

@@ -258,3 +258,9 @@ def test_pages_of_a_map_go_with_their_batch(tmp_path, suffix):
 def resident_kilobytes():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+@pytest.mark.parametrize("labels", [5, None])
+def test_single_value_is_no_labels(labels):
+    with pytest.raises(ValueError, match="expected one label for each image"):
+        iter_digit_batches((np.ones((3, 4)), labels))

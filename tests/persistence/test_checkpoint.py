@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from skdigits import MLPDigitClassifier
 from skdigits._engine.network import EpochRunner
 from skdigits.exceptions import ModelFormatError
-from skdigits.persistence import Checkpoint, load_weights
+from skdigits.persistence import Checkpoint, _checkpoint, load_weights
 from skdigits.preprocessing import ElasticDeformer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -282,3 +282,15 @@ def test_epoch_that_time_cut_short_is_not_gone_on_from(path, monkeypatch):
     assert_equal_weights(
         make(max_iter=2).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y), make(max_iter=2).fit(X, Y)
     )
+
+
+def test_full_disk_ends_no_training(path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(_checkpoint, "write_content", full)
+    with pytest.warns(
+        UserWarning, match="A checkpoint could not be written, and training goes on without it: .*No space"
+    ):
+        model = make().set_callbacks(Checkpoint(path)).fit(X, Y)
+    assert_equal_weights(model, make().fit(X, Y))

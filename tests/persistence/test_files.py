@@ -1,7 +1,9 @@
 """A file is the old one or the new one, whatever happens to the process that writes it."""
 
+import errno
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -103,3 +105,14 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
         pass
     assert (tmp_path / "m").is_fifo()
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_full_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    says = re.escape(f"No space left on device: '{tmp_path / 'file'}'")
+    with pytest.raises(OSError, match=says), _files.replaced_whole(tmp_path / "file") as stream:
+        stream.write(b"content")
+    assert not list(tmp_path.iterdir())

@@ -245,3 +245,9 @@ def test_nothing_to_read_is_refused(tmp_path):
 def test_what_is_no_file(source):
     with pytest.raises(TypeError, match="expected a path or a file opened in binary mode, got"):
         read_digit_image(source)
+
+
+def test_file_of_several_pages_is_refused():
+    pages = saved(GREY, "TIFF", save_all=True, append_images=[GREY])
+    with pytest.raises(ValueError, match="expected one image, got 2 pages"):
+        read_digit_image(pages)
