@@ -1,5 +1,6 @@
 """Handwritten digits with multilayer perceptrons: scikit-learn's MLPClassifier, compiled."""
 
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +23,19 @@ _PLACES = {
 _MODULES = ("classifier", "datasets", "exceptions", "persistence", "pipeline", "plotting", "preprocessing", "recipes")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        globals()[name] = value = getattr(import_module(_PLACES[name]), name)
-        return value
-    if name in _MODULES:
-        return import_module(f"skdigits.{name}")
-    raise AttributeError(f"module 'skdigits' has no attribute {name!r}")
+_LOCK = threading.RLock()  # of two threads that import at once, one could find half a module
+
+
+if not TYPE_CHECKING:  # type checkers would take any name for one that there is
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PLACES and name not in _MODULES:
+            raise AttributeError(f"module 'skdigits' has no attribute {name!r}")
+        with _LOCK:
+            if name in _MODULES:
+                return import_module(f"skdigits.{name}")
+            globals()[name] = value = getattr(import_module(_PLACES[name]), name)
+            return value
 
 
 def __dir__() -> list[str]:

@@ -88,11 +88,12 @@ def validation_split(
 def _weigh_labels(class_weight: dict, classes: NDArray) -> NDArray:
     """The weight of each class, 1 where a dict has none.
 
-    compute_class_weight takes labels such as "3" for numbers.
+    As compute_class_weight, which takes labels such as "3" for numbers: weights of classes that there are not are a
+    mistake, unless all others have theirs.
     """
     labels = classes.tolist()
     strangers = [label for label in class_weight if label not in labels]
-    if strangers:
+    if strangers and not set(labels) <= class_weight.keys():
         raise ValueError(f"class_weight has weights for {strangers}, and the classes are {labels}.")
     by_class = np.array([class_weight.get(label, 1.0) for label in labels], np.float64)
     if not np.isfinite(by_class).all():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from skdigits._cli import evaluate, export, fetch, predict, search, train
+from skdigits._console import tell
 from skdigits._version import __version__
 
 _COMMANDS = (train, search, evaluate, predict, export, fetch)
@@ -54,9 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             parsed.run(parsed)
         sys.stdout.flush()
-    except BrokenPipeError as error:
-        if not _is_stdout_closed():
-            return _fail(_one_line(error), _BAD_INPUT)
+    except BrokenPipeError:
         # Whoever read the output has stopped; the interpreter must not try to write the rest on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -87,16 +86,7 @@ def _prepare_streams() -> None:
 
 def _show_warning(message: Warning | str, *place: Any, **other: Any) -> None:
     """One line, without the place in the code."""
-    print(f"skdigits: warning: {_one_line(message)}", file=sys.stderr)
-
-
-def _is_stdout_closed() -> bool:
-    """Whether nobody reads what is printed any more; else it was another pipe that broke."""
-    try:
-        print(flush=True)
-    except BrokenPipeError:
-        return True
-    return False
+    tell(f"skdigits: warning: {_one_line(message)}")
 
 
 def _one_line(error: object) -> str:
@@ -104,5 +94,5 @@ def _one_line(error: object) -> str:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"skdigits: {message}", file=sys.stderr)
+    tell(f"skdigits: {message}")
     return status

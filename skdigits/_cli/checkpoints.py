@@ -40,8 +40,8 @@ class TrainingState:
         self.path = output.with_name(f"{output.stem}.checkpoint.npz")
         self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
         self._is_kept = arguments.stream is None
-        if self.path.exists() and not self.path.is_file():
-            raise ValueError(f"--output {output}: the state of its training cannot be saved, {self.path} is no file")
+        if self._is_kept and self.path.exists() and not self.path.is_file():
+            raise ValueError(f"--output {output}: {self.path}, where the state of its training is saved, is no file")
 
     def callbacks(self, solver: str) -> list[Any]:
         """Callbacks of the classifier that save the state, and go on from it where that was asked for."""
@@ -52,6 +52,7 @@ class TrainingState:
         if solver == "lbfgs":
             if self._resume:
                 raise ValueError("--resume is not for --solver lbfgs, which cannot go on from where it was")
+            self._is_kept = False
             return []
         if self.path.exists() and not self._resume:
             raise ValueError(

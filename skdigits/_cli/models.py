@@ -67,28 +67,25 @@ def check_output(path: Path) -> None:
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Save a model in the format of the suffix; a file of this name is replaced whole or not at all.
+    """Save a model in the format of the suffix; a file of this name is replaced whole or not at all."""
+    if path.suffix in _SAFE:
+        from skdigits import persistence
 
-    Ctrl-C waits until it is saved: nothing of a training that has ended shall be lost.
-    """
-    with _held_interrupts(f"interrupted; the model is in {path}"):
-        if path.suffix in _SAFE:
-            from skdigits import persistence
+        getattr(persistence, _SAFE[path.suffix][0])(model, path)
+        return
+    import joblib
 
-            getattr(persistence, _SAFE[path.suffix][0])(model, path)
-            return
-        import joblib
+    from skdigits.persistence._files import replaced_whole
 
-        from skdigits.persistence._files import replaced_whole
-
-        with replaced_whole(path) as stream:
-            joblib.dump(model, stream)
+    with replaced_whole(path) as stream:
+        joblib.dump(model, stream)
 
 
 @contextlib.contextmanager
-def _held_interrupts(message: str) -> Iterator[None]:
-    """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it."""
-    if threading.current_thread() is not threading.main_thread():  # which alone gets them
+def held_interrupts(message: str) -> Iterator[None]:
+    """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it: it saves what has been learnt."""
+    is_main = threading.current_thread() is threading.main_thread()  # which alone gets them
+    if not is_main or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
         yield
         return
     received: list[int] = []

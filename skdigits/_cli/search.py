@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import re
-import sys
 import threading
 import warnings
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, number
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
+from skdigits._console import tell
 
 _FOLDS = number(int, lambda value: value >= 2, "a whole number of at least 2")
 _MODEL = "best.joblib"
@@ -88,35 +88,36 @@ def add_parser(commands):
 
 def run(arguments):
     """Search, report, train the best candidate on all images, save."""
+    from skdigits._cli.data import load_split
+    from skdigits._cli.search_results import check_results
     from skdigits._cli.search_store import only_search_in
 
     folder = arguments.output or Path(f"skdigits-search-{arguments.dataset}")
-    with only_search_in(folder, resume=arguments.resume):
-        _search_in(folder, arguments)
-
-
-def _search_in(folder, arguments):
-    from skdigits._cli.data import load_split
-    from skdigits._cli.models import check_output, save_model
-    from skdigits._cli.report import print_json
-    from skdigits._cli.search_results import check_results
-    from skdigits._cli.search_store import open_store
-
     X, X_test, y, y_test = load_split(arguments.dataset)
     X, y = X[: arguments.rows], y[: arguments.rows]
-    check_results(folder)
     n_least = 2 * arguments.cv * len(np.unique(y))  # of a class in each fold, two
     if arguments.halving and len(X) < n_least:
         raise ValueError(
             f"--halving with --cv {arguments.cv} starts on {n_least} images, got {len(X)}: give more by --rows"
         )
+    check_results(folder)
+    with only_search_in(folder, resume=arguments.resume):
+        _search_in(folder, arguments, X, X_test, y, y_test)
+
+
+def _search_in(folder, arguments, X, X_test, y, y_test):
+    from skdigits._cli.models import check_output, held_interrupts, save_model
+    from skdigits._cli.report import print_json
+    from skdigits._cli.search_store import open_store
+
     fits = open_store(folder, _settings(arguments), X, y, resume=arguments.resume)
     check_output(folder / _MODEL)
     say = (lambda *_: None) if arguments.json else print
     with _warnings_as_lines():
         search = _run_search(arguments, fits, X, y, say)
         model = _train_best(arguments, search.best_params_, X, y)
-    save_model(model, folder / _MODEL)
+    with held_interrupts(f"interrupted; the best model is in {folder / _MODEL}, and --resume makes the table"):
+        save_model(model, folder / _MODEL)
     summary = {
         "dataset": arguments.dataset,
         "n_samples": len(X),
@@ -145,7 +146,7 @@ def _report(folder, search, fits, summary, shape, say):
     pictured = ", search.png" if has_picture else ""
     say(f"Results are in {folder}: cv_results.csv, cv_results.json{pictured}, {_MODEL}")
     if not has_picture:
-        print('skdigits: no picture is drawn without matplotlib: pip install "skdigits[plot]"', file=sys.stderr)
+        tell('skdigits: no picture is drawn without matplotlib: pip install "skdigits[plot]"')
     return results
 
 
@@ -282,4 +283,4 @@ def _warnings_as_lines():
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite", UserWarning)
         yield
     for message in dict.fromkeys(str(warning.message) for warning in caught):
-        print(f"skdigits: warning: {message}", file=sys.stderr)
+        tell(f"skdigits: warning: {message}")

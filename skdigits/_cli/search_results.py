@@ -79,7 +79,8 @@ def complete_results(search, fits, n_samples):
             for parameters, share in zip(results["params"], _training_sizes(search, n_samples), strict=True)
         ]
         for kind, function in (("mean", np.mean), ("std", np.std)):
-            measured = results[f"{kind}_{name}_time"]  # all there is of fits that could not be written down
+            # All there is of fits that could not be written down; of those that failed there is nothing.
+            measured = np.where(np.isfinite(results["mean_test_score"]), results[f"{kind}_{name}_time"], np.nan)
             results[f"{kind}_{name}_time"] = np.array(
                 [function(values) if values else own for values, own in zip(seconds, measured, strict=True)]
             )

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from skdigits._cli.data import load_split
-from skdigits._console import ErrorConsole
+from skdigits._console import ErrorConsole, tell
 from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
@@ -197,7 +196,7 @@ def _train_on_batch(classifier, X, y, classes):
     if is_first:  # what is said of later batches has been said, or is about a last one that is short
         for message in messages:
             if message != _INTERRUPTED:
-                print(f"skdigits: warning: {message}", file=sys.stderr)
+                tell(f"skdigits: warning: {message}")
     return _INTERRUPTED in messages
 
 

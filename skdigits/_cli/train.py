@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from skdigits._cli.checkpoints import TrainingState, add_options
 from skdigits._cli.converters import COUNT, JOBS, RATE, SECONDS, SEED, SHARE
 from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
+from skdigits._console import tell
 
 _RECIPES = ("quick", "plain", "augmented", "best")
 
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Train, report, save."""
     from skdigits._cli import stream
     from skdigits._cli.html_report import check_report, check_shape, write_report
-    from skdigits._cli.models import check_output, default_output, save_model
+    from skdigits._cli.models import check_output, default_output, held_interrupts, save_model
     from skdigits._cli.report import print_json, score_model
 
     stream.check_arguments(arguments)
@@ -129,7 +129,8 @@ def run(arguments: argparse.Namespace) -> None:
     # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
     partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
     check_output(output)
-    check_output(partial_output)
+    if partial_output.exists() and not partial_output.is_file():
+        raise ValueError(f"--output {output}: {partial_output}, where Ctrl-C would save what was learnt, is no file")
     if arguments.report is not None:
         check_report(arguments.report)
     if arguments.recipe is not None and arguments.dataset == "digits":
@@ -151,16 +152,20 @@ def run(arguments: argparse.Namespace) -> None:
     except (ValueError, OSError) as error:
         if not hasattr(model[-1], "coefs_"):
             raise
-        save_model(model, partial_output)
+        with held_interrupts(f"interrupted; what was learnt is in {partial_output}"):
+            save_model(model, partial_output)
         raise ValueError(f"{error}; what was learnt before is in {partial_output}") from error
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
     n_epochs, done = images.describe(classifier)
     if was_interrupted:
-        save_model(model, partial_output)
-        raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {partial_output}{state.way_out}")
-    save_model(model, output)
-    state.forget()
+        message = f"interrupted after {done}, what was learnt is in {partial_output}{state.way_out}"
+        with held_interrupts(message):
+            save_model(model, partial_output)
+        raise KeyboardInterrupt(message)
+    with held_interrupts(f"interrupted; the model is in {output}"):
+        save_model(model, output)
+        state.forget()
     scores, text = score_model(model, images.X_test, images.y_test)
     accuracy = scores.pop("accuracy")
     result = {
@@ -208,7 +213,7 @@ class _ImagesInMemory:
         told = [str(entry.message) for entry in caught if not issubclass(entry.category, ConvergenceWarning)]
         for message in dict.fromkeys(told):
             if message != "Training interrupted by user.":
-                print(f"skdigits: warning: {message}", file=sys.stderr)
+                tell(f"skdigits: warning: {message}")
         return "Training interrupted by user." in told
 
     def describe(self, classifier: Any) -> tuple[float, str]:

@@ -59,9 +59,9 @@ class Checkpoint:
     Notes
     -----
     'lbfgs' is saved after each iteration, but SciPy gives no way to go on from one: `resume` is refused. Nothing is
-    saved of an epoch whose weights are not finite, or that `max_time` has cut short. Other callbacks are not restored,
-    nor is an augmenter with a memory of its own. A fit that was at the end of its epochs, or had settled, ends at once.
-    Where the file cannot be written, as on a full disk, a warning says so, and training goes on.
+    saved of an epoch whose weights are not finite or, in `fit`, that `max_time` has cut short. Other callbacks are not
+    restored, nor is an augmenter with a memory of its own. A fit that was at the end of its epochs, or had settled,
+    ends at once. Where the file cannot be written, as on a full disk, a warning says so, and training goes on.
 
     Examples
     --------

@@ -82,7 +82,7 @@ class _RefusedError(ValueError):
 
 
 def _check_image(image: Any, name: str) -> None:
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format == "TIFF" and image.n_frames > 1:
         raise _RefusedError(f"{name}: expected one image, got {image.n_frames} pages; save each in a file of its own")
     if image.width * image.height > _MOST_PIXELS:
         raise _RefusedError(

@@ -212,6 +212,11 @@ class TestClassWeight:
         weighted = make(class_weight={"01": 3}).fit(X, labels)
         assert_same(weighted, make().fit(X, labels, np.where(labels == "01", 3.0, 1.0)))
 
+    def test_weights_for_more_classes_than_there_are(self):
+        few = Y < 3
+        weighted = make(class_weight={label: label + 1.0 for label in range(10)}).fit(X[few], Y[few])
+        assert_same(weighted, make().fit(X[few], Y[few], Y[few] + 1.0))
+
     @pytest.mark.parametrize(
         ("class_weight", "says"),
         [

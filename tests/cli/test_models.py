@@ -2,6 +2,7 @@ import importlib.util
 import os
 import pickle
 import signal
+import sys
 
 import joblib
 import pytest
@@ -104,21 +105,30 @@ def test_default_output_without_skops_is_safe_too_and_said(run, tmp_path, monkey
     assert run("evaluate", "skdigits-digits.npz").status == 0
 
 
+@pytest.mark.usefixtures("sigint_raises")
 def test_ctrl_c_waits_until_the_model_is_saved(run, tmp_path, monkeypatch):
     save_weights = persistence.save_weights
 
     def interrupted(model, path):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         save_weights(model, path)
 
     monkeypatch.setattr(persistence, "save_weights", interrupted)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        status, _, err = run("train", "--epochs", 1, "--output", tmp_path / "m.npz")
-    finally:
-        signal.signal(signal.SIGINT, before)
+    status, _, err = run("train", "--epochs", 1, "--checkpoint-seconds", 0, "--output", tmp_path / "m.npz")
     assert (status, err.splitlines()[-1]) == (130, f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}")
     assert persistence.load_weights(tmp_path / "m.npz")[-1].n_iter_ == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["m.npz"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are ignored on POSIX")
+def test_ctrl_c_that_is_ignored_stays_so(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with models.held_interrupts("interrupted"):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")

@@ -81,6 +81,7 @@ def test_ctrl_c(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["m-interrupted.npz"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error there")
 def test_closed_standard_error_ends_no_training(tmp_path):
     with start("train", "--epochs", 60, "--output", tmp_path / "m.npz") as process:
         process.stderr.readline()
@@ -106,6 +107,15 @@ def test_names_that_the_terminal_cannot_show(tmp_path):
     process = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     assert process.stdout.endswith("\\xe9.npz\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error there")
+def test_warnings_that_nobody_reads(trained, tmp_path):
+    np.save(tmp_path / "x.npy", np.full((1, 64), 1e308))
+    with start("predict", trained.path, tmp_path / "x.npy", "--json") as process:
+        process.stderr.close()
+        assert len(json.loads(process.stdout.read())["predictions"]) == 1
+        assert process.wait(timeout=60) == 0
 
 
 def test_ctrl_c_is_a_line_from_the_beginning_on(monkeypatch, capsys):

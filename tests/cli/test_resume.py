@@ -86,3 +86,9 @@ def test_seconds_are_a_number(assert_refused, seconds):
 def test_training_that_has_not_ended_is_not_thrown_away(assert_refused, tmp_path):
     (tmp_path / "m.checkpoint.npz").write_bytes(b"")
     assert_refused("train", "--output", tmp_path / "m.npz", says="m.checkpoint.npz holds a training that has not ended")
+
+
+def test_lbfgs_leaves_the_state_of_another_training_alone(run, tmp_path):
+    (tmp_path / "m.checkpoint.npz").write_bytes(b"")
+    assert run("train", "--solver", "lbfgs", "--epochs", 1, "--output", tmp_path / "m.npz").status == 0
+    assert (tmp_path / "m.checkpoint.npz").exists()

@@ -251,3 +251,8 @@ def test_file_of_several_pages_is_refused():
     pages = saved(GREY, "TIFF", save_all=True, append_images=[GREY])
     with pytest.raises(ValueError, match="expected one image, got 2 pages"):
         read_digit_image(pages)
+
+
+def test_photo_with_a_preview_is_one_image():
+    colours = GREY.convert("RGB")
+    assert_read(saved(colours, "MPO", save_all=True, append_images=[colours], quality=95))
