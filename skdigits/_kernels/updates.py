@@ -18,7 +18,9 @@ from skdigits._kernels.codes import (
     NESTEROV,
     RATE,
 )
+from skdigits._kernels.estimates import adam_vector, count_estimated
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.sizes import VECTOR_BYTES
 
 
 @kernel
@@ -41,7 +43,13 @@ def adam_update(parameters, gradient, first_moment, second_moment, settings):
     rate, epsilon = settings[RATE], settings[EPSILON]
     beta_1, complement_1 = settings[BETA_1], settings[COMPLEMENT_1]
     beta_2, complement_2 = settings[BETA_2], settings[COMPLEMENT_2]
-    for h in range(parameters.shape[0]):
+    n_done = count_estimated(parameters, gradient)
+    for h in range(0, n_done, VECTOR_BYTES // parameters.itemsize):
+        adam_vector(
+            parameters, gradient, first_moment, second_moment, h, rate, beta_1, complement_1, beta_2, complement_2,
+            epsilon,
+        )  # fmt: skip
+    for h in range(n_done, parameters.shape[0]):
         first = beta_1 * first_moment[h] + complement_1 * gradient[h]
         second = beta_2 * second_moment[h] + complement_2 * (gradient[h] * gradient[h])
         first_moment[h] = first

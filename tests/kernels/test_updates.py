@@ -8,8 +8,9 @@ from skdigits._kernels import codes, updates
 @pytest.fixture(params=[np.float32, np.float64])
 def vectors(request):
     rng = np.random.default_rng(0)
-    parameters, gradient, first = rng.normal(size=(3, 11)).astype(request.param)
-    return parameters, gradient, first, (rng.normal(size=11) ** 2).astype(request.param)
+    # Two whole vectors of either type, and a rest.
+    parameters, gradient, first = rng.normal(size=(3, 37)).astype(request.param)
+    return parameters, gradient, first, (rng.normal(size=37) ** 2).astype(request.param)
 
 
 def tolerance(array):
@@ -29,14 +30,37 @@ def test_sgd_agrees_with_twin(vectors, nesterov):
 
 def test_adam_agrees_with_twin(vectors):
     parameters, gradient, first, second = vectors
-    settings = np.zeros(codes.N_SETTINGS, parameters.dtype)
-    settings[codes.RATE], settings[codes.EPSILON] = 0.01, 1e-8
-    settings[codes.BETA_1], settings[codes.COMPLEMENT_1] = 0.9, 0.1
-    settings[codes.BETA_2], settings[codes.COMPLEMENT_2] = 0.99, 0.01
+    settings = make_adam_settings(parameters.dtype)
     expected = naive.adam_update(parameters, gradient, first, second, rate=0.01, beta_1=0.9, beta_2=0.99, epsilon=1e-8)
     updates.adam_update(parameters, gradient, first, second, settings)
     for array, twin in zip((parameters, first, second), expected, strict=True):
         np.testing.assert_allclose(array, twin, rtol=tolerance(array), atol=tolerance(array))
+
+
+def make_adam_settings(dtype):
+    settings = np.zeros(codes.N_SETTINGS, dtype)
+    settings[[codes.RATE, codes.EPSILON]] = 0.01, 1e-8
+    settings[[codes.BETA_1, codes.COMPLEMENT_1, codes.BETA_2, codes.COMPLEMENT_2]] = 0.9, 0.1, 0.99, 0.01
+    return settings
+
+
+@pytest.mark.parametrize("gradient", [0.0, 1e-30, 1e-12, 1e-4, 1.0, 1e6, 1e18])
+def test_adam_is_as_exact_for_any_size_of_gradient(gradient):
+    arrays = [np.full(32, value, np.float32) for value in (0.0, gradient, 0.0, 0.0)]
+    parameters, _, first, second = arrays
+    expected = naive.adam_update(
+        *(array.astype(np.float64) for array in arrays), rate=0.01, beta_1=0.9, beta_2=0.99, epsilon=1e-8
+    )[0]
+    updates.adam_update(*arrays, make_adam_settings(np.float32))
+    np.testing.assert_allclose(parameters, expected, rtol=1e-6, atol=1e-30)
+    assert np.isfinite(first).all()
+    assert np.isfinite(second).all()
+
+
+def test_adam_lets_nan_show():
+    arrays = [np.full(32, value, np.float32) for value in (0.0, np.nan, 0.0, 0.0)]
+    updates.adam_update(*arrays, make_adam_settings(np.float32))
+    assert np.isnan(arrays[0]).all()
 
 
 def test_decay_takes_a_share_of_the_weights(vectors):
