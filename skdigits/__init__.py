@@ -21,8 +21,6 @@ _PLACES = {
     "warm_up": "skdigits._warm_up",
 }
 _MODULES = ("classifier", "datasets", "exceptions", "persistence", "pipeline", "plotting", "preprocessing", "recipes")
-
-
 _LOCK = threading.RLock()  # of two threads that import at once, one could find half a module
 
 

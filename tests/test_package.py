@@ -23,6 +23,11 @@ def test_public_names_are_sorted_and_there(module):
     assert all(hasattr(module, name) for name in module.__all__)
 
 
+def test_public_modules_are_there_before_they_are_imported():
+    public = {module.name for module in pkgutil.iter_modules(skdigits.__path__) if not module.name.startswith("_")}
+    assert set(skdigits._MODULES) == public
+
+
 def test_changelog_knows_this_version():
     assert f"## {skdigits.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 

@@ -117,29 +117,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, report, save."""
-    from skdigits._cli import stream
-    from skdigits._cli.html_report import check_report, check_shape, write_report
-    from skdigits._cli.models import check_output, default_output, held_interrupts, save_model
+    from skdigits._cli.html_report import check_shape, write_report
     from skdigits._cli.report import print_json, score_model
 
-    stream.check_arguments(arguments)
-    if arguments.stream:
-        arguments.dataset = "stream"
-    output, remark = (arguments.output, None) if arguments.output else default_output(arguments.dataset)
-    # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
-    partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
-    check_output(output)
-    if partial_output.exists() and not partial_output.is_file():
-        raise ValueError(f"--output {output}: {partial_output}, where Ctrl-C would save what was learnt, is no file")
-    if arguments.report is not None:
-        check_report(arguments.report)
-    if arguments.recipe is not None and arguments.dataset == "digits":
-        raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
+    output, partial_output, remark = _choose_files(arguments)
     state = TrainingState(arguments, output)
     model = _make_model(arguments, state)
-    images: Any = (
-        _ImagesInMemory(arguments) if arguments.stream is None else stream.ImageStream(arguments, _epochs(arguments))
-    )
+    images = _open_images(arguments)
     say: Callable[[str], object] = (lambda _: None) if arguments.json else print
     if arguments.report is not None:
         check_shape(images.image_shape, images.X_test.shape[1])
@@ -147,25 +131,13 @@ def run(arguments: argparse.Namespace) -> None:
     for line in filter(None, (remark, state.remark)):
         say(line)
     start = time.perf_counter()
-    try:
-        was_interrupted = images.fit(model)
-    except (ValueError, OSError) as error:
-        if not hasattr(model[-1], "coefs_"):
-            raise
-        with held_interrupts(f"interrupted; what was learnt is in {partial_output}"):
-            save_model(model, partial_output)
-        raise ValueError(f"{error}; what was learnt before is in {partial_output}") from error
+    was_interrupted = _fit(model, images, partial_output)
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
     n_epochs, done = images.describe(classifier)
     if was_interrupted:
-        message = f"interrupted after {done}, what was learnt is in {partial_output}{state.way_out}"
-        with held_interrupts(message):
-            save_model(model, partial_output)
-        raise KeyboardInterrupt(message)
-    with held_interrupts(f"interrupted; the model is in {output}"):
-        save_model(model, output)
-        state.forget()
+        _end_interrupted(model, f"interrupted after {done}", partial_output, state)
+    _save(model, output, state)
     scores, text = score_model(model, images.X_test, images.y_test)
     accuracy = scores.pop("accuracy")
     result = {
@@ -191,6 +163,66 @@ def run(arguments: argparse.Namespace) -> None:
         say(f"Report written to {result['report']}")
     if arguments.json:
         print_json(result)
+
+
+def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None]:
+    """Files of the model and of an interrupted one, and a remark; ValueError where options do not go together."""
+    from skdigits._cli import stream
+    from skdigits._cli.html_report import check_report
+    from skdigits._cli.models import check_output, default_output
+
+    stream.check_arguments(arguments)
+    if arguments.stream:
+        arguments.dataset = "stream"
+    output, remark = (arguments.output, None) if arguments.output else default_output(arguments.dataset)
+    # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
+    partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
+    check_output(output)
+    if partial_output.exists() and not partial_output.is_file():
+        raise ValueError(f"--output {output}: {partial_output}, where Ctrl-C would save what was learnt, is no file")
+    if arguments.report is not None:
+        check_report(arguments.report)
+    if arguments.recipe is not None and arguments.dataset == "digits":
+        raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
+    return output, partial_output, remark
+
+
+def _open_images(arguments: argparse.Namespace) -> Any:
+    from skdigits._cli.stream import ImageStream
+
+    return _ImagesInMemory(arguments) if arguments.stream is None else ImageStream(arguments, _epochs(arguments))
+
+
+def _fit(model: Any, images: Any, partial_output: Path) -> bool:
+    """Train; return whether Ctrl-C ended it. Where an error does, what was learnt before is saved."""
+    from skdigits._cli.models import held_interrupts, save_model
+
+    try:
+        return bool(images.fit(model))
+    except (ValueError, OSError) as error:
+        if not hasattr(model[-1], "coefs_"):
+            raise
+        with held_interrupts(f"interrupted; what was learnt is in {partial_output}"):
+            save_model(model, partial_output)
+        raise ValueError(f"{error}; what was learnt before is in {partial_output}") from error
+
+
+def _end_interrupted(model: Any, reason: str, partial_output: Path, state: TrainingState) -> None:
+    """Save what was learnt, and raise KeyboardInterrupt."""
+    from skdigits._cli.models import held_interrupts, save_model
+
+    message = f"{reason}, what was learnt is in {partial_output}{state.way_out}"
+    with held_interrupts(message):
+        save_model(model, partial_output)
+    raise KeyboardInterrupt(message)
+
+
+def _save(model: Any, output: Path, state: TrainingState) -> None:
+    from skdigits._cli.models import held_interrupts, save_model
+
+    with held_interrupts(f"interrupted; the model is in {output}"):
+        save_model(model, output)
+        state.forget()
 
 
 class _ImagesInMemory:

@@ -332,8 +332,8 @@ class EpochRunner:
         self._team.run(work, workspace.control, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
-                "Weights sum to zero, can't be normalized: all samples of a mini-batch of "
-                f"{self._batch_size} have sample_weight 0. Drop such samples or set a larger batch_size."
+                "Weights sum to zero, can't be normalized: sample_weight of a mini-batch of "
+                f"{self._batch_size} samples. Drop samples of weight 0 or set a larger batch_size."
             )
         n_seen = min(len(order), int(workspace.control[codes.STEPS_DONE]) * self._batch_size)
         totals = workspace.totals
