@@ -21,9 +21,11 @@ _N_LANES = VECTOR_BYTES // 4
 
 
 @kernel
-def count_estimated(parameters, gradient):
+def count_estimated(parameters, gradient, first_moment, second_moment):
     """How many of the first parameters are updated by `adam_vector`: whole vectors in single precision."""
     if not CAN_ESTIMATE or parameters.itemsize != 4 or gradient.itemsize != 4:
+        return 0
+    if first_moment.itemsize != 4 or second_moment.itemsize != 4:
         return 0
     return parameters.shape[0] // _N_LANES * _N_LANES
 
@@ -78,7 +80,10 @@ class _Emitter:
 @intrinsic
 def adam_vector(typing_context, parameters, gradient, first_moment, second_moment, start, rate, beta_1, complement_1,
                 beta_2, complement_2, epsilon):  # fmt: skip
-    """Adam's step on the vector from parameters[start] on: see `adam_update`, which this is a part of."""
+    """Adam's step on the vector from parameters[start] on: see `adam_update`, which this is a part of.
+
+    The arrays are contiguous.
+    """
 
     def generate(context, builder, signature, arguments):
         if not CAN_ESTIMATE or {array.dtype for array in signature.args[:4]} != {types.float32}:  # never called
@@ -90,9 +95,12 @@ def adam_vector(typing_context, parameters, gradient, first_moment, second_momen
         rate, beta_1, complement_1, beta_2, complement_2, epsilon = map(emitter.splat, arguments[5:])
         first = emitter.multiply_add(beta_1, first, builder.fmul(complement_1, gradients))
         second = emitter.multiply_add(beta_2, second, builder.fmul(complement_2, builder.fmul(gradients, gradients)))
-        divisor = builder.fadd(emitter.root(second), epsilon)
+        reciprocal = emitter.reciprocal(builder.fadd(emitter.root(second), epsilon))
+        # As without estimates: where the second moment has overflowed there is no step.
+        has_overflowed = builder.fcmp_ordered("==", second, emitter.all(np.inf))
+        reciprocal = builder.select(has_overflowed, emitter.all(0.0), reciprocal)
         step = builder.fneg(builder.fmul(rate, first))
-        values = emitter.multiply_add(step, emitter.reciprocal(divisor), values)
+        values = emitter.multiply_add(step, reciprocal, values)
         for value, place in zip((values, first, second), (places[0], *places[2:]), strict=True):
             builder.store(value, place, align=4)
         return context.get_dummy_value()

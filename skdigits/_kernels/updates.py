@@ -43,7 +43,7 @@ def adam_update(parameters, gradient, first_moment, second_moment, settings):
     rate, epsilon = settings[RATE], settings[EPSILON]
     beta_1, complement_1 = settings[BETA_1], settings[COMPLEMENT_1]
     beta_2, complement_2 = settings[BETA_2], settings[COMPLEMENT_2]
-    n_done = count_estimated(parameters, gradient)
+    n_done = count_estimated(parameters, gradient, first_moment, second_moment)
     for h in range(0, n_done, VECTOR_BYTES // parameters.itemsize):
         adam_vector(
             parameters, gradient, first_moment, second_moment, h, rate, beta_1, complement_1, beta_2, complement_2,

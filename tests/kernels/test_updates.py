@@ -57,10 +57,18 @@ def test_adam_is_as_exact_for_any_size_of_gradient(gradient):
     assert np.isfinite(second).all()
 
 
-def test_adam_lets_nan_show():
-    arrays = [np.full(32, value, np.float32) for value in (0.0, np.nan, 0.0, 0.0)]
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+@pytest.mark.parametrize(("gradient", "expected"), [(np.nan, np.nan), (np.inf, np.nan), (1e30, 0.0)])
+def test_adam_is_the_same_in_vectors_and_behind_them_where_it_diverges(gradient, expected):
+    arrays = [np.full(33, value, np.float32) for value in (0.0, gradient, 0.0, 0.0)]
     updates.adam_update(*arrays, make_adam_settings(np.float32))
-    assert np.isnan(arrays[0]).all()
+    np.testing.assert_array_equal(arrays[0], np.full(33, expected, np.float32))
+
+
+def test_adam_in_single_precision_with_moments_in_double():
+    parameters, gradient = (np.full(32, value, np.float32) for value in (0.0, 1.0))
+    updates.adam_update(parameters, gradient, *np.zeros((2, 32)), make_adam_settings(np.float32))
+    np.testing.assert_allclose(parameters, -0.01, rtol=1e-5)
 
 
 def test_decay_takes_a_share_of_the_weights(vectors):
