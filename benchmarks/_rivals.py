@@ -1,6 +1,7 @@
 """The other sides: scikit-learn's MLPClassifier, and the same work as a plain loop in PyTorch."""
 
-import importlib.util
+import importlib
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -9,11 +10,16 @@ from sklearn.neural_network import MLPClassifier
 NAMES = ("sklearn", "torch")
 
 
-def installed(names):
-    """Those of the rivals that are there; says which are not."""
-    there = [name for name in names if importlib.util.find_spec(name)]
-    for name in sorted(set(names) - set(there)):
-        print(f"{name} is not installed: it is left out (pip install {name})")
+def importable(names):
+    """Those of the rivals that can be imported; says which cannot."""
+    there = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:  # not installed; without a library of the system that it needs
+            print(f"{name} is left out: it cannot be imported ({error}). pip install {name}", file=sys.stderr)
+        else:
+            there.append(name)
     return there
 
 

@@ -7,8 +7,10 @@ that costs no training.
 
 import statistics
 import time
+from functools import cache, cached_property, partial
 
 import _harness
+import _results
 from scipy.ndimage import shift
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -18,12 +20,11 @@ from sklearn.preprocessing import FunctionTransformer
 from skdigits import MLPDigitClassifier
 from skdigits.recipes import RECIPES
 
-SINGLE = "the best single plain network"
 # Rows and columns by which an image is moved for each of the looks.
 LOOKS = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
 
 # Name, recipe, seeds, networks that vote, published accuracy, goal: accuracy and seconds. The networks of the vote are
-# the seeds of the single one, too: each takes many minutes.
+# the seeds of the single one, which has none of its own: each takes many minutes.
 WORK = [
     (
         "784-100-10, no augmentation", "quick", 5, 1,
@@ -38,7 +39,7 @@ WORK = [
         "99.3 % (Simard, Steinkraus and Platt, 2003)", 0.994, 150,
     ),
     (
-        SINGLE, "best", 0, 1,
+        "the best single plain network", "best", 0, 1,
         "99.65 % (Ciresan et al., 2010: 12 million weights, GPU, 114 hours)", 0.996, 900,
     ),
     (
@@ -83,36 +84,48 @@ def score(model, data):
     }
 
 
-def measure(work, data, arguments):
-    """Fit one model a seed; returns the row, and that of the single networks behind the row of a vote."""
-    name, recipe, n_seeds, n_votes, *_ = work
-    X_train, y_train, *_ = data
-    runs = []
-    for seed in range(1 if arguments.quick else n_seeds):
-        model = make_model(recipe, seed, n_votes, arguments)
+class Fits:
+    """Networks of all rows, fitted when they are asked for."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.fit = cache(self._fit)
+
+    @cached_property
+    def data(self):
+        """Training and test images, after fits that compile what has not been compiled, deformation included."""
+        data = _harness.load_mnist(1000 if self.arguments.quick else 60_000)
+        for recipe in RECIPES.values():
+            few = {**recipe, "max_iter": 1, "hidden_layer_sizes": (8,)}
+            MLPDigitClassifier(**few, n_jobs=self.arguments.threads).fit(data[0][:500], data[1][:500])
+        return data
+
+    def _fit(self, recipe, seed, n_votes):
+        """A model, and what it took and reached."""
+        X, y, *_ = self.data
+        model = make_model(recipe, seed, n_votes, self.arguments)
         start = time.perf_counter()
-        model.fit(X_train, y_train)
-        runs.append({"seed": seed, "seconds": round(time.perf_counter() - start, 2)})
-        runs[-1] |= score(model, data)
-        print(f"{name}: {runs[-1]}", flush=True)
-    rows = [_describe(work, runs)]
-    if n_votes > 1:
-        (single,) = (other for other in WORK if other[0] == SINGLE)
-        rows.append(_describe(single, [_measure_alone(*pair, data) for pair in enumerate(model.estimators_)]))
-    return rows
+        model.fit(X, y)
+        run = {"seed": seed, "seconds": round(time.perf_counter() - start, 2), **score(model, self.data)}
+        print(run, flush=True)
+        return model, run
+
+    def networks_of_the_vote(self, recipe):
+        """Its networks by themselves. The vote numbers the classes, and numbers of digits are digits."""
+        (n_votes,) = (n for _, other, _, n, *_ in WORK if other == recipe and n > 1)
+        vote, _ = self.fit(recipe, 0, n_votes)
+        return [
+            {"seed": seed, "seconds": round(sum(network.history_["seconds"]), 2), **score(network, self.data)}
+            for seed, network in enumerate(vote.estimators_)
+        ]
 
 
-def _measure_alone(seed, network, data):
-    """A network of a vote by itself. The vote numbers the classes, and numbers of digits are digits."""
-    run = {"seed": seed, "seconds": round(sum(network.history_["seconds"]), 2), **score(network, data)}
-    print(f"{SINGLE}: {run}", flush=True)
-    return run
-
-
-def _describe(work, runs):
-    name, recipe, _, n_votes, published, accuracy, seconds = work
+def measure(fits, recipe, n_seeds, n_votes, published, accuracy, seconds):
+    """The row of a recipe, with a run for each seed."""
+    seeds = range(1 if fits.arguments.quick else n_seeds)
+    runs = [fits.fit(recipe, seed, n_votes)[1] for seed in seeds] if n_seeds else fits.networks_of_the_vote(recipe)
     return {
-        "work": name, "recipe": recipe, "networks": n_votes, "published": published,
+        "recipe": recipe, "networks": n_votes, "published": published,
         "goal": {"accuracy": accuracy, "seconds": seconds}, "runs": runs, "ratios": {},
     }  # fmt: skip
 
@@ -147,7 +160,7 @@ def render(content):
         f"Errors of 10,000 test images; at five looks: each image as it is, and moved by a pixel up, down, left and "
         f"right. {content['settings']['threads']} threads; seconds are the median of whole fits on all 60,000 training "
         f"images, their deformation included, kernels compiled before (of the single networks behind the vote, of "
-        f"their epochs). {machine['processor']}, {machine['cores']} cores, {_harness.versions(machine)}.",
+        f"their epochs). {machine['processor']}, {machine['cores']} cores, {_results.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -172,26 +185,12 @@ def draw(content, axes):
     axes.legend()
 
 
-def save(rows, arguments):
-    """Write JSON, table and chart."""
-    settings, order = {"threads": arguments.threads}, [work[0] for work in WORK]
-    return _harness.save("accuracy", arguments, rows, settings=settings, render=render, draw=draw, order=order)
-
-
 def main():
     arguments = _harness.parse(__doc__, repeats=1)
-    data = _harness.load_mnist(1000 if arguments.quick else 60_000)
-    X_train, y_train, *_ = data
-    # Compiles what has not been compiled, dropout, slopes and deformation included.
-    for recipe in RECIPES.values():
-        few = {**recipe, "max_iter": 1, "hidden_layer_sizes": (8,)}
-        MLPDigitClassifier(**few, n_jobs=arguments.threads).fit(X_train[:500], y_train[:500])
-    rows = []
-    for work in WORK:
-        if work[0] != SINGLE and _harness.is_wanted(work[0], arguments):
-            rows += measure(work, data, arguments)
-            content = save(rows, arguments)  # after each row: they take long
-    print(render(content))
+    fits = Fits(arguments)
+    rows = {name: partial(measure, fits, *work) for name, *work in WORK}
+    settings = {"threads": arguments.threads}
+    _harness.report("accuracy", arguments, rows, title="Accuracy on MNIST", settings=settings, render=render, draw=draw)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Deforming training images: beside SciPy's functions image by image, and beside the epoch that the images are for."""
 
+from functools import partial
+
 import _harness
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -42,34 +44,45 @@ def note_time_an_image(row, n_images):
         side["note"] = f"{1e6 * side['median'] / n_images:.3g} µs an image"
 
 
+def beside_scipy(n_images, n_threads, repeats):
+    """The row of some images."""
+    X, *_ = _harness.load_mnist(n_images)
+    deformer, out = ElasticDeformer(n_jobs=n_threads), np.empty_like(X)
+    random_state, rng = np.random.RandomState(0), np.random.default_rng(0)
+    sides = {
+        "SciPy": lambda: deform_with_scipy(X, deformer, rng),
+        _harness.OURS: lambda: deformer.augment(X, random_state, out=out),
+    }
+    row = _harness.measure(sides, repeats, goals={"SciPy": SCIPY_GOAL})
+    note_time_an_image(row, n_images)
+    return row
+
+
+def beside_an_epoch(n_images, n_threads, repeats):
+    """The row of all images, and of the network that learns from them."""
+    X, y, *_ = _harness.load_mnist(n_images)
+    deformer, random_state, out = ElasticDeformer(n_jobs=n_threads), np.random.RandomState(0), np.empty_like(X)
+    network = MLPDigitClassifier((800,), batch_size=200, random_state=0, n_jobs=n_threads)
+    deformed = deformer.augment(X, random_state)
+    sides = {
+        "epoch": lambda: network.partial_fit(deformed, y, classes=np.arange(10)),
+        _harness.OURS: lambda: deformer.augment(X, random_state, out=out),
+    }
+    row = _harness.measure(sides, repeats, goals={"epoch": EPOCH_GOAL})
+    note_time_an_image(row, n_images)
+    return row
+
+
 def main():
     arguments = _harness.parse(__doc__, repeats=9)
     n_few, n_many = (100, 2000) if arguments.quick else (2000, 60_000)
-    X, y, *_ = _harness.load_mnist(n_many)
-    out, random_state, rng = np.empty_like(X), np.random.RandomState(0), np.random.default_rng(0)
-    rows = []
+    rows = {}
     for n_threads in sorted({1, arguments.threads}):
-        deformer = ElasticDeformer(n_jobs=n_threads)
-        name = f"{n_few:,} images, {n_threads} thread{'s' if n_threads > 1 else ''}"
-        if _harness.is_wanted(name, arguments):
-            sides = {
-                "SciPy": lambda deformer=deformer: deform_with_scipy(X[:n_few], deformer, rng),
-                _harness.OURS: lambda deformer=deformer: deformer.augment(X[:n_few], random_state, out=out[:n_few]),
-            }
-            row = _harness.measure(name, sides, arguments.repeats, goals={"SciPy": SCIPY_GOAL})
-            note_time_an_image(row, n_few)
-            rows.append(row)
-        name = name.replace(f"{n_few:,} images", f"{n_many:,} images, and an epoch of 784-800-10 with them")
-        if _harness.is_wanted(name, arguments):
-            network = MLPDigitClassifier((800,), batch_size=200, random_state=0, n_jobs=n_threads)
-            deformed = deformer.augment(X, random_state)
-            sides = {
-                "epoch": lambda network=network, X=deformed: network.partial_fit(X, y, classes=np.arange(10)),
-                _harness.OURS: lambda deformer=deformer: deformer.augment(X, random_state, out=out),
-            }
-            row = _harness.measure(name, sides, arguments.repeats, goals={"epoch": EPOCH_GOAL})
-            note_time_an_image(row, n_many)
-            rows.append(row)
+        threads = f"{n_threads} thread{'s' if n_threads > 1 else ''}"
+        rows[f"{n_few:,} images, {threads}"] = partial(beside_scipy, n_few, n_threads, arguments.repeats)
+        rows[f"{n_many:,} images, and an epoch of 784-800-10 with them, {threads}"] = partial(
+            beside_an_epoch, n_many, n_threads, arguments.repeats
+        )
     _harness.report("augment", arguments, rows, title="Deformed copies of MNIST's images, 28 x 28, float32")
 
 

@@ -4,6 +4,7 @@ Beside them, as a bound, what such a fit computes (_arithmetic.py), and the scal
 """
 
 import warnings
+from functools import cache, partial
 
 import _harness
 import _rivals
@@ -60,6 +61,9 @@ class Samples:
         return train, test
 
 
+load = cache(Samples)
+
+
 def make_sides(form, X, y, parameters, rivals):
     """A callable for each side; its result is kept, to be scored."""
     models = {}
@@ -101,28 +105,27 @@ def make_bound(form, X, parameters):
     return bound
 
 
+def measure(form, parameters, goals, arguments):
+    """The row of one setting."""
+    samples = load(QUICK_SAMPLES if arguments.quick else 60_000)
+    X, X_test = samples.get(form)
+    parameters = {"n_jobs": arguments.threads, **parameters, "max_iter": arguments.epochs, "random_state": 0}
+    sides, models = make_sides(form, X, samples.y, parameters, arguments.rivals)
+    row = _harness.measure(sides, arguments.repeats, goals=goals)
+    for side, model in models.items():
+        test = _rivals.to_torch(X_test, samples.y_test) if side == "torch" else (X_test, samples.y_test)
+        if form != "gaussian":
+            row["sides"][side]["accuracy"] = float(model.score(*test))
+    return row
+
+
 def main():
-    arguments = _harness.parse(
-        __doc__,
-        repeats=5,
-        add_arguments=lambda parser: parser.add_argument("--epochs", type=int, help="default: 10, quick: 1"),
-    )
-    epochs = arguments.epochs or (1 if arguments.quick else 10)
+    arguments = _harness.parse(__doc__, repeats=5, has_epochs=True)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    samples = Samples(QUICK_SAMPLES if arguments.quick else 60_000)
-    rows = []
-    for name, form, parameters, goals in WORK:
-        if not _harness.is_wanted(name, arguments):
-            continue
-        X, X_test = samples.get(form)
-        parameters = {"n_jobs": arguments.threads, **parameters, "max_iter": epochs, "random_state": 0}
-        sides, models = make_sides(form, X, samples.y, parameters, arguments.rivals)
-        row = _harness.measure(f"{name}, {epochs} epochs", sides, arguments.repeats, goals=goals)
-        for side, model in models.items():
-            test = _rivals.to_torch(X_test, samples.y_test) if side == "torch" else (X_test, samples.y_test)
-            if form != "gaussian":
-                row["sides"][side]["accuracy"] = float(model.score(*test))
-        rows.append(row)
+    rows = {
+        f"{name}, {arguments.epochs} epochs": partial(measure, form, parameters, goals, arguments)
+        for name, form, parameters, goals in WORK
+    }
     _harness.report("fit", arguments, rows, title="Whole fits on MNIST")
 
 

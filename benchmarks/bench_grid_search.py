@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import _harness
@@ -54,10 +55,10 @@ def search_with(side, kind, backend, X, y, n_jobs, epochs):
     """The whole work of a side."""
     model = Pipeline([("scale", MinMaxScaler()), ("mlp", MAKE[side](max_iter=epochs, random_state=0))])
     with joblib.parallel_config(backend):
-        return MAKE_SEARCH[kind](model, cv=3, n_jobs=n_jobs).fit(X, y)
+        return MAKE_SEARCH[kind](model, cv=3, n_jobs=n_jobs, error_score="raise").fit(X, y)
 
 
-def make_sides(kind, backend, is_new, X, y, arguments, epochs):
+def make_sides(kind, backend, is_new, X, y, arguments):
     """A callable for each side; the search is kept, to be compared."""
     searches = {}
 
@@ -66,7 +67,9 @@ def make_sides(kind, backend, is_new, X, y, arguments, epochs):
             if is_new:
                 get_reusable_executor().shutdown(wait=True)
             backends = {_harness.OURS: backend}
-            searches[name] = search_with(name, kind, backends.get(name, "loky"), X, y, arguments.threads, epochs)
+            searches[name] = search_with(
+                name, kind, backends.get(name, "loky"), X, y, arguments.threads, arguments.epochs
+            )
 
         return work
 
@@ -76,7 +79,10 @@ def make_sides(kind, backend, is_new, X, y, arguments, epochs):
 def search_alone(*arguments, n_samples, **options):
     """The work of a side in a program that does nothing else."""
     warnings.simplefilter("ignore", ConvergenceWarning)
-    search_with(*arguments, *load(n_samples), **options)
+    try:
+        search_with(*arguments, *load(n_samples), **options)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     get_reusable_executor().shutdown(wait=True)  # a program that multiprocessing has started waits for them else
 
 
@@ -142,32 +148,30 @@ def add_outcomes(row, searches, memory, test):
         row["largest_difference_of_scores"] = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
 
 
-def main():
-    arguments = _harness.parse(
-        __doc__,
-        repeats=3,
-        add_arguments=lambda parser: parser.add_argument("--epochs", type=int, help="default: 10, quick: 1"),
-    )
-    epochs = arguments.epochs or (1 if arguments.quick else 10)
-    arguments.rivals = [rival for rival in arguments.rivals if rival in MAKE]
-    warnings.simplefilter("ignore", ConvergenceWarning)
+def measure(kind, backend, is_new, goals, has_memory, arguments):
+    """The row of one search."""
     n_samples = 1000 if arguments.quick else 20_000
     X, y = load(n_samples)
-    test = fetch_mnist(subset="test", return_X_y=True)
-    rows = []
+    sides, searches = make_sides(kind, backend, is_new, X, y, arguments)
+    row = _harness.measure(sides, arguments.repeats, goals=goals)
+    memory = {}
+    if has_memory:
+        backends = {_harness.OURS: backend}
+        options = {"n_samples": n_samples, "n_jobs": arguments.threads, "epochs": arguments.epochs}
+        memory = {side: measure_memory(side, kind, backends.get(side, "loky"), **options) for side in sides}
+    add_outcomes(row, searches, memory, fetch_mnist(subset="test", return_X_y=True))
+    return row
+
+
+def main():
+    arguments = _harness.parse(__doc__, repeats=3, has_epochs=True)
+    arguments.rivals = [rival for rival in arguments.rivals if rival in MAKE]
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    rows = {}
     for kind, remark, backend, is_new, goals in WORK:
-        name = f"{kind}{remark}"
-        if not _harness.is_wanted(name, arguments):
-            continue
-        sides, searches = make_sides(kind, backend, is_new, X, y, arguments, epochs)
-        row = _harness.measure(f"{name}, {epochs} epochs", sides, arguments.repeats, goals=goals)
-        memory = {}
-        if not is_new and not (arguments.quick and rows):  # with --quick only for the first row
-            backends = {_harness.OURS: backend}
-            options = {"n_samples": n_samples, "n_jobs": arguments.threads, "epochs": epochs}
-            memory = {side: measure_memory(side, kind, backends.get(side, "loky"), **options) for side in sides}
-        add_outcomes(row, searches, memory, test)
-        rows.append(row)
+        has_memory = not is_new and not (arguments.quick and rows)  # with --quick only for the first row
+        name = f"{kind}{remark}, {arguments.epochs} epochs"
+        rows[name] = partial(measure, kind, backend, is_new, goals, has_memory, arguments)
     _harness.report("grid_search", arguments, rows, title="Searches over 20,000 images of MNIST")
 
 

@@ -4,6 +4,8 @@
 an epoch computes with the zeros left out (_arithmetic.py).
 """
 
+from functools import cached_property, partial
+
 import _harness
 import numpy as np
 from _arithmetic import NAME, count_multiplications, make_training
@@ -22,6 +24,7 @@ from skdigits._kernels.sizes import lanes
 
 UNITS = (784, 100, 10)
 BATCH = 200
+PARTS = ("samples to lists by tile", "forward", "loss and backward", "gradient and Adam")
 # Multiplications and additions of a dense epoch: forward and gradient of both layers, backward of the second.
 OPERATIONS_A_SAMPLE = 2 * (2 * 784 * 100 + 3 * 100 * 10)
 
@@ -104,59 +107,89 @@ class Epoch:
                 runner._moments, runner._padded_average, layout, workspace, 0, 1,
             )  # fmt: skip
 
-        return {
-            "samples to lists by tile": each_block(lambda block: push_block(block, inputs, workspace.forward)),
-            "forward": each_block(forward),
-            "loss and backward": each_block(backward),
-            "gradient and Adam": each_block(update),
-        }
+        def push(block):
+            push_block(block, inputs, workspace.forward)
+
+        return dict(zip(PARTS, map(each_block, (push, forward, backward, update)), strict=True))
 
 
-def main():
-    arguments = _harness.parse(__doc__, repeats=7)
-    n_samples = 2000 if arguments.quick else 60_000
-    X, y, *_ = _harness.load_mnist(n_samples)
-    targets = np.eye(10, dtype=np.uint8)[y]
-    inputs = compress_inputs(X, X.dtype, arguments.threads)
-    size = 400 if arguments.quick else 2000
+def make_dense(n_samples, size):
+    """A callable with as many products as make up the arithmetic of a dense epoch: its floor."""
     left = np.random.default_rng(0).random((size, size), dtype=np.float32)
     out = np.empty_like(left)
-    dense_share = n_samples * OPERATIONS_A_SAMPLE / (2 * size**3)
+    n_products = max(1, round(n_samples * OPERATIONS_A_SAMPLE / (2 * size**3)))
 
-    # As many products as make up the arithmetic of a dense epoch: the side is its floor.
     def dense():
-        for _ in range(max(1, round(dense_share))):
+        for _ in range(n_products):
             np.dot(left, left, out=out)
 
-    rows = []
-    for n_threads in sorted({1, arguments.threads}):
+    return dense
+
+
+class Rows:
+    """MNIST in lists, and what is measured of it."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.n_samples = 2000 if arguments.quick else 60_000
+
+    @cached_property
+    def samples(self):
+        """Images, their lists and their targets."""
+        X, y, *_ = _harness.load_mnist(self.n_samples)
+        return X, compress_inputs(X, X.dtype, self.arguments.threads), np.eye(10, dtype=np.uint8)[y]
+
+    def epoch(self, n_threads):
+        """An epoch, beside its arithmetic and that of a dense one."""
+        _, inputs, targets = self.samples
         epoch = Epoch(inputs, targets, n_threads)
-        name = f"epoch, {n_threads} thread{'s' if n_threads > 1 else ''}"
-        arithmetic = make_training(inputs, n_samples, UNITS, batch_size=BATCH, n_epochs=1, n_threads=n_threads)
+        arithmetic = make_training(inputs, self.n_samples, UNITS, batch_size=BATCH, n_epochs=1, n_threads=n_threads)
+        dense = make_dense(self.n_samples, 400 if self.arguments.quick else 2000)
         sides = {"dense floor": dense, NAME: arithmetic, _harness.OURS: epoch.whole}
         with threadpool_limits(n_threads), epoch.runner:
-            row = _harness.measure(name, sides, arguments.repeats)
+            row = _harness.measure(sides, self.arguments.repeats)
         operations = {
-            "dense floor": n_samples * OPERATIONS_A_SAMPLE,
-            NAME: 2 * lanes(np.float32) * count_multiplications(inputs, n_samples, UNITS),
+            "dense floor": self.n_samples * OPERATIONS_A_SAMPLE,
+            NAME: 2 * lanes(np.float32) * count_multiplications(inputs, self.n_samples, UNITS),
         }
         for side, count in operations.items():
             seconds = row["sides"][side]["median"]
             row["sides"][side]["note"] = f"{count / 1e9:.1f} GFLOP at {count / seconds / 1e9:.0f} GFLOP/s"
-        rows.append(row)
-    few, many = Epoch(inputs, targets, arguments.threads), Epoch(inputs, targets, 4 * arguments.threads)
-    with few.runner, many.runner:
-        name = f"epoch, {4 * arguments.threads} threads instead of {arguments.threads}"
-        sides = {f"{arguments.threads} threads": few.whole, _harness.OURS: many.whole}
-        rows.append(_harness.measure(name, sides, arguments.repeats))
-    epoch = Epoch(inputs, targets, 1)
-    with epoch.runner:
-        epoch.whole()
-        for name, part in epoch.parts().items():
-            rows.append(_harness.measure(f"{name}, 1 thread", {_harness.OURS: part}, arguments.repeats))
+        return row
+
+    def oversubscribed(self):
+        """An epoch in four times as many threads."""
+        n_threads = self.arguments.threads
+        few, many = (Epoch(*self.samples[1:], n) for n in (n_threads, 4 * n_threads))
+        with few.runner, many.runner:
+            sides = {f"{n_threads} threads": few.whole, _harness.OURS: many.whole}
+            return _harness.measure(sides, self.arguments.repeats)
+
+    def part(self, name):
+        """A part of an epoch, after the parts before it."""
+        epoch = Epoch(*self.samples[1:], 1)
+        with epoch.runner:
+            epoch.whole()
+            parts = epoch.parts()
+            for before in list(parts)[: list(parts).index(name)]:
+                parts[before]()
+            return _harness.measure({_harness.OURS: parts[name]}, self.arguments.repeats)
+
+    def lists(self):
+        """The lists of all images."""
+        X, *_ = self.samples
+        compress = {_harness.OURS: lambda: compress_inputs(X, X.dtype, self.arguments.threads)}
+        return _harness.measure(compress, self.arguments.repeats)
+
+
+def main():
+    arguments = _harness.parse(__doc__, repeats=7)
+    measured, n_threads = Rows(arguments), arguments.threads
+    rows = {f"epoch, {n} thread{'s' if n > 1 else ''}": partial(measured.epoch, n) for n in sorted({1, n_threads})}
+    rows[f"epoch, {4 * n_threads} threads instead of {n_threads}"] = measured.oversubscribed
+    rows |= {f"{part}, 1 thread": partial(measured.part, part) for part in PARTS}
     if not arguments.quick:
-        compress = {_harness.OURS: lambda: compress_inputs(X, X.dtype, arguments.threads)}
-        rows.append(_harness.measure("lists of tiles, once a fit", compress, arguments.repeats))
+        rows["lists of tiles, once a fit"] = measured.lists
     _harness.report("kernels", arguments, rows, title="784-100-10, batch 200, 60,000 samples")
 
 

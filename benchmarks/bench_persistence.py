@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import cached_property, partial
 from pathlib import Path
 
 import _harness
@@ -81,7 +82,7 @@ def start(load, path, threads):
     subprocess.run([sys.executable, "-c", PROGRAM.format(load=load), path], env=environment, check=True)
 
 
-def measure_first_predictions(name, paths, arguments):
+def measure_first_predictions(paths, arguments):
     """Whole processes, round after round; the first round fills the caches of files and of compiled kernels."""
     wanted = [side for side in FIRST_PREDICTION if not arguments.quick or side in QUICK]
     seconds = {side: [] for side in wanted}
@@ -91,38 +92,58 @@ def measure_first_predictions(name, paths, arguments):
             start(FIRST_PREDICTION[side], paths[side], arguments.threads)
             if round_number:
                 seconds[side].append(time.perf_counter() - begin)
-    return _harness.make_row(name, seconds)
+    return _harness.make_row(seconds)
 
 
-def measure_network(network, hidden_layer_sizes, folder, arguments):
-    """The rows of one network."""
-    model = train(hidden_layer_sizes)
-    paths = {side: str(Path(folder) / f"{network}{suffix}") for side, (suffix, *_) in FORMATS.items()}
-    save = {side: lambda s=s, p=paths[side]: s(model, p) for side, (_, s, _) in FORMATS.items()}
-    load = {side: lambda r=r, p=paths[side]: r(p) for side, (*_, r) in FORMATS.items()}
-    for work in save.values():
-        work()
-    rows = []
-    for kind, works in (("save", save), ("load", load)):
-        if _harness.is_wanted(f"{network}: {kind}", arguments):
-            rows.append(_harness.measure(f"{network}: {kind}", works, arguments.repeats))
-    first = f"{network}: first prediction of a process"
-    if _harness.is_wanted(first, arguments) and not (arguments.quick and len(hidden_layer_sizes) > 1):
-        rows.append(measure_first_predictions(first, paths, arguments))
-    for row in rows:
-        row["ratios"] = {}  # formats are not rivals
+class Saved:
+    """One network in all formats, saved when it is first asked for."""
+
+    def __init__(self, network, folder, arguments):
+        self.network, self.arguments = network, arguments
+        self.paths = {side: str(Path(folder) / f"{network}{suffix}") for side, (suffix, *_) in FORMATS.items()}
+
+    @cached_property
+    def model(self):
+        model = train(HIDDEN[self.network])
+        for side, (_, save, _) in FORMATS.items():
+            save(model, self.paths[side])
+        return model
+
+    def save(self):
+        """The row of saving, which says how large the files are."""
+        works = {side: partial(save, self.model, self.paths[side]) for side, (_, save, _) in FORMATS.items()}
+        row = self._finish(_harness.measure(works, self.arguments.repeats))
+        for values in row["sides"].values():
+            values["note"] = f"{values['bytes'] / 1e6:.2f} MB"
+        return row
+
+    def load(self):
+        """The row of loading."""
+        works = {side: partial(load, self.paths[side]) for side, (*_, load) in FORMATS.items()}
+        _ = self.model
+        return self._finish(_harness.measure(works, self.arguments.repeats))
+
+    def predict_first(self):
+        """The row of a service that has just been started."""
+        _ = self.model
+        return self._finish(measure_first_predictions(self.paths, self.arguments))
+
+    def _finish(self, row):
         for side, values in row["sides"].items():
-            values["bytes"] = os.path.getsize(paths[side])
-            if row["work"].endswith("save"):
-                values["note"] = f"{values['bytes'] / 1e6:.2f} MB"
-    return rows
+            values["bytes"] = os.path.getsize(self.paths[side])
+        return row | {"ratios": {}}  # formats are not rivals
 
 
 def main():
     arguments = _harness.parse(__doc__, repeats=5)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row for network in HIDDEN.items() for row in measure_network(*network, folder, arguments)]
-    _harness.report("persistence", arguments, rows, title="Saved models")
+        rows = {}
+        for network, hidden in HIDDEN.items():
+            saved = Saved(network, folder, arguments)
+            rows |= {f"{network}: save": saved.save, f"{network}: load": saved.load}
+            if not (arguments.quick and len(hidden) > 1):
+                rows[f"{network}: first prediction of a process"] = saved.predict_first
+        _harness.report("persistence", arguments, rows, title="Saved models")
 
 
 if __name__ == "__main__":

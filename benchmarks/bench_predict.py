@@ -4,6 +4,7 @@ Beside many, as a bound, the multiplications with the zeros left out (_arithmeti
 """
 
 import warnings
+from functools import cache, partial
 
 import _harness
 import _rivals
@@ -31,36 +32,56 @@ def make_bound(images, n_threads):
     return make_arithmetic(n_tiles * TILE * hidden + len(images) * UNITS[1] * outputs, n_threads)
 
 
+class Models:
+    """A trained network of each side, and the test images."""
+
+    def __init__(self, arguments):
+        X, y, self.X_test, self.y_test = _harness.load_mnist(1000 if arguments.quick else 20_000)
+        parameters = {"max_iter": 1 if arguments.quick else 5, "random_state": 0, "n_jobs": arguments.threads}
+        self.models = {}
+        if "sklearn" in arguments.rivals:
+            self.models["sklearn"] = _rivals.make_sklearn(**parameters).fit(X, y)
+        if "torch" in arguments.rivals:
+            self.models["torch"] = _rivals.TorchMLP(**parameters).fit(*_rivals.to_torch(X, y))
+        self.models[_harness.OURS] = MLPDigitClassifier(**parameters).fit(X, y)
+
+    def make_sides(self, images):
+        """A prediction of each side."""
+        samples = {side: _rivals.to_torch(images)[0] if side == "torch" else images for side in self.models}
+        return {side: partial(model.predict_proba, samples[side]) for side, model in self.models.items()}
+
+    def score(self):
+        """Accuracy of each side."""
+        test = self.X_test, self.y_test
+        return {
+            side: float(model.score(*(_rivals.to_torch(*test) if side == "torch" else test)))
+            for side, model in self.models.items()
+        }
+
+
+def measure(get_models, n_images, calls, goals, arguments):
+    """The row of so many images."""
+    models = get_models()
+    images = models.X_test[:n_images].copy()
+    sides = models.make_sides(images)
+    if n_images >= 10_000:
+        sides = {NAME: make_bound(images, arguments.threads), **sides}
+    row = _harness.measure(sides, arguments.repeats, goals=goals, calls=1 if arguments.quick else calls)
+    for side, accuracy in models.score().items():
+        row["sides"][side]["accuracy"] = accuracy
+    return row
+
+
 def main():
     arguments = _harness.parse(__doc__, repeats=11)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    X, y, X_test, y_test = _harness.load_mnist(1000 if arguments.quick else 20_000)
-    parameters = {"max_iter": 1 if arguments.quick else 5, "random_state": 0, "n_jobs": arguments.threads}
-    models = {}
-    if "sklearn" in arguments.rivals:
-        models["sklearn"] = _rivals.make_sklearn(**parameters).fit(X, y)
-    if "torch" in arguments.rivals:
-        models["torch"] = _rivals.TorchMLP(**parameters).fit(*_rivals.to_torch(X, y))
-    models[_harness.OURS] = MLPDigitClassifier(**parameters).fit(X, y)
-    rows = []
-    for n_images, calls, goals in WORK:
-        name = f"{n_images:,} image{'s' if n_images > 1 else ''}, float32"
-        if not _harness.is_wanted(name, arguments):
-            continue
-        images = X_test[:n_images].copy()
-
-        def side(model, images=images):
-            samples = _rivals.to_torch(images)[0] if isinstance(model, _rivals.TorchMLP) else images
-            return lambda: model.predict_proba(samples)
-
-        sides = {name: side(model) for name, model in models.items()}
-        if n_images >= 10_000:
-            sides = {NAME: make_bound(images, arguments.threads), **sides}
-        row = _harness.measure(name, sides, arguments.repeats, goals=goals, calls=1 if arguments.quick else calls)
-        for side_name, model in models.items():
-            test = _rivals.to_torch(X_test, y_test) if side_name == "torch" else (X_test, y_test)
-            row["sides"][side_name]["accuracy"] = float(model.score(*test))
-        rows.append(row)
+    get_models = cache(lambda: Models(arguments))
+    rows = {
+        f"{n_images:,} image{'s' if n_images > 1 else ''}, float32": partial(
+            measure, get_models, n_images, calls, goals, arguments
+        )
+        for n_images, calls, goals in WORK
+    }
     _harness.report("predict", arguments, rows, title="predict_proba, 784-100-10")
 
 

@@ -5,11 +5,15 @@ The networks are trained on MNIST as it is, and have never seen such changes; th
 
 import io
 import statistics
+import warnings
+from functools import cache, partial
 
 import _harness
+import _results
 import numpy as np
 from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter, grey_dilation, grey_erosion
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -18,6 +22,7 @@ from skdigits.preprocessing import read_digit_image
 
 PARAMETERS = {"hidden_layer_sizes": (100,), "max_iter": 10, "tol": 0.0, "n_iter_no_change": np.inf}
 N_SEEDS = 3
+TITLE = "Changed test images of MNIST"
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 
 
@@ -134,24 +139,27 @@ SIDES = {
 }
 
 
-def fit_models(arguments, X, y):
-    """The networks of each side, one a seed, after the same number of epochs."""
+def fit_models(arguments, n_seeds):
+    """The networks of each side, one a seed, after the same number of epochs; test images and their labels."""
+    n_samples, n_test = (5000, 500) if arguments.quick else (60_000, 10_000)
+    X, y, pixels, y_test = _harness.load_mnist(n_samples, n_test=n_test, scale=False)
     parameters = {**PARAMETERS, "n_jobs": arguments.threads}
-    n_seeds = 1 if arguments.quick else N_SEEDS
-    return {
+    models = {
         side: [make(**parameters, random_state=seed).fit(X, y) for seed in range(n_seeds)]
         for side, make in SIDES.items()
     }
+    return models, pixels.reshape(-1, 28, 28) / np.float32(255), y_test
 
 
-def measure(name, models, images, y):
+def measure(change, get_models):
     """Accuracies of all networks on images with one change, which is the same for all."""
-    changed = WORK[name](images, np.random.default_rng(0)).astype(np.float32).reshape(len(images), -1)
+    models, images, y = get_models()
+    changed = change(images, np.random.default_rng(0)).astype(np.float32).reshape(len(images), -1)
     # Networks have been trained on pixels up to 255.
     accuracy = {
         side: [round(float(model.score(255 * changed, y)), 4) for model in each] for side, each in models.items()
     }
-    return {"work": name, "accuracy": accuracy, "ratios": {}}
+    return {"accuracy": accuracy, "ratios": {}}
 
 
 def render(content):
@@ -164,7 +172,7 @@ def render(content):
     lines += [
         "",
         f"Accuracies of 784-100-10, {PARAMETERS['max_iter']} epochs on the training images as they are: means of "
-        f"{settings['seeds']} seeds. {_harness.versions(machine)}.",
+        f"{settings['seeds']} seeds. {_results.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -175,7 +183,7 @@ def draw(content, axes):
     for s, side in enumerate(SIDES):
         means = [100 * statistics.mean(row["accuracy"][side]) for row in rows]
         axes.barh([i + 0.4 * s - 0.2 for i in range(len(rows))], means, 0.38, label=side)
-    axes.set(xlabel="accuracy, %", title="Changed test images of MNIST")
+    axes.set(xlabel="accuracy, %", title=TITLE)
     axes.set_yticks(range(len(rows)), [row["work"] for row in rows])
     axes.invert_yaxis()
     axes.figure.legend(loc="outside lower center", ncols=2)
@@ -183,23 +191,12 @@ def draw(content, axes):
 
 def main():
     arguments = _harness.parse(__doc__, repeats=1)
-    n_samples, n_test = (5000, 500) if arguments.quick else (60_000, 10_000)
-    X, y, pixels, y_test = _harness.load_mnist(n_samples, n_test=n_test, scale=False)
-    images = pixels.reshape(-1, 28, 28) / np.float32(255)
-    models = fit_models(arguments, X, y)
-    rows = [measure(name, models, images, y_test) for name in WORK if _harness.is_wanted(name, arguments)]
-    settings = {"threads": arguments.threads, "seeds": len(models["MinMaxScaler"])}
-    content = _harness.save(
-        "robustness", arguments, rows, settings=settings, render=render, draw=draw, order=list(WORK)
-    )
-    print(render(content))
+    warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs was asked for
+    settings = {"threads": arguments.threads, "seeds": 1 if arguments.quick else N_SEEDS}
+    get_models = cache(lambda: fit_models(arguments, settings["seeds"]))
+    rows = {name: partial(measure, change, get_models) for name, change in WORK.items()}
+    _harness.report("robustness", arguments, rows, title=TITLE, settings=settings, render=render, draw=draw)
 
 
 if __name__ == "__main__":
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-
-    # The number of epochs was asked for.
-    warnings.simplefilter("ignore", ConvergenceWarning)
     main()

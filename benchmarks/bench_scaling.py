@@ -1,6 +1,7 @@
 """How cost grows: seconds against rows, width, batch size, threads and candidates, all else equal."""
 
 import warnings
+from functools import cache, partial
 
 import _harness
 import numpy as np
@@ -75,7 +76,7 @@ class Work:
     def candidates(self, n_candidates):
         X, y = self.scaled()
         grid = {"learning_rate_init": list(np.geomspace(1e-3, 4e-3, n_candidates))}
-        search = GridSearchCV(self.classifier(n_jobs=None), grid, cv=3, n_jobs=self.n_threads)
+        search = GridSearchCV(self.classifier(n_jobs=None), grid, cv=3, n_jobs=self.n_threads, error_score="raise")
         return lambda: search.fit(X, y), n_candidates
 
     def scaled(self):
@@ -92,8 +93,9 @@ UNITS = {
 }
 
 
-def measure(work, kind, size, arguments):
+def measure(get_work, kind, size, arguments):
     """Time work of one size, and write beside it what a unit of it costs."""
+    work = get_work()
     fit, n_units = getattr(work, kind.replace(" ", "_"))(size)
     models = []
 
@@ -101,7 +103,7 @@ def measure(work, kind, size, arguments):
         models[:] = [fit()]
 
     calls = CALLS if kind.startswith("rows") and size <= 10_000 else 1
-    row = _harness.measure(f"{kind}: {size:,}", {_harness.OURS: once}, arguments.repeats, calls=calls)
+    row = _harness.measure({_harness.OURS: once}, arguments.repeats, calls=calls)
     side = row["sides"][_harness.OURS]
     cost = side["median"] / n_units
     X_test = work.X_test * 255 if kind == "rows in memory" else work.X_test
@@ -113,11 +115,12 @@ def measure(work, kind, size, arguments):
 def main():
     arguments = _harness.parse(__doc__, repeats=3)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    work, rows = Work(arguments), []
-    for kind, sizes in (QUICK_SIZES if arguments.quick else SIZES).items():
-        for size in sizes:
-            if _harness.is_wanted(f"{kind}: {size:,}", arguments):
-                rows.append(measure(work, kind, size, arguments))
+    get_work = cache(lambda: Work(arguments))
+    rows = {
+        f"{kind}: {size:,}": partial(measure, get_work, kind, size, arguments)
+        for kind, sizes in (QUICK_SIZES if arguments.quick else SIZES).items()
+        for size in sizes
+    }
     _harness.report("scaling", arguments, rows, title="One epoch of 784-100-10 on MNIST")
 
 

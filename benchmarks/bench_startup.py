@@ -5,10 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 
 import _harness
-from rich.console import Console
-from rich.progress import Progress
 
 IMPORT = """
 import time
@@ -68,35 +67,37 @@ def run(program, values, cache, threads):
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     environment |= {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     code = program.format(**values) + "\nimport json; print(json.dumps(seconds))"
-    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    if process.returncode:
+        raise SystemExit(f"{values['module']}: status {process.returncode}\n{process.stderr}")
     return json.loads(process.stdout.splitlines()[-1])
+
+
+def measure(name, warm, arguments):
+    """The row of one kind of start; `warm` is a folder for compiled kernels that is kept from start to start."""
+    sides = [side for side in ROWS[name] if side[0] in (*arguments.rivals, _harness.OURS)]
+    seconds = {side: [] for side, *_ in sides}
+    with _harness.progress() as bar:
+        task = bar.add_task(name, total=(arguments.repeats + 1) * len(sides))
+        for round_number in range(arguments.repeats + 1):
+            for side, program, values, is_warm in sides:
+                if is_warm or round_number:  # what is cold needs no warm-up
+                    with tempfile.TemporaryDirectory() as cold:
+                        measured = run(program, values, warm if is_warm else cold, arguments.threads)
+                if round_number:
+                    seconds[side].append(max(measured, 1e-6))
+                bar.advance(task)
+    row = _harness.make_row(seconds) | {"ratios": {}}  # being faster than a rival is not the point here
+    if name in GOALS:
+        row["sides"][_harness.OURS]["note"] = GOALS[name]
+    return row
 
 
 def main():
     arguments = _harness.parse(__doc__, repeats=5)
-    rows = []
-    with tempfile.TemporaryDirectory() as warm, Progress(console=Console(stderr=True), transient=True) as progress:
-        for name, sides in ROWS.items():
-            if not _harness.is_wanted(name, arguments):
-                continue
-            sides = [side for side in sides if side[0] in (*arguments.rivals, _harness.OURS)]
-            seconds = {side: [] for side, *_ in sides}
-            task = progress.add_task(name, total=(arguments.repeats + 1) * len(sides))
-            for round_number in range(arguments.repeats + 1):
-                for side, program, values, is_warm in sides:
-                    if not is_warm and not round_number:
-                        continue  # what is cold needs no warm-up
-                    with tempfile.TemporaryDirectory() as cold:
-                        measured = run(program, values, warm if is_warm else cold, arguments.threads)
-                    if round_number:
-                        seconds[side].append(max(measured, 1e-6))
-                    progress.advance(task)
-            row = _harness.make_row(name, seconds)
-            row["ratios"] = {}  # being faster than a rival is not the point here
-            if name in GOALS:
-                row["sides"][_harness.OURS]["note"] = GOALS[name]
-            rows.append(row)
-    _harness.report("startup", arguments, rows, title="Cold starts")
+    with tempfile.TemporaryDirectory() as warm:
+        rows = {name: partial(measure, name, warm, arguments) for name in ROWS}
+        _harness.report("startup", arguments, rows, title="Cold starts")
 
 
 if __name__ == "__main__":

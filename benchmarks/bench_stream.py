@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from functools import partial
 
 import _harness
 
@@ -43,25 +44,26 @@ def train(options, n_samples, arguments):
     return measured, json.loads(measured["result"])
 
 
+def measure(options, n_samples, n_quick, arguments):
+    """The row of one stream."""
+    n_samples = n_quick if arguments.quick else n_samples
+    train(options, n_quick // 2, arguments)  # what has to be compiled is on disk then
+    seconds, memory = [], []
+    for _ in range(arguments.repeats):
+        measured, result = train(options, n_samples, arguments)
+        seconds.append(result["train_seconds"])
+        memory.append(measured["peak_mib"] - measured["import_mib"])
+    row = _harness.make_row({_harness.OURS: seconds})
+    side = row["sides"][_harness.OURS]
+    rate = n_samples / side["median"]
+    side |= {"accuracy": result["test_accuracy"], "samples_per_second": round(rate), "peak_mib": round(max(memory))}
+    side["note"] = f"{rate:,.0f} images/s, {max(memory):.0f} MiB over the import (goal {GOAL})"
+    return row
+
+
 def main():
     arguments = _harness.parse(__doc__, repeats=1)
-    rows = []
-    for name, options, n_samples, n_quick in ROWS:
-        if not _harness.is_wanted(name, arguments):
-            continue
-        n_samples = n_quick if arguments.quick else n_samples
-        train(options, n_quick // 2, arguments)  # what has to be compiled is on disk then
-        seconds, memory = [], []
-        for _ in range(arguments.repeats):
-            measured, result = train(options, n_samples, arguments)
-            seconds.append(result["train_seconds"])
-            memory.append(measured["peak_mib"] - measured["import_mib"])
-        row = _harness.make_row(name, {_harness.OURS: seconds})
-        side = row["sides"][_harness.OURS]
-        rate = n_samples / side["median"]
-        side |= {"accuracy": result["test_accuracy"], "samples_per_second": round(rate), "peak_mib": round(max(memory))}
-        side["note"] = f"{rate:,.0f} images/s, {max(memory):.0f} MiB over the import (goal {GOAL})"
-        rows.append(row)
+    rows = {name: partial(measure, *work, arguments) for name, *work in ROWS}
     _harness.report("stream", arguments, rows, title="Streams of deformed MNIST digits")
 
 

@@ -6,8 +6,10 @@ Every round has a seed of its own, 0, 1 and 2. `docs/examples` tells each of the
 import pickle
 import time
 import warnings
+from functools import partial
 
 import _harness
+import _results
 import _rivals
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -69,10 +71,9 @@ def prepare(form, X, y, X_test):
     return X, y, X_test
 
 
-def measure(work, data, arguments):
+def measure(name, form, shared, ours, published, goal, arguments):
     """Fit both sides for each seed; returns the row."""
-    name, form, shared, ours, published, goal = work
-    X, y, X_test, y_test = data
+    X, y, X_test, y_test = _harness.load_mnist(2000 if arguments.quick else 60_000, scale=False)
     X, y, X_test = prepare(form, X, y, X_test)
     shared = {**shared, "tol": 0.0, "n_iter_no_change": 10_000}
     if arguments.quick:
@@ -89,8 +90,8 @@ def measure(work, data, arguments):
                 model = make(random_state=seed).fit(X, y)
                 seconds[side].append(time.perf_counter() - start)
             scores[side].append({"test": float(model.score(X_test, y_test)), "train": float(model.score(X, y))})
-        print(f"{name}, seed {seed}: { ({side: scores[side][-1] for side in scores}) }", flush=True)
-    row = _harness.make_row(name, seconds) | {"published": published, "goal": goal}
+        print(f"seed {seed}: { ({side: scores[side][-1] for side in scores}) }", flush=True)
+    row = _harness.make_row(seconds) | {"published": published, "goal": goal}
     for side in makers:
         row["sides"][side]["scores"] = scores[side]
     if name.startswith("a plan"):
@@ -133,7 +134,7 @@ def render(content):
         f"Whole fits of {settings['repeats']} seeds, {settings['threads']} threads; accuracies after the last epoch; "
         f"seconds are medians. MLPClassifier has neither sigmoid outputs for ten classes nor biases that start at 0: "
         f"it has softmax outputs and its own first biases where the write-up says otherwise. {machine['processor']}, "
-        f"{machine['cores']} cores, {_harness.versions(machine)}.",
+        f"{machine['cores']} cores, {_results.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -148,11 +149,8 @@ def _side_cells(side):
 def main():
     arguments = _harness.parse(__doc__, repeats=3)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    data = _harness.load_mnist(2000 if arguments.quick else 60_000, scale=False)
-    rows = [measure(work, data, arguments) for work in WORK if _harness.is_wanted(work[0], arguments)]
-    settings = {"threads": arguments.threads, "repeats": arguments.repeats}
-    title = "Networks of five write-ups"
-    print(render(_harness.save("writeups", arguments, rows, settings=settings, title=title, render=render)))
+    rows = {work[0]: partial(measure, *work, arguments) for work in WORK}
+    _harness.report("writeups", arguments, rows, title="Networks of five write-ups", render=render)
 
 
 if __name__ == "__main__":

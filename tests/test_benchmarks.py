@@ -1,0 +1,301 @@
+"""What the programs under benchmarks/ do with their arguments and their files; what they measure is not tested here."""
+
+import argparse
+import errno
+import importlib
+import json
+import runpy
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from skdigits import MLPDigitClassifier
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SAMPLES = [[0.0], [1.0]] * 4, [0, 1] * 4
+PROGRAMS = sorted(BENCHMARKS.glob("bench_*.py"))
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """The modules that the programs share."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for name in ("_harness", "_results", "_rivals"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    loaded = {name.strip("_"): importlib.import_module(name) for name in ("_rivals", "_results", "_harness")}
+    yield argparse.Namespace(**loaded)
+    for name in ("_harness", "_results", "_rivals"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    """What `parse` returns where nothing is asked for."""
+    return argparse.Namespace(only=None, output=tmp_path, threads=2, repeats=1, quick=False)
+
+
+def make_row(seconds=1.0):
+    side = {"seconds": [seconds], "median": seconds, "least": seconds, "most": seconds}
+    return {"sides": {"skdigits": side}, "ratios": {}, "goals": {}}
+
+
+def written(folder):
+    """Names and seconds of the rows on disk."""
+    rows = json.loads((folder / "test.json").read_text())["rows"]
+    return {row["work"]: row["sides"]["skdigits"]["median"] for row in rows}
+
+
+def never():
+    pytest.fail("a row was measured")
+
+
+def test_rows_are_on_disk_after_each(modules, arguments, tmp_path):
+    seen = []
+
+    def look():
+        seen.append(written(tmp_path))
+        assert "| first |" in (tmp_path / "test.md").read_text()
+        return make_row(2.0)
+
+    modules.harness.report("test", arguments, {"first": make_row, "second": look}, title="Title")
+    assert seen == [{"first": 1.0}]
+    assert written(tmp_path) == {"first": 1.0, "second": 2.0}
+
+
+class Interrupter:
+    """An augmenter of which Ctrl-C makes an end."""
+
+    def augment(self, X, random_state, out, progress):
+        raise KeyboardInterrupt
+
+
+class InterruptedMLPClassifier(MLPClassifier):
+    def _update_no_improvement_count(self, *args):
+        raise KeyboardInterrupt
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def interrupt_our_fit():
+    MLPDigitClassifier((2,), max_iter=2, augmenter=Interrupter()).fit(*SAMPLES)
+    return make_row()
+
+
+def interrupt_the_fit_of_sklearn():
+    InterruptedMLPClassifier((2,), max_iter=2).fit(*SAMPLES)
+    return make_row()
+
+
+@pytest.mark.parametrize("interrupted", [interrupt, interrupt_our_fit, interrupt_the_fit_of_sklearn])
+def test_interrupt_ends_the_program_and_keeps_finished_rows(modules, arguments, tmp_path, capsys, interrupted):
+    rows = {"first": make_row, "second": interrupted, "third": never}
+    with pytest.raises(SystemExit) as caught:
+        modules.harness.report("test", arguments, rows, title="Title")
+    assert caught.value.code == 130
+    assert written(tmp_path) == {"first": 1.0}
+    told = capsys.readouterr()
+    assert "| first |" in told.out
+    assert "Interrupted after 1 of 3 rows. The others: --only =second =third" in told.err
+
+
+def test_interrupt_while_a_row_is_written_keeps_it(modules, arguments, tmp_path, monkeypatch):
+    replace, calls = modules.results.replaced_whole, []
+
+    def interrupt_once(path):
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return replace(path)
+
+    monkeypatch.setattr(modules.results, "replaced_whole", interrupt_once)
+    with pytest.raises(SystemExit):
+        modules.harness.report("test", arguments, {"first": make_row, "second": never}, title="Title")
+    assert written(tmp_path) == {"first": 1.0}
+
+
+def test_signal_ends_a_program_without_a_traceback(tmp_path):
+    program = f"""
+import os, signal, sys, time
+sys.path.insert(0, {str(BENCHMARKS)!r})
+import _harness
+signal.signal(signal.SIGINT, signal.default_int_handler)
+arguments = _harness.parse("", repeats=1)
+def wait():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+_harness.report("test", arguments, {{"first": wait}}, title="Title")
+"""
+    command = [sys.executable, "-c", program, "--output", str(tmp_path), "--rivals"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 130
+    assert process.stderr.splitlines()[-1].startswith("Interrupted after 0 of 1 rows")
+    assert "Traceback" not in process.stderr
+
+
+def test_other_warnings_stay_what_they_are(modules, arguments):
+    def warn():
+        warnings.warn("something else")
+
+    with pytest.raises(UserWarning, match="something else"):
+        modules.harness.report("test", arguments, {"first": warn}, title="Title")
+
+
+def measure_first(modules, arguments):
+    """Leave two rows on disk, and ask for the second anew."""
+    rows = {"first": make_row, "second": make_row}
+    modules.harness.report("test", arguments, rows, title="Title")
+    arguments.only = ["second"]
+    return {"first": never, "second": lambda: make_row(2.0)}
+
+
+def test_only_keeps_other_rows(modules, arguments, tmp_path):
+    rows = measure_first(modules, arguments)
+    modules.harness.report("test", arguments, rows, title="Title")
+    assert written(tmp_path) == {"first": 1.0, "second": 2.0}
+
+
+def test_without_only_no_row_is_kept(modules, arguments, tmp_path):
+    measure_first(modules, arguments)
+    arguments.only = None
+    modules.harness.report("test", arguments, {"second": make_row}, title="Title")
+    assert list(written(tmp_path)) == ["second"]
+
+
+def test_rows_stand_in_the_order_of_the_program(modules, arguments, tmp_path):
+    arguments.only = ["third"]
+    rows = {"first": make_row, "third": make_row}
+    modules.harness.report("test", arguments, rows, title="Title")
+    arguments.only = ["first"]
+    modules.harness.report("test", arguments, rows, title="Title")
+    assert list(written(tmp_path)) == ["first", "third"]
+
+
+def test_row_that_the_program_has_no_more_comes_last(modules, arguments, tmp_path):
+    rows = measure_first(modules, arguments)
+    del rows["first"]
+    modules.harness.report("test", arguments, rows, title="Title")
+    assert list(written(tmp_path)) == ["second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "value"),
+    [
+        ("machine", "processor", "Z80"),
+        ("machine", "cores", 64),
+        ("packages", "numpy", "1.0"),
+        ("environment", "OMP_NUM_THREADS", "1"),
+        ("settings", "threads", 7),
+        ("settings", "repeats", 99),
+    ],
+)
+def test_only_does_not_mix_rows_measured_in_two_ways(modules, arguments, tmp_path, group, key, value):
+    rows = measure_first(modules, arguments)
+    path = tmp_path / "test.json"
+    content = json.loads(path.read_text())
+    {**content, **content["machine"]}[group][key] = value
+    path.write_text(json.dumps(content))
+    before = path.read_bytes()
+    with pytest.raises(SystemExit, match=f"{key} {value!r} there, .* now.*--output"):
+        modules.harness.report("test", arguments, dict.fromkeys(rows, never), title="Title")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", ['{"machine": {', "[]", "{}", '{"rows": [{}]}', '{"rows": [], "machine": 1}', "null"]
+)
+def test_only_refuses_files_that_are_no_results(modules, arguments, tmp_path, content):
+    arguments.only = ["first"]
+    (tmp_path / "test.json").write_text(content)
+    with pytest.raises(SystemExit, match="holds no results"):
+        modules.harness.report("test", arguments, {"first": never}, title="Title")
+
+
+@pytest.mark.parametrize("only", [["nosuchrow"], ["=fir"]])
+def test_names_of_rows_are_told_where_none_is_meant(modules, arguments, only):
+    arguments.only = only
+    with pytest.raises(SystemExit, match="The rows are: first; second"):
+        modules.harness.report("test", arguments, {"first": never, "second": never}, title="Title")
+
+
+def test_equals_sign_means_the_whole_name(modules, arguments, tmp_path):
+    arguments.only = ["=first"]
+    modules.harness.report("test", arguments, {"first": make_row, "first and more": never}, title="Title")
+    assert list(written(tmp_path)) == ["first"]
+
+
+def test_row_without_a_measurement_is_left_out(modules, arguments, tmp_path):
+    rows = {"first": lambda: None, "second": make_row}
+    modules.harness.report("test", arguments, rows, title="Title")
+    assert list(written(tmp_path)) == ["second"]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".md"])
+def test_full_disk_leaves_old_files_and_prints_the_table(modules, arguments, tmp_path, monkeypatch, capsys, suffix):
+    rows = measure_first(modules, arguments)
+    before = (tmp_path / f"test{suffix}").read_bytes()
+    replace = modules.results.replaced_whole
+
+    def fail(path):
+        if path.suffix == suffix:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return replace(path)
+
+    monkeypatch.setattr(modules.results, "replaced_whole", fail)
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="cannot be written"):
+        modules.harness.report("test", arguments, rows, title="Title")
+    assert "| second | 2.00 s |" in capsys.readouterr().out
+    assert (tmp_path / f"test{suffix}").read_bytes() == before
+
+
+def parse(modules, monkeypatch, *options, **keywords):
+    monkeypatch.setattr(sys, "argv", ["bench_test.py", *map(str, options)])
+    return modules.harness.parse("", repeats=5, **keywords)
+
+
+@pytest.mark.parametrize("option", ["--repeats", "--threads", "--epochs"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many"])
+def test_numbers_below_one_are_refused(modules, monkeypatch, tmp_path, capsys, option, value):
+    with pytest.raises(SystemExit) as caught:
+        parse(modules, monkeypatch, option, value, "--output", tmp_path, has_epochs=True)
+    assert caught.value.code == 2
+    assert f"argument {option}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_output_that_is_no_folder_is_refused_at_once(modules, monkeypatch, tmp_path, capsys, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as caught:
+        parse(modules, monkeypatch, "--output", tmp_path / name)
+    assert caught.value.code == 2
+    assert "no results can be written to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'torch'"), OSError("libgomp.so is missing")])
+def test_rival_that_cannot_be_imported_is_left_out(modules, monkeypatch, tmp_path, capsys, error):
+    load = importlib.import_module
+
+    def fail(name, *args):
+        if name == "torch":
+            raise error
+        return load(name, *args)
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    assert parse(modules, monkeypatch, "--output", tmp_path).rivals == ["sklearn"]
+    assert str(error) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_every_program_looks_at_only_before_it_does_anything(modules, monkeypatch, tmp_path, path):
+    monkeypatch.setattr(modules.harness, "load_mnist", lambda *args, **keywords: never())
+    options = ["--only", "nosuchrow", "--rivals", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [str(path), *options])
+    with pytest.raises(SystemExit, match=r"No row has any of \['nosuchrow'\]"):
+        runpy.run_path(str(path), run_name="__main__")
+    assert not list(tmp_path.iterdir())
