@@ -14,13 +14,14 @@ from skdigits.preprocessing import ElasticDeformer
 def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequence[str] = ("adam",)) -> None:
     """Compile the kernels now, and keep them on disk for every process that comes after.
 
-    The first fit of an installation compiles for some ten to twenty seconds. Call this where that would be in the
-    way: while an image for a server is built, or before a time is measured. Where the kernels have been compiled
+    The first fit of an installation compiles for five to ten seconds, and the first of another kind (samples of another
+    type, another `dtype`, 'lbfgs') for some seconds more; this function for some fifteen. Call it where that would be
+    in the way: while an image for a server is built, or before a time is measured. Where the kernels have been compiled
     before, they are only loaded, which takes a fraction of a second.
 
     Compiled are training on dense and sparse samples and prediction, for any layer sizes, activations and options, and
-    the preparation and the deformation of images. What is not covered is compiled when it is met: dense samples without
-    a background in another type than `dtype`, and more than 65,536 times four features.
+    the preparation and the deformation of images. Samples may be of type float32, float64 or uint8. What is not covered
+    is compiled when it is met: more than 65,536 times four features.
 
     Parameters
     ----------
@@ -36,9 +37,9 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
 
     Notes
     -----
-    Kernels are kept in ``__pycache__`` beside their source, or where that cannot be written in ``skdigits/kernels`` in
-    the cache folder of the user, or in the folder that the environment variable ``NUMBA_CACHE_DIR`` names.
-    ``SKDIGITS_KERNEL_CACHE=0`` keeps none.
+    Kernels are kept in ``__pycache__/skdigits`` beside the package, or where that cannot be written in
+    ``skdigits/kernels`` in the cache folder of the user, or in the folder that the environment variable
+    ``NUMBA_CACHE_DIR`` names. ``SKDIGITS_KERNEL_CACHE=0`` keeps none.
 
     Examples
     --------
@@ -46,8 +47,10 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
     >>> skdigits.warm_up()
     """
     dense = np.eye(4, 8)
-    # The types in which samples are read as they are, and lists of entries.
-    forms = [dense.astype(np.float32), dense, dense.astype(np.uint8), sparse.csr_array(dense)]
+    full = np.arange(32.0).reshape(4, 8)
+    # Made into lists from each type, read as they are from each type, and lists of entries.
+    forms = [dense.astype(np.float32), dense, dense.astype(np.uint8)]
+    forms += [full.astype(np.float32), full, full.astype(np.uint8), sparse.csr_array(dense)]
     y = np.arange(4) % 2
     for solver in solvers:
         for X in forms:

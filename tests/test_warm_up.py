@@ -23,7 +23,9 @@ with event.install_listener("numba:compile", Listener()):
     compiled.clear()
     X = np.random.default_rng(0).random((40, 64)).astype("f4")
     X[X < 0.95] = 0
-    for samples in (X, X.astype("f8"), (200 * X).astype("u1"), sparse.csr_array(X)):
+    full = X + 0.1 * np.arange(1, 41)[:, np.newaxis]
+    lit = [samples for array in (X, full) for samples in (array, array.astype("f8"), (20 * array).astype("u1"))]
+    for samples in (*lit, sparse.csr_array(X)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = skdigits.MLPDigitClassifier((7, 3), batch_size=10, max_iter=2).fit(samples, np.arange(40) % 3)

@@ -35,7 +35,8 @@ def folders():
         yield Path(named) / "skdigits"
         if os.access(named, os.W_OK):
             return
-    yield Path(__file__).parent / "__pycache__"
+    # Not in the package: whoever uninstalls it would leave a folder of its name, which hides the next installation.
+    yield Path(__file__).parents[2] / "__pycache__" / "skdigits"
     with contextlib.suppress(RuntimeError):  # nobody knows where the home is
         yield _cache_of_user() / "skdigits" / "kernels"
 

@@ -47,10 +47,11 @@ print(out, finish_tile.entry_point.n_loaded, finish_tile.entry_point.n_compiled)
         (folder / "skdigits" / "__init__.py").touch()
 
     def make_read_only(self):
-        """Nobody may write to the package, except for a process that has all rights of root."""
+        """Nobody may write to the package and beside it, except for a process that has all rights of root."""
         for path in (self.folder / "skdigits").rglob("*"):
             path.chmod(0o555 if path.is_dir() else 0o444)
         (self.folder / "skdigits").chmod(0o555)
+        self.folder.chmod(0o555)
 
     def start(self, dtype="float64", *, prefix="", warnings="error", unprivileged=False, **environment):
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", **environment}

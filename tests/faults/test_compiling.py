@@ -16,10 +16,10 @@ def test_second_process_loads_what_the_first_has_compiled(kernels):
 
 
 def test_read_only_installation_keeps_kernels_in_the_home(kernels):
-    kernels.make_read_only()
     home = kernels.folder / "home"
     home.mkdir()
     home.chmod(0o777)
+    kernels.make_read_only()
     options = {"unprivileged": True, "HOME": str(home), "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
     assert kernels.run(**options)[:2] == COMPILED
     assert kernels.run(**options)[:2] == LOADED
@@ -27,13 +27,13 @@ def test_read_only_installation_keeps_kernels_in_the_home(kernels):
 
 @pytest.mark.parametrize("home", ["impossible", "read-only"])
 def test_read_only_installation_and_home_compiles_each_time(kernels, home):
-    kernels.make_read_only()
     folder = kernels.folder / "home"
     if home == "read-only":
         folder.mkdir(mode=0o555)
     else:
         folder.touch()  # no folder can be made in it
         folder /= "home"
+    kernels.make_read_only()
     for _ in range(2):
         environment = {"HOME": str(folder), "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
         assert kernels.run(unprivileged=True, **environment)[:2] == COMPILED
@@ -43,13 +43,12 @@ def test_read_only_installation_and_home_compiles_each_time(kernels, home):
 @pytest.mark.parametrize("home", ["read-only", "unknown"])
 def test_read_only_installation_without_home_compiles_each_time(kernels, home):
     """The system then says where the home is, or does not know the user; nor can anything be written to the folder."""
-    kernels.make_read_only()
     (kernels.folder / "home").mkdir(mode=0o555)
     answer = f"pwd.struct_passwd(['u', '', 1, 1, '', {str(kernels.folder / 'home')!r}, ''])"
     if home == "unknown":
         answer = "{}[uid]"
     prefix = f"import pwd\npwd.getpwuid = lambda uid: {answer}\n"
-    kernels.folder.chmod(0o555)
+    kernels.make_read_only()
     environment = {"HOME": None, "XDG_CACHE_HOME": None, "NUMBA_CACHE_DIR": None}
     for _ in range(2):
         assert kernels.run(prefix=prefix, unprivileged=True, **environment)[:2] == COMPILED
@@ -57,8 +56,8 @@ def test_read_only_installation_without_home_compiles_each_time(kernels, home):
 
 
 def test_cache_folder_that_cannot_be_made_is_survived(kernels):
-    kernels.make_read_only()
     (kernels.folder / "file").touch()
+    kernels.make_read_only()
     nowhere = str(kernels.folder / "file" / "folder")
     environment = {"NUMBA_CACHE_DIR": nowhere, "HOME": nowhere, "XDG_CACHE_HOME": None}
     assert kernels.run(unprivileged=True, **environment)[:2] == COMPILED
@@ -153,3 +152,10 @@ def test_damaged_cache_is_replaced(kernels):
     path.write_bytes(content)
     assert kernels.run()[:2] == COMPILED
     assert kernels.run()[:2] == LOADED
+
+
+def test_package_that_is_taken_away_leaves_no_folder_of_its_name(kernels):
+    """Such a folder is a namespace package, which hides an editable installation."""
+    kernels.run(NUMBA_CACHE_DIR=None)
+    (file,) = kernels.cache_files()
+    assert kernels.folder / "skdigits" not in file.parents
