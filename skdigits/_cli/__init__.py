@@ -25,13 +25,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``run`` in what it returns is the function of the command."""
+    """The parser of all commands; ``run`` in what it returns is the function of the command, ``parser`` its parser."""
     parser = _Parser(prog="skdigits", description="Recognise handwritten digits with a multilayer perceptron.")
     parser.add_argument("--version", action="version", version=f"skdigits {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for command in _COMMANDS:
         command_parser = command.add_parser(commands)
-        command_parser.set_defaults(run=command.run)
+        command_parser.set_defaults(run=command.run, parser=command_parser)
     return parser
 
 
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 2 for bad input, 1 for a failure, 130 after Ctrl-C.
     """
     _prepare_streams()
-    parsed = build_parser().parse_args(arguments)
+    parsed, unknown = build_parser().parse_known_args(arguments)
+    if unknown:  # said by the parser of the command, whose help lists what there is
+        parsed.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning

@@ -29,6 +29,18 @@ def _count(text: str) -> int:
 
 
 COUNT = number(_count, lambda value: value >= 1, "a whole number of at least 1")
+
+
+def layers(text: str) -> tuple[int, ...]:
+    """Units of hidden layers, separated by commas."""
+    try:
+        return tuple(COUNT(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected whole numbers of at least 1, as in 64 or 64,32, got {text!r}"
+        ) from None
+
+
 RATE = number(float, lambda value: 0 < value < math.inf, "a number above 0")
 SHARE = number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
 SEED = number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")

@@ -33,6 +33,11 @@ def run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model, trust=arguments.trust)
     dataset = arguments.dataset or dataset_of(model)
     _, X, _, y = load_split(dataset)
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"--dataset {dataset}: its images have {X.shape[1]} pixels, and {arguments.model} was trained on images of "
+            f"{model.n_features_in_}"
+        )
     scores, text = score_model(model, X, y)
     if arguments.json:
         print_json({"model": arguments.model, "dataset": dataset, **scores})

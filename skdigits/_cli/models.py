@@ -17,6 +17,7 @@ _SAFE = {
 }
 _PACKAGES = {".safetensors": "safetensors", ".skops": "skops"}
 _WRITTEN = (".joblib", *_SAFE)
+_PICKLES = (".joblib", ".pickle", ".pkl")
 # Read only: `skdigits export` writes it.
 _ONNX = ".onnx"
 
@@ -135,6 +136,11 @@ def _read_safe(path: Path) -> Any:
 
 
 def _read_pickle(path: Path, trust: bool) -> Any:
+    if not trust and path.suffix not in (*_PICKLES, ""):
+        raise ValueError(
+            f"{path} is no model by its name: expected one that ends in {', '.join((*_SAFE, _ONNX, *_PICKLES))}. The "
+            "model comes first, and files to predict behind it"
+        )
     if not trust:
         raise ValueError(
             f"{path} is none of {', '.join((*_SAFE, _ONNX))}, and a joblib or pickle file can run code when it is "

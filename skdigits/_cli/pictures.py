@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skdigits._console import tell
 from skdigits.preprocessing import read_digit_image, read_digit_images
 from skdigits.preprocessing._digit_images import find_image_files
 from skdigits.preprocessing._photos import SUFFIXES
@@ -39,7 +40,10 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     """
     if not Path(path).exists():
         raise ValueError(f"there is no file {path}")
-    files = find_image_files(path) if Path(path).is_dir() else [path]
+    files = [Path(path)]
+    if Path(path).is_dir():
+        files = find_image_files(path)
+        _tell_left_out(Path(path), files)
     try:
         if not is_page:
             return list(map(str, files)), np.stack([read_digit_image(file) for file in files])
@@ -50,12 +54,19 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     return names, np.concatenate(pages)
 
 
+def _tell_left_out(folder: Path, files: list[Path]) -> None:
+    others = sorted(p.name for p in folder.iterdir() if p.is_file() and p not in files and not p.name.startswith("."))
+    if others:
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        tell(f"skdigits: {folder}: left out, because no image by the name: {others[0]}{more}")
+
+
 def to_samples(images: NDArray, model: Any) -> NDArray:
     """Prepared images as rows, in the range of the pixels that a model was trained on."""
     if model.n_features_in_ != _N_PIXELS:
         raise ValueError(
             f"image files are prepared as samples of {_N_PIXELS} pixels, but the model was trained on samples of "
-            f"{model.n_features_in_} pixels"
+            f"{model.n_features_in_} pixels; skdigits train --dataset mnist makes one for image files"
         )
     return images.reshape(-1, _N_PIXELS) * np.float32(_largest_pixel(model))
 

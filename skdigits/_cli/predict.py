@@ -25,7 +25,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="IDX file (plain or .gz), .npy array, or .csv with a sample a row; pixels as in the training images. "
         "Or an image file with one digit (.png, .jpg, .bmp, .tif), or a folder of them, for models of 28 x 28 pixels",
     )
-    parser.add_argument("--proba", action="store_true", help="print the probability of each class behind the label")
+    parser.add_argument("--proba", action="store_true", help="print the probabilities of all classes, in their order")
     parser.add_argument("--page", action="store_true", help="image files hold several digits, in lines or in a grid")
     parser.add_argument(
         "--show", action="store_true", help="draw what the network is given of image files, in characters"
@@ -43,17 +43,21 @@ def run(arguments: argparse.Namespace) -> None:
     predictions = []
     for path in arguments.inputs:
         names, samples, is_picture = _read(path, model, arguments)
-        drawings = _draw(samples, model) if is_picture and arguments.show and not arguments.json else []
         # Of a single class there are two probabilities.
-        for index, row in enumerate(model.predict_proba(samples)[:, : len(model.classes_)]):
-            if arguments.json:
-                predictions.append(_describe(names[index], row, model.classes_, arguments))
-            elif not is_picture:
-                print(_label(model.classes_, row.argmax()), *_probabilities(row, arguments))
-            else:
-                if drawings:
-                    print(drawings[index])
-                print(_sentence(names[index], row, model.classes_), *_probabilities(row, arguments))
+        probabilities = model.predict_proba(samples)[:, : len(model.classes_)]
+        # A sheet of one colour: what a network makes of that says nothing about it.
+        is_blank = [is_picture and not sample.any() for sample in samples]
+        if arguments.json:
+            rows = zip(names, probabilities, is_blank, strict=True)
+            predictions += [_describe(name, row, blank, model.classes_, arguments) for name, row, blank in rows]
+        elif is_picture:
+            drawings = _draw(samples, model) if arguments.show else []
+            for index, row in enumerate(probabilities):
+                print(*drawings[index : index + 1], sep="", end="\n" * bool(drawings))
+                print(*_sentence(names[index], row, is_blank[index], model.classes_, arguments))
+        else:
+            for row in probabilities:
+                print(_label(model.classes_, row.argmax()), *_numbers(row, arguments))
     if arguments.json:
         print_json({"model": arguments.model, "predictions": predictions})
 
@@ -75,23 +79,37 @@ def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[st
     return [f"{path}[{index}]" for index in range(len(samples))], samples, False
 
 
-def _describe(name: str, row: NDArray, classes: NDArray, arguments: argparse.Namespace) -> dict[str, Any]:
+def _describe(
+    name: str, row: NDArray, is_blank: bool, classes: NDArray, arguments: argparse.Namespace
+) -> dict[str, Any]:
     """A prediction as JSON knows it."""
-    best = row.argmax()
+    if is_blank:
+        return {"input": name, "label": None, "probability": None}
+    *others, best = row.argsort(kind="stable")
     prediction = {"input": name, "label": _label(classes, best), "probability": float(row[best])}
+    if others:
+        runner_up = others[-1]
+        prediction |= {"runner_up": _label(classes, runner_up), "runner_up_probability": float(row[runner_up])}
     if arguments.proba:
         prediction["probabilities"] = [float(value) for value in row]
     return prediction
 
 
-def _sentence(name: str, row: NDArray, classes: NDArray) -> str:
-    """Label, probability and runner-up of an image, where there is one."""
+def _sentence(
+    name: str, row: NDArray, is_blank: bool, classes: NDArray, arguments: argparse.Namespace
+) -> Iterator[str]:
+    """Label, probability and runner-up of an image, where there is one; then all probabilities if asked for."""
+    if is_blank:
+        yield f"{name}: no digit was found"
+        return
     *others, best = row.argsort(kind="stable")
-    runner_up = f", else {_label(classes, others[-1])} ({row[others[-1]]:.1%})" if others else ""
-    return f"{name}: {_label(classes, best)} ({row[best]:.1%}){runner_up}"
+    runner_up = f", next {_label(classes, others[-1])} ({row[others[-1]]:.1%})" if others else ""
+    yield f"{name}: {_label(classes, best)} ({row[best]:.1%}){runner_up}"
+    yield from _numbers(row, arguments)
 
 
-def _probabilities(row: NDArray, arguments: argparse.Namespace) -> Iterator[str]:
+def _numbers(row: NDArray, arguments: argparse.Namespace) -> Iterator[str]:
+    """The probabilities in the order of the classes, if asked for."""
     return (f"{value:.6f}" for value in row if arguments.proba)
 
 

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.datasets._idx import read_idx
+from skdigits.preprocessing._photos import SUFFIXES
+
+_OTHER_IMAGES = (".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".svg", ".pdf")
 
 # No image begins with pixels 0, 1, 2 ... 9; a tiny one may begin with 0, 1.
 _FEWEST_COUNTED_COLUMNS = 10
@@ -29,6 +32,8 @@ def read_samples(path: str | Path, n_pixels: int) -> NDArray:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
+    if path.suffix.lower() in _OTHER_IMAGES:
+        raise ValueError(f"{path}: image files end in {', '.join(SUFFIXES)} here: convert it to one of them")
     array = _READERS.get(path.suffix.lower(), read_idx)(path)
     if array.dtype.kind not in "buif":
         raise ValueError(f"{path}: expected numbers, got values of type {array.dtype}")

@@ -1,6 +1,5 @@
 """``skdigits search``: which hidden layers and learning rates do best, by cross-validation."""
 
-import argparse
 import contextlib
 import re
 import threading
@@ -9,25 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, number
+from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, layers, number
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 from skdigits._console import tell
 
 _FOLDS = number(int, lambda value: value >= 2, "a whole number of at least 2")
-_MODEL = "best.joblib"
+_MODEL = "best.npz"
 _PREFIX = "mlpdigitclassifier__"
 _HIDDEN = f"{_PREFIX}hidden_layer_sizes"
 _FEW = 300
 # What scikit-learn says where all fits have failed ends with the traceback of each kind of failure.
 _REASONS = re.compile(r"^\w+Error: (.*)$", re.MULTILINE)
-
-
-def _layers(text):
-    """Sizes of hidden layers, separated by commas."""
-    try:
-        return tuple(COUNT(part) for part in text.split(","))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"expected units of hidden layers, as in 64 or 64,32, got {text!r}") from None
 
 
 def add_parser(commands):
@@ -44,7 +35,7 @@ def add_parser(commands):
     )
     parser.add_argument(
         "--hidden",
-        type=_layers,
+        type=layers,
         nargs="+",
         default=[(32,), (64,), (128,), (64, 32)],
         metavar="UNITS[,UNITS...]",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skdigits._cli.checkpoints import TrainingState, add_options
-from skdigits._cli.converters import COUNT, JOBS, RATE, SECONDS, SEED, SHARE
+from skdigits._cli.converters import COUNT, JOBS, RATE, SECONDS, SEED, SHARE, layers
 from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
 from skdigits._console import tell
 
@@ -38,7 +38,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "with them; other options that are given beside it change it (default: none)",
     )
     parser.add_argument(
-        "--hidden", type=COUNT, nargs="+", default=None, metavar="UNITS", help="units of hidden layers (default: 100)"
+        "--hidden",
+        type=layers,
+        nargs="+",
+        default=None,
+        metavar="UNITS",
+        help="units of each hidden layer, as in 100 50 or 100,50 (default: 100)",
     )
     parser.add_argument(
         "--epochs", type=COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {listed(EPOCHS, EPOCHS)})"
@@ -68,7 +73,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         default=None,
         metavar="FRACTION",
         help="share of the training images to hold out; training then keeps the epoch that is best on them, and stops "
-        "when it no longer improves, but for a recipe, which goes to its end (default: none)",
+        "when it no longer improves (a recipe goes to its last epoch; default: none)",
     )
     parser.add_argument(
         "--seed", type=SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
@@ -272,7 +277,7 @@ def _make_model(arguments: argparse.Namespace, state: TrainingState) -> Any:
 
     defaults = {"max_iter": EPOCHS[arguments.dataset], "batch_size": BATCH_SIZES[arguments.dataset]}
     given = {
-        "hidden_layer_sizes": arguments.hidden and tuple(arguments.hidden),
+        "hidden_layer_sizes": arguments.hidden and sum(arguments.hidden, ()),
         "activation": arguments.activation,
         "solver": arguments.solver,
         "batch_size": arguments.batch_size,

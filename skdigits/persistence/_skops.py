@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
-from skdigits.persistence._archives import NUMBER_TYPES, opened_zip, parse_npy
+from skdigits.persistence._archives import ARCHIVES, NUMBER_TYPES, opened_zip, parse_npy
 from skdigits.persistence._files import replaced_whole
 from skdigits.persistence._reading import model_file, parse_json
 from skdigits.persistence._states import TRANSIENT, check_state, fill_in, has_checks
@@ -122,7 +122,10 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         _check_file(io.BytesIO(content))
         _check_objects(model)
     except Exception as error:  # skops raises errors of several kinds for what it cannot store
-        raise ValueError(f"The model cannot be saved as {target}: {error}.") from error
+        raise ValueError(
+            f"The model cannot be saved as {target}: {error}. Of a search save its best_estimator_; joblib.dump saves "
+            "any estimator, in a file that can run code."
+        ) from error
     with replaced_whole(target) as stream:
         stream.write(content)
 
@@ -191,7 +194,8 @@ def import_skops():
 def _check_suffix(path):
     path = Path(path)
     if path.suffix != ".skops":
-        raise ValueError(f"expected a file name that ends in .skops, got {path}")
+        way_out = ": load_weights and save_weights are for such files" if path.suffix in ARCHIVES else ""
+        raise ValueError(f"expected a file name that ends in .skops, got {path}{way_out}")
     return path
 
 

@@ -152,7 +152,8 @@ def read_content(path):
 def check_suffix(path):
     """The suffix of a path, where it is one of those known."""
     if path.suffix not in ARCHIVES:
-        raise ValueError(f"expected a file name that ends in {' or '.join(ARCHIVES)}, got {path}")
+        way_out = ": load and save are for such files" if path.suffix == ".skops" else ""
+        raise ValueError(f"expected a file name that ends in {' or '.join(ARCHIVES)}, got {path}{way_out}")
     return path.suffix
 
 

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 from skdigits.preprocessing._digit_centerer import DigitCenterer
 from skdigits.preprocessing._digit_normalizer import DigitNormalizer
 from skdigits.preprocessing._pages import largest_digit, split_digits
-from skdigits.preprocessing._photos import SUFFIXES, read_grey
+from skdigits.preprocessing._photos import SUFFIXES, ImageSource, read_grey
 
 
-def read_digit_image(path_or_file: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
+def read_digit_image(source: ImageSource) -> NDArray[np.float32]:
     """Read a photograph or a scan of one digit, as MNIST would have it.
 
     Strokes may be dark or light, the light uneven, and the digit of any size and in any place; specks, and other
@@ -21,8 +20,9 @@ def read_digit_image(path_or_file: str | os.PathLike[str] | BinaryIO) -> NDArray
 
     Parameters
     ----------
-    path_or_file : str, path-like or binary file
-        PNG, JPEG, BMP or TIFF, of up to 50 million pixels.
+    source : str, path-like, binary file or PIL.Image.Image
+        Of up to 50 million pixels; a file is PNG, JPEG, BMP or TIFF. ``PIL.Image.fromarray`` makes an image of an
+        array.
 
     Returns
     -------
@@ -35,6 +35,8 @@ def read_digit_image(path_or_file: str | os.PathLike[str] | BinaryIO) -> NDArray
         If Pillow is not installed: ``pip install "skdigits[plot]"``.
     OSError
         If the file cannot be opened.
+    TypeError
+        If `source` is something else.
     ValueError
         If it is no image, damaged, cut off or too large.
 
@@ -63,7 +65,7 @@ def read_digit_image(path_or_file: str | os.PathLike[str] | BinaryIO) -> NDArray
     >>> bool(image[14, 14] > 0.9), float(image[0, 0])
     (True, 0.0)
     """
-    return _centre([largest_digit(_normalize(read_grey(path_or_file)))])[0]
+    return _centre([largest_digit(_normalize(read_grey(source)))])[0]
 
 
 def read_digit_images(path: str | os.PathLike[str]) -> NDArray[np.float32]:

@@ -1,13 +1,19 @@
-"""Image files as arrays of grey values, by Pillow."""
+"""Images as arrays of grey values, by Pillow."""
 
+import contextlib
 import io
 import os
 import warnings
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | BinaryIO | Image.Image"
 # Suffixes by which the image files of a folder are found, and Pillow's names of their formats.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -18,13 +24,13 @@ _LONGEST_SIDE = 2000
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-def read_grey(source: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
-    """Decode an image file.
+def read_grey(source: ImageSource) -> NDArray[np.float32]:
+    """Decode an image.
 
     Parameters
     ----------
-    source : str, path-like or binary file
-        PNG, JPEG, BMP or TIFF.
+    source : str, path-like, binary file or PIL.Image.Image
+        A file is PNG, JPEG, BMP or TIFF.
 
     Returns
     -------
@@ -47,20 +53,26 @@ def read_grey(source: str | os.PathLike[str] | BinaryIO) -> NDArray[np.float32]:
         from PIL import Image, ImageOps
     except ImportError as error:
         raise ImportError('image files are read with Pillow: pip install "skdigits[plot]"') from error
+    if isinstance(source, Image.Image):
+        return _decode(lambda: contextlib.nullcontext(source), "the image", Image, ImageOps)
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as stream:
-            return _decode(stream, os.fspath(source), Image, ImageOps)
+            return _decode(lambda: Image.open(stream, formats=_FORMATS), os.fspath(source), Image, ImageOps)
     if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
-        raise TypeError(f"expected a path or a file opened in binary mode, got {type(source).__name__}")
-    return _decode(source, getattr(source, "name", "the file"), Image, ImageOps)
+        way_out = "; PIL.Image.fromarray makes an image of an array" if isinstance(source, np.ndarray) else ""
+        raise TypeError(
+            f"expected a path, a file opened in binary mode or an image of PIL, got {type(source).__name__}{way_out}"
+        )
+    name = getattr(source, "name", "the file")
+    return _decode(lambda: Image.open(source, formats=_FORMATS), name, Image, ImageOps)
 
 
-def _decode(stream: BinaryIO, name: str, Image: Any, ImageOps: Any) -> NDArray[np.float32]:
+def _decode(open_image: Callable[[], Any], name: str, Image: Any, ImageOps: Any) -> NDArray[np.float32]:
     try:
         with warnings.catch_warnings():
             # About damaged notes beside the pixels, and sizes, which are looked at below.
             warnings.simplefilter("ignore")
-            with Image.open(stream, formats=_FORMATS) as image:
+            with open_image() as image:
                 _check_image(image, name)
                 image.load()
                 grey = _shrink(_make_grey(ImageOps.exif_transpose(image), Image))

@@ -79,4 +79,4 @@ def test_no_dataset_fits(assert_refused, tmp_path):
 def test_dataset_that_does_not_fit(assert_refused, small_mnist, trained, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
-    assert_refused("evaluate", trained.path, "--dataset", "mnist", says=["784 features", "64 features"])
+    assert_refused("evaluate", trained.path, "--dataset", "mnist", says=["784 pixels", "images of 64"])

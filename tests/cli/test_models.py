@@ -70,6 +70,11 @@ def test_file_that_can_run_code_is_left_closed(assert_refused, tmp_path, command
     assert_refused(command, tmp_path / name, *inputs, says=[str(tmp_path / name), "can run code", "--trust"])
 
 
+def test_files_to_predict_before_the_model_are_noticed(assert_refused, trained, tmp_path):
+    (tmp_path / "x.npy").touch()
+    assert_refused("predict", tmp_path / "x.npy", trained.path, says=["no model by its name", "The model comes first"])
+
+
 def test_pickle_is_read_where_it_is_trusted(run, assert_refused, trained, tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(trained.model))

@@ -117,10 +117,14 @@ def test_json(run, trained, digits, tmp_path):
     assert (outcome.status, outcome.err, outcome.out.count("\n")) == (0, "", 1)
     predictions = outcome.json["predictions"]
     assert outcome.json["model"] == trained.path
-    assert [set(entry) for entry in predictions] == [{"input", "label", "probability"}] * 5
+    keys = {"input", "label", "probability", "runner_up", "runner_up_probability"}
+    assert [set(entry) for entry in predictions] == [keys] * 5
     assert [entry["label"] for entry in predictions] == trained.model.predict(X).tolist()
-    largest = trained.model.predict_proba(X).max(axis=1)
-    np.testing.assert_allclose([entry["probability"] for entry in predictions], largest, rtol=1e-6)
+    probabilities = trained.model.predict_proba(X)
+    for key, place in (("probability", -1), ("runner_up_probability", -2)):
+        expected = np.sort(probabilities)[:, place]
+        np.testing.assert_allclose([entry[key] for entry in predictions], expected, rtol=1e-6)
+    assert [entry["runner_up"] for entry in predictions] == np.argsort(probabilities)[:, -2].tolist()
 
 
 def test_json_with_proba(run, trained, digits, tmp_path):
@@ -144,7 +148,10 @@ def test_labels_that_are_words_in_json(run, tmp_path):
     joblib.dump(DecisionTreeClassifier().fit([[0.0], [1.0]], np.array(["a", "b"], object)), tmp_path / "tree")
     (tmp_path / "x.csv").write_text("1\n")
     (prediction,) = run("predict", "--trust", tmp_path / "tree", tmp_path / "x.csv", "--json").json["predictions"]
-    assert prediction == {"input": f"{tmp_path / 'x.csv'}[0]", "label": "b", "probability": 1.0}
+    assert prediction == {
+        "input": f"{tmp_path / 'x.csv'}[0]", "label": "b", "probability": 1.0, "runner_up": "a",
+        "runner_up_probability": 0.0,
+    }  # fmt: skip
 
 
 def test_input_is_never_written_to(run, trained, digits, tmp_path):

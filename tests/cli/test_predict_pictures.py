@@ -58,7 +58,7 @@ def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
     lines = outcome.out.splitlines()
     starts = [f"{folder / f'{i}.png'}: {pictures[1][i]} (" for i in range(6)]
     assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 6
-    assert "%), else " in lines[0]
+    assert "%), next " in lines[0]
 
 
 def test_label_probability_and_runner_up_of_each_picture(run, models, folder, tmp_path):
@@ -71,7 +71,7 @@ def test_label_probability_and_runner_up_of_each_picture(run, models, folder, tm
     for path in paths:
         (row,) = model.predict_proba(255 * read_digit_image(path).reshape(1, -1))
         second, best = np.argsort(row)[-2:]
-        lines.append(f"{path}: {best} ({row[best]:.1%}), else {second} ({row[second]:.1%})")
+        lines.append(f"{path}: {best} ({row[best]:.1%}), next {second} ({row[second]:.1%})")
     assert outcome.out.splitlines() == lines
     assert len(set(lines)) == 7  # one twice
 
@@ -132,6 +132,29 @@ def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder,
     assert_refused("predict", trained.path, folder, says="the model was trained on samples of 64 pixels")
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert_refused("predict", model, folder, says='pip install "skdigits[plot]"')
+
+
+@pytest.mark.parametrize("name", ["scaled.npz", "prepared.npz", "bare.npz"])
+def test_blank_picture_has_no_digit(run, models, tmp_path, name):
+    path = tmp_path / "blank.png"
+    Image.new("L", (50, 60), 255).save(path)
+    assert run("predict", models / name, path, "--proba").out == f"{path}: no digit was found\n"
+    (prediction,) = run("predict", models / name, path, "--json").json["predictions"]
+    assert prediction == {"input": str(path), "label": None, "probability": None}
+
+
+def test_files_that_are_left_out_are_named(run, models, folder):
+    (folder / "a.webp").touch()
+    (folder / ".hidden").touch()
+    outcome = run("predict", models / "prepared.npz", folder)
+    assert outcome.err == f"skdigits: {folder}: left out, because no image by the name: a.webp\n"
+    (folder / "notes.txt").touch()
+    assert run("predict", models / "prepared.npz", folder).err.endswith("a.webp and 1 more\n")
+
+
+def test_images_of_other_kinds_are_refused(assert_refused, models, tmp_path):
+    (tmp_path / "x.WEBP").touch()
+    assert_refused("predict", models / "prepared.npz", tmp_path / "x.WEBP", says="image files end in .png, .jpg")
 
 
 def test_model_of_one_class_has_no_runner_up(run, pictures, folder, tmp_path):

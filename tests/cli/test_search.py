@@ -21,6 +21,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli import cluster, search, search_results, search_store
+from skdigits.persistence import load_weights
 from skdigits.persistence._files import replaced_whole
 
 CANDIDATES = ("--hidden", "8", "6,4", "--learning-rate", "0.01", "0.1", "--epochs", 3, "--rows", 300)
@@ -113,7 +114,7 @@ def test_csv_has_the_columns_of_cv_results(searched):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_best_model_is_trained_on_all_images(searched):
-    model = joblib.load(searched[0] / "best.joblib")
+    model = load_weights(searched[0] / "best.npz")
     assert type(model).__name__ == "Pipeline"
     assert "_skl_callbacks" not in vars(model[-1])
     best = read_results(searched[0])["best_parameters"]
@@ -136,7 +137,7 @@ def test_no_picture_without_matplotlib(run, tmp_path, monkeypatch):
 
 def test_json_is_all_of_the_output(run, tmp_path):
     outcome = run("search", "--hidden", "4", "--epochs", 1, "--rows", 100, "--json", "--output", tmp_path)
-    assert outcome.json["model"] == str(tmp_path / "best.joblib")
+    assert outcome.json["model"] == str(tmp_path / "best.npz")
     assert len(outcome.json["cv_results"]["mean_test_score"]) == 1
 
 
@@ -221,7 +222,7 @@ def test_changed_samples_are_no_resumption(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--hidden", "64,x"], "expected units of hidden layers, as in 64 or 64,32, got '64,x'"),
+        (["--hidden", "64,x"], "expected whole numbers of at least 1, as in 64 or 64,32, got '64,x'"),
         (["--hidden", "0"], "got '0'"),
         (["--cv", "1"], "expected a whole number of at least 2, got '1'"),
         (["--learning-rate", "0"], "expected a number above 0, got '0'"),
@@ -271,7 +272,7 @@ def test_ctrl_c_while_the_best_is_trained(run, tmp_path, monkeypatch):
     assert status == 130
     assert err.endswith("was trained on all images; all fits are finished, and --resume skips them\n")
     assert len(search_store.read_records(tmp_path / "fits")) == 12
-    assert not (tmp_path / "best.joblib").exists()
+    assert not (tmp_path / "best.npz").exists()
     assert run(*arguments, "--resume").status == 0
 
 

@@ -79,6 +79,7 @@ def test_json_agrees_with_the_saved_model(train, tmp_path):
         ([], {"hidden_layer_sizes": [100], "activation": "relu", "solver": "adam", "random_state": 0, "n_jobs": None}),
         ([], {"learning_rate_init": 0.001, "batch_size": 32, "early_stopping": False}),
         (["--hidden", 30, 20], {"hidden_layer_sizes": [30, 20]}),
+        (["--hidden", "30,20"], {"hidden_layer_sizes": [30, 20]}),
         (["--activation", "tanh"], {"activation": "tanh"}),
         (["--activation", "logistic"], {"activation": "logistic"}),
         (["--activation", "identity"], {"activation": "identity"}),

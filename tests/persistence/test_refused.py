@@ -83,6 +83,13 @@ def test_suffix_of_pipelines(tmp_path, go, name):
         go(make(), tmp_path / name)
 
 
+def test_functions_of_the_other_formats_are_named(tmp_path):
+    with pytest.raises(ValueError, match="npz: load_weights and save_weights are for such files"):
+        load(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match="skops: load and save are for such files"):
+        load_weights(tmp_path / "m.skops")
+
+
 @pytest.mark.parametrize(
     ("read", "name"), [(load_weights, "m.npz"), (load_weights, "m.safetensors"), (load, "m.skops")]
 )

@@ -241,10 +241,27 @@ def test_nothing_to_read_is_refused(tmp_path):
         read_digit_images(tmp_path / "blank.png")
 
 
-@pytest.mark.parametrize("source", [None, np.ones((9, 9)), Image.new("L", (9, 9)), io.StringIO("P")])
+@pytest.mark.parametrize("source", [None, np.ones((9, 9)), io.StringIO("P")])
 def test_what_is_no_file(source):
-    with pytest.raises(TypeError, match="expected a path or a file opened in binary mode, got"):
+    with pytest.raises(TypeError, match="expected a path, a file opened in binary mode or an image of PIL, got"):
         read_digit_image(source)
+
+
+def test_arrays_are_told_how_to_become_images():
+    with pytest.raises(TypeError, match=r"got ndarray; PIL.Image.fromarray"):
+        read_digit_image(PAPER)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+def test_image_of_pillow_is_read_as_its_file(mode):
+    image = Image.fromarray(PAPER).convert(mode)
+    np.testing.assert_array_equal(read_digit_image(image), read_digit_image(saved(image, "PNG")))
+    image.getpixel((0, 0))  # it is still open
+
+
+def test_image_of_pillow_that_is_too_large_is_refused():
+    with pytest.raises(ValueError, match="the image: expected at most 50,000,000 pixels"):
+        read_digit_image(Image.new("1", (10_000, 5_001)))
 
 
 def test_file_of_several_pages_is_refused():
