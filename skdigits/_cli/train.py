@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -135,7 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"Training on {images.n_samples:,} images of {arguments.dataset}, testing on {len(images.X_test):,}.")
     for line in filter(None, (remark, state.remark)):
         say(line)
-    start = time.perf_counter()
+    start, had_numba = time.perf_counter(), "numba" in sys.modules
     was_interrupted = _fit(model, images, partial_output)
     train_seconds = time.perf_counter() - start
     classifier = model[-1].set_callbacks()  # the saved model shows no progress
@@ -160,7 +161,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report is not None:
         # Before anything is printed: nobody may be reading any more.
         write_report(arguments.report, model, images.X_test, images.y_test, result, image_shape=images.image_shape)
-    say(f"{done} in {train_seconds:.2f} s, loss {classifier.loss_:.4f}\n")
+    # Numba is imported for compiling only.
+    compiled = ", part of them to compile, which happens once" if "numba" in sys.modules and not had_numba else ""
+    say(f"{done} in {train_seconds:.2f} s{compiled}; loss {classifier.loss_:.4f}\n")
     say(text)
     say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")

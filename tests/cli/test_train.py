@@ -1,8 +1,11 @@
+import sys
+
 import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits._cli import train as train_command
 from skdigits._cli.progress import TrainingProgress
 from skdigits.persistence import load_weights
 
@@ -49,6 +52,22 @@ def test_saved_model_knows_nothing_of_the_progress(trained):
 def test_progress_goes_to_standard_error(trained):
     assert "epoch 90/100  loss " in trained.outcome.err
     assert "epoch" not in trained.outcome.out.split("epochs in")[0]
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+def test_compiling_is_said(run, tmp_path, monkeypatch, compiles):
+    fit = train_command._fit
+
+    def fit_with_numba(*arguments):
+        if compiles:
+            monkeypatch.setitem(sys.modules, "numba", object())
+        return fit(*arguments)
+
+    run("train", "--epochs", 1, "--output", tmp_path / "m.npz")  # what has to be compiled is compiled now
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setattr(train_command, "_fit", fit_with_numba)
+    out = run("train", "--epochs", 1, "--output", tmp_path / "m.npz").out
+    assert ("part of them to compile, which happens once" in out) == compiles
 
 
 def test_json_is_all_of_the_output(run, tmp_path):
