@@ -49,7 +49,7 @@ def is_missing(suffix: str) -> bool:
 
 
 def _way_out() -> str:
-    return "To have it: python -m pip install 'skdigits[export]'"
+    return 'To have it: pip install "skdigits[export]"'
 
 
 def check_output(path: Path) -> None:

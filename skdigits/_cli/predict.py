@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from skdigits._cli.models import add_model
+from skdigits._console import tell
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
@@ -70,6 +71,8 @@ def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[st
     if pictures.is_picture(path):
         names, images = pictures.read_pictures(path, is_page=arguments.page)
         return names, pictures.to_samples(images, model), True
+    if arguments.page or arguments.show:
+        tell(f"skdigits: {path}: no image file, so that --page and --show do nothing")
     samples = read_samples(path, model.n_features_in_)
     if samples.shape[1] != model.n_features_in_:
         raise ValueError(

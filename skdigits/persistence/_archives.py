@@ -144,9 +144,7 @@ def import_safetensors():
     try:
         import safetensors.numpy
     except ImportError:
-        raise ImportError(
-            "Files that end in .safetensors need safetensors: python -m pip install 'skdigits[export]'"
-        ) from None
+        raise ImportError('Files that end in .safetensors need safetensors: pip install "skdigits[export]"') from None
     return safetensors
 
 

@@ -187,7 +187,7 @@ def import_skops():
     try:
         import skops.io
     except ImportError:
-        raise ImportError("Files that end in .skops need skops: python -m pip install 'skdigits[export]'") from None
+        raise ImportError('Files that end in .skops need skops: pip install "skdigits[export]"') from None
     return skops.io
 
 

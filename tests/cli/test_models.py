@@ -90,7 +90,7 @@ def test_output_of_an_unknown_format(assert_refused, tmp_path):
 @pytest.mark.parametrize("suffix", [".safetensors", ".skops"])
 def test_package_of_the_output_is_missing(assert_refused, tmp_path, without, suffix):
     without(suffix[1:])
-    says = [f"needs {suffix[1:]}", "pip install 'skdigits[export]'"]
+    says = [f"needs {suffix[1:]}", 'pip install "skdigits[export]"']
     assert_refused("train", "--output", tmp_path / f"m{suffix}", says=says)
 
 

@@ -134,6 +134,16 @@ def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder,
     assert_refused("predict", model, folder, says='pip install "skdigits[plot]"')
 
 
+def test_options_of_pictures_do_nothing_for_arrays(run, models, pictures, tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, pictures[0][:2])
+    outcome = run("predict", models / "scaled.npz", path, "--show")
+    assert (outcome.out, outcome.err) == (
+        "0\n1\n",
+        f"skdigits: {path}: no image file, so that --page and --show do nothing\n",
+    )
+
+
 @pytest.mark.parametrize("name", ["scaled.npz", "prepared.npz", "bare.npz"])
 def test_blank_picture_has_no_digit(run, models, tmp_path, name):
     path = tmp_path / "blank.png"
