@@ -57,6 +57,8 @@ def encode(binarizer: LabelBinarizer, y: ArrayLike) -> NDArray[np.bool]:
 
 def decode(binarizer: LabelBinarizer, probabilities: NDArray) -> NDArray:
     """Labels for the outputs of the network."""
+    if binarizer.y_type_ == "multiclass":  # the binarizer's own checks take longer than recognising a digit
+        return binarizer.classes_[probabilities.argmax(axis=1)]
     if probabilities.shape[1] == 1:
         probabilities = probabilities.ravel()
     return binarizer.inverse_transform(probabilities)

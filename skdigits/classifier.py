@@ -18,12 +18,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skdigits import _checks, _samples, _targets, _training
+from skdigits import _checks, _networks, _samples, _targets, _training
 from skdigits._callbacks import EstimatorHooks
 from skdigits._engine import parameters
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.initializers import INITIALIZERS, draw_parameters
-from skdigits._engine.network import Network
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
@@ -635,7 +634,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def _outputs(self, X, *, logits=False):
-        network = self._network()
+        network = _networks.network_of(self)
         X = _samples.check_samples(self, X, network.parameters.dtype)
         # Asking how many threads are allowed takes longer than recognising a few digits.
         n_threads = allowed_threads(self.n_jobs) if network.is_worth_threads(X.shape[0]) else 1
@@ -644,19 +643,6 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except NotFiniteError:
             _samples.refuse_not_finite(self, X, network.parameters.dtype)
             raise
-
-    def _network(self, dtype=None):
-        """The network of the learned attributes, which a user may have replaced, in their own type or another."""
-        units = parameters.find_units(self.coefs_, self.intercepts_)
-        if (units[0], units[-1]) != (self.n_features_in_, self.n_outputs_):
-            raise ValueError(
-                f"coefs_ are of a network of {units[0]} features and {units[-1]} outputs; expected "
-                f"{self.n_features_in_} and {self.n_outputs_}, as the classifier was fitted with."
-            )
-        dtype = self._own_dtype() if dtype is None else dtype
-        return Network(
-            units, self.activation, self.out_activation_, parameters.join(self.coefs_, self.intercepts_, dtype)
-        )
 
     def _fit(self, X, y, sample_weight, validation, *, incremental):
         deadline = None if self.max_time is None else time.monotonic() + self.max_time
@@ -725,15 +711,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.dtype != "auto":
             return np.dtype(self.dtype)
         if not first_pass:
-            return self._own_dtype()
+            return _networks.own_dtype(self)
         return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-
-    def _own_dtype(self):
-        """Type of the learned attributes, or one that the kernels know for others that a user has set."""
-        dtype = np.result_type(*self.coefs_)
-        if dtype in (np.float32, np.float64):
-            return dtype
-        return np.dtype(np.float32 if dtype == np.float16 else np.float64)
 
     def _initialize(self, units, random_state, dtype):
         """Set the learned attributes of a network that has learnt nothing, and remove those of one before."""
@@ -753,7 +732,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         A copy, because training that fails must leave what was learnt before, and some of it may be read-only.
         """
-        network = self._network(dtype)
+        _networks.forget(self)
+        network = _networks.gather(self, dtype)
         flat = parameters.copy(network.parameters, network.units)
         network = type(network)(network.units, network.activation, network.out_activation, flat)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts

@@ -58,8 +58,10 @@ def refer_to_inputs(X, dtype, *, convert=False, in_squares=False):
     """
     if sparse.issparse(X):
         return _list_csr(X, dtype, 1, in_squares)
-    with np.errstate(over="ignore"):  # kernels find what has become infinite
-        dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
+    dense = X
+    if type(X) is not np.ndarray or not X.flags.c_contiguous or not X.flags.aligned or (convert and X.dtype != dtype):
+        with np.errstate(over="ignore"):  # kernels find what has become infinite
+            dense = np.require(X, dtype if convert else None, ["C", "A", "E"])
     return _make_inputs(X.shape[1], dtype, in_squares, dense=dense.reshape(-1))
 
 

@@ -1,5 +1,6 @@
 """A feed-forward network on plain arrays: outputs, loss and gradient."""
 
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ class Network:
         """Bias vectors: views of the parameters."""
         return flat.split(self.parameters, self.units)[1]
 
-    @property
+    @cached_property
     def n_multiplications(self):
         """Multiplications that one sample takes in a forward pass over dense input."""
         return sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(self.units))

@@ -114,9 +114,7 @@ def test_missing_package(tmp_path, monkeypatch, write, read, package):
 
     monkeypatch.setattr(builtins, "__import__", hide)
     for go in (lambda: write(model, path), lambda: read(path)):
-        with pytest.raises(
-            ImportError, match=rf'\.{package} need {package}: pip install "skdigits\[export\]"'
-        ):
+        with pytest.raises(ImportError, match=rf'\.{package} need {package}: pip install "skdigits\[export\]"'):
             go()
     assert path.read_bytes() == b"old"
 
