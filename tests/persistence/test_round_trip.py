@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits._networks import network_of
 from skdigits.persistence import load, load_weights, save, save_weights
 from skdigits.preprocessing import ElasticDeformer
 
@@ -168,7 +169,7 @@ def test_callbacks_stay_behind(through_file):
 def test_loaded_weights_are_views_of_one_vector(through_file):
     """As after fit: otherwise every prediction would copy them."""
     restored = through_file(make().fit(X, Y))
-    assert restored._network().parameters.base is restored.coefs_[0].base
+    assert network_of(restored).parameters.base is restored.coefs_[0].base
 
 
 def test_weights_of_several_types_keep_them(through_file):
