@@ -55,7 +55,12 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
 
 
 def _tell_left_out(folder: Path, files: list[Path]) -> None:
-    others = sorted(p.name for p in folder.iterdir() if p.is_file() and p not in files and not p.name.startswith("."))
+    taken = {file.name for file in files}
+    others = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and path.name not in taken and not path.name.startswith(".")
+    )
     if others:
         more = f" and {len(others) - 1} more" if others[1:] else ""
         tell(f"skdigits: {folder}: left out, because no image by the name: {others[0]}{more}")

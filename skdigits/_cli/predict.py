@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
         elif is_picture:
             drawings = _draw(samples, model) if arguments.show else []
             for index, row in enumerate(probabilities):
-                print(*drawings[index : index + 1], sep="", end="\n" * bool(drawings))
+                if drawings:
+                    print(drawings[index])
                 print(*_sentence(names[index], row, is_blank[index], model.classes_, arguments))
         else:
             for row in probabilities:
