@@ -38,15 +38,15 @@ def iter_digit_batches(
 ) -> Iterator[tuple[NDArray, NDArray]]:
     """Iterate over images and labels in batches, for data that do not fit into memory.
 
-    What is in memory at a time is one batch (of a compressed `.npz` file one file, of a Dask array one row of blocks),
-    however long the source is. Each batch of an uncompressed file is a memory map of its own: its pages go when the
-    batch goes.
+    What is in memory at a time is one batch (of an `.npz` file one file, of a Dask array one row of blocks), however
+    long the source is. Each batch of a `.npy` file or a plain IDX file is a memory map of its own: its pages go when
+    the batch goes.
 
     Parameters
     ----------
     source : (images, labels) or str or path-like
-        A pair of which each is an array, a Dask array, or the path of a file: ``.npy``, or IDX, plain or
-        gzip-compressed. Or a folder of parts, taken in the order of their names: pairs of such files, one with
+        A pair of which each is an array, a Dask array, or the path of a file: ``.npy``, or IDX, which may be
+        compressed by gzip. Or a folder of parts, taken in the order of their names: pairs of such files, one with
         ``images`` in its name and one with ``labels`` in its place (``idx1`` for ``idx3`` besides), and ``.npz``
         files with arrays ``X`` and ``y``. Other files in the folder are left out.
     batch_size : int, default=10_000
@@ -72,7 +72,8 @@ def iter_digit_batches(
     DataFileError
         If a file is not what it should be, before the first batch where its header says so.
     ValueError
-        If the source holds no samples, if images and labels are not as many, or if images of parts differ in size.
+        If the source holds no samples, if images and labels are not as many, or if parts differ in the size of images,
+        or in whether pixels are whole numbers or labels text.
     OSError
         If a file cannot be read.
 
@@ -146,6 +147,7 @@ def open_parts(source):
                 f"{part.images.name}: expected images of {parts[0].n_features} pixels, as in {parts[0].images.name}, "
                 f"got {part.n_features}."
             )
+        _check_kinds(part, parts[0])
     return parts
 
 
@@ -156,10 +158,10 @@ def _check_part(part):
             f"{images.name}: expected images, numbers of shape (n_samples, n_features) or (n_samples, height, width), "
             f"got type {images.kind!r} and shape {images.shape}. Images come first, then labels."
         )
-    if math.prod(labels.shape) not in labels.shape[:1] or labels.kind not in "buifU":
-        raise ValueError(
-            f"{labels.name}: expected one label for each image, got type {labels.kind!r} and shape {labels.shape}."
-        )
+    if math.prod(labels.shape) not in labels.shape[:1]:
+        raise ValueError(f"{labels.name}: expected one label for each image, got an array of shape {labels.shape}.")
+    if labels.kind not in "buifUO":
+        raise ValueError(f"{labels.name}: expected labels that are numbers or text, got type {labels.kind!r}.")
     if images.shape[0] != labels.shape[0]:
         raise ValueError(
             f"{images.name} holds {images.shape[0]:,} images, but {labels.name} {labels.shape[0]:,} labels: expected "
@@ -167,6 +169,18 @@ def _check_part(part):
         )
     if not math.prod(images.shape):
         raise ValueError(f"{images.name}: expected at least one image, got an array of shape {images.shape}.")
+
+
+def _check_kinds(part, first):
+    """Pixels of another range, and labels that turn into text on the way, are noticed before the first batch."""
+    for rows, others, is_one, what in [
+        (part.images, first.images, lambda rows: rows.kind == "f", "pixels, whole numbers or floats"),
+        (part.labels, first.labels, lambda rows: rows.kind in "UO", "labels, numbers or text"),
+    ]:
+        if is_one(rows) != is_one(others):
+            raise ValueError(
+                f"{rows.name}: expected {what}, as in {others.name}, of type {others.kind!r}, got type {rows.kind!r}."
+            )
 
 
 def _open_folder(folder):
@@ -221,6 +235,7 @@ def _open_npy(path):
         except Exception as error:
             raise DataFileError(f"{path}: expected a NumPy array: {error}") from error
         offset, size = stream.tell(), os.fstat(stream.fileno()).st_size
+    _check_no_objects(path, dtype)
     if not shape:
         raise DataFileError(f"{path}: expected an array of samples, got a single value.")
     if is_fortran and len(shape) > 1:
@@ -229,9 +244,17 @@ def _open_npy(path):
             "with np.save(path, np.ascontiguousarray(array))."
         )
     expected = offset + math.prod(shape) * dtype.itemsize
-    if size < expected and not dtype.hasobject:  # objects, refused by all who read, are as long as they are
+    if size < expected:
         raise DataFileError(f"{path}: truncated: expected {expected:,} bytes for shape {shape}, got {size:,}.")
     return Rows(str(path), shape, dtype.kind, lambda n: _iter_mapped(path, dtype, shape, offset, n))
+
+
+def _check_no_objects(name, dtype):
+    if dtype.hasobject:
+        raise DataFileError(
+            f"{name}: expected numbers or text, got Python objects, which are not read from files. Write text as "
+            "np.asarray(labels, str)."
+        )
 
 
 def _iter_mapped(path, dtype, shape, offset, n_rows):
@@ -250,6 +273,7 @@ def _open_npz(path, member):
         raise
     except Exception as error:  # zipfile and NumPy raise about ten kinds
         raise DataFileError(f"{path}: expected an .npz file with arrays X and y: {error}") from error
+    _check_no_objects(f"{path} ({member})", dtype)
     return Rows(f"{path} ({member})", shape, dtype.kind, lambda n: iter([_read_npz(path, member)]))
 
 

@@ -61,7 +61,8 @@ class Checkpoint:
     'lbfgs' is saved after each iteration, but SciPy gives no way to go on from one: `resume` is refused. Nothing is
     saved of an epoch whose weights are not finite or, in `fit`, that `max_time` has cut short. Other callbacks are not
     restored, nor is an augmenter with a memory of its own. A fit that was at the end of its epochs, or had settled,
-    ends at once. Where the file cannot be written, as on a full disk, a warning says so, and training goes on.
+    ends at once. Where the file cannot be written, as on a full disk, or cannot hold the labels, a warning says so, and
+    training goes on.
 
     Examples
     --------
@@ -144,7 +145,8 @@ class Checkpoint:
             progress = None if capture is None else capture()
             try:
                 write_content(estimator, Path(self.path), left_out=TRAINING_STATE, progress=progress)
-            except OSError as error:  # a disk that is full now need not be when training ends
+            # A disk that is full now need not be when training ends, and labels that no file holds make no worse model.
+            except (OSError, ValueError) as error:
                 warnings.warn(f"A checkpoint could not be written, and training goes on without it: {error}")
 
     def kept_progress(self, estimator: Any, samples: str) -> dict[str, Any] | None:

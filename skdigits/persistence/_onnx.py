@@ -1,5 +1,6 @@
 """Models as ONNX files, for programs that know neither Python nor scikit-learn."""
 
+import copy
 import functools
 import json
 import math
@@ -8,10 +9,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Binarizer
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._version import __version__
+from skdigits.classifier import MLPDigitClassifier
 
 # What all programs of the last years read.
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -25,7 +29,9 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
     ----------
     estimator : estimator or Pipeline
         Fitted :class:`skdigits.MLPDigitClassifier`, or a :class:`sklearn.pipeline.Pipeline`, whose steps may be all
-        transformers of :mod:`skdigits.preprocessing` and what `skl2onnx` knows of scikit-learn, searches included.
+        transformers of :mod:`skdigits.preprocessing` (`DigitNormalizer` without a `stroke_width`) and what `skl2onnx`
+        knows of scikit-learn, searches included. Refused is what it gives a graph with other results:
+        `QuantileTransformer`, `OneVsRestClassifier`, `OneVsOneClassifier`, and calibration that is not by 'sigmoid'.
     path : str, path-like or None, default=None
         File to write, whole or not at all. None writes none.
     input_dtype : {'float32', 'float64', 'uint8'}, default='float32'
@@ -91,10 +97,15 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
         raise ImportError('to_onnx needs onnx and skl2onnx: pip install "skdigits[export]"') from error
     _register_converters()
     steps = list(_flat_steps("", estimator))
+    if not steps:
+        raise ValueError("expected a pipeline with a step that does something, got none")
     model = _convert(steps, np.dtype(input_dtype))
     model.producer_name, model.producer_version = "skdigits", __version__
     onnx.helper.set_model_props(model, _metadata(estimator, steps))
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ValueError(f"the model cannot be expressed in ONNX: {_first_line(error)}") from error
     if path is not None:
         _write(model, path)
     return model
@@ -114,7 +125,6 @@ def _register_converters():
     """Tell skl2onnx about the estimators of this package."""
     from skl2onnx import update_registered_converter
 
-    from skdigits.classifier import MLPDigitClassifier
     from skdigits.persistence import _onnx_classifier, _onnx_images, _onnx_lighting
     from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
 
@@ -123,7 +133,12 @@ def _register_converters():
         "SkdigitsMLPDigitClassifier",
         _onnx_classifier.find_classifier_types,
         _onnx_classifier.convert_classifier,
-        options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True]},
+        options={
+            "zipmap": [True, False, "columns"],
+            "output_class_labels": [False, True],
+            "raw_scores": [True, False],
+            "is_last": [True, False],
+        },
     )
     transformers = {
         Deskewer: _onnx_images.add_deskewer,
@@ -145,10 +160,16 @@ def _flat_steps(name, estimator):
     """Names and estimators of a pipeline, those of pipelines in it included, without what lets everything pass."""
     if hasattr(estimator, "best_estimator_"):
         yield from _flat_steps(name, estimator.best_estimator_)
+    elif hasattr(estimator, "cv_results_"):
+        raise ValueError(f"{type(estimator).__name__} has no best_estimator_: search with refit=True")
     elif isinstance(estimator, Pipeline):
         for step_name, step in estimator.steps:
             if step is not None and step != "passthrough":
                 yield from _flat_steps(f"{name}.{step_name}".lstrip("."), step)
+    elif isinstance(estimator, VotingClassifier):
+        vote = copy.copy(estimator)
+        vote.flatten_transform = False  # of `transform` alone, and skl2onnx takes no other
+        yield name, vote
     else:
         yield name, estimator
 
@@ -157,6 +178,8 @@ def _convert(steps, dtype):
     """The graph of steps for pixels of a type."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
+    for name, step in steps:
+        _check_exact(name, step)
     computing, shape = _computing_dtype(steps[0][1], dtype), _input_shape(steps[0])
     number = DoubleTensorType if computing == np.float64 else FloatTensorType
     pipeline = Pipeline(steps) if len(steps) > 1 else steps[0][1]
@@ -173,11 +196,38 @@ def _convert(steps, dtype):
 def _convert_by_skl2onnx(estimator, input_type):
     from skl2onnx import convert_sklearn
 
+    from skdigits.persistence._onnx_sklearn import convert_binarizer, find_binarizer_types
+
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    options = {id(last): {"zipmap": False}} if is_classifier(last) else None
     return convert_sklearn(
-        estimator, name="skdigits", initial_types=[("X", input_type)], options=options, target_opset=_OPSETS
-    )
+        estimator, name="skdigits", initial_types=[("X", input_type)], options=_options(last), target_opset=_OPSETS,
+        custom_conversion_functions={Binarizer: convert_binarizer},
+        custom_shape_calculators={Binarizer: find_binarizer_types},
+    )  # fmt: skip
+
+
+def _options(last):
+    """What skl2onnx is told about estimators, by their identity, given the last step."""
+    options = {}
+    if is_classifier(last):
+        options[id(last)] = {"zipmap": False}
+    if isinstance(last, MLPDigitClassifier):
+        options[id(last)]["is_last"] = True
+    for calibrated in getattr(last, "calibrated_classifiers_", ()):
+        *_, (_, network) = _flat_steps("", calibrated.estimator)
+        if isinstance(network, MLPDigitClassifier):
+            # Calibration is of `decision_function`, which skl2onnx overlooks in a Pipeline.
+            options[id(network)] = {"raw_scores": True}
+    return options
+
+
+def _check_exact(name, step):
+    from skdigits.persistence._onnx_sklearn import check_exact
+
+    try:
+        check_exact(step)
+    except ValueError as error:
+        raise ValueError(f"{_describe(name, step)} cannot be expressed in ONNX: {error}") from None
 
 
 def _check_step(name, step, number):

@@ -18,7 +18,7 @@ def find_classifier_types(operator):
     label_type, _ = _labels(classifier)
     labels, probabilities = operator.outputs
     labels.type = label_type([None, classifier.n_outputs_] if _is_multilabel(classifier) else [None])
-    number = DoubleTensorType if network_dtype(classifier) == np.float64 else FloatTensorType
+    number = DoubleTensorType if _output_dtype(operator) == np.float64 else FloatTensorType
     probabilities.type = number([None, max(classifier.n_outputs_, 2)])
 
 
@@ -38,32 +38,41 @@ def convert_classifier(scope, operator, container):
     for coef, intercept in hidden:
         values = activate(add, add("Gemm", values, coef, intercept), dtype)
     logits = add("Gemm", values, *last)
-    _add_outputs(add, classifier, logits, labels, probabilities)
+    scores = _add_outputs(add, classifier, logits, labels)
+    if scope.get_options(classifier, {"raw_scores": False})["raw_scores"]:
+        scores = add("Concat", add("Neg", logits), logits, axis=1) if classifier.n_outputs_ == 1 else logits
+    add.cast(scores, _output_dtype(operator), outputs=[probabilities])
 
 
-def _add_outputs(add, classifier, logits, labels, probabilities):
-    """Add what `predict_proba` and `predict` make of logits."""
+def _output_dtype(operator):
+    """The type of probabilities: the network's; inside other estimators that of their input, as they expect."""
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    classifier = operator.raw_operator
+    if operator.scope_inst.get_options(classifier, {"is_last": False})["is_last"]:
+        return network_dtype(classifier)
+    return np.dtype(np.float64 if isinstance(operator.inputs[0].type, DoubleTensorType) else np.float32)
+
+
+def _add_outputs(add, classifier, logits, labels):
+    """Add what `predict` and `predict_proba` make of logits; return the name of the latter."""
     one, half = network_dtype(classifier).type(1), network_dtype(classifier).type(0.5)
     _, classes = _labels(classifier)
     if classifier.n_outputs_ == 1:
         positive = add("Sigmoid", logits)
-        add("Concat", add("Sub", one, positive), positive, outputs=[probabilities], axis=1)
         is_positive = add("Squeeze", add("Greater", positive, half), np.array([1]))
         # Where all targets were of one class there is no other to choose.
         add("Gather", np.resize(classes, 2), add.cast(is_positive, np.int64), outputs=[labels])
-    elif _is_multilabel(classifier):
-        add("Sigmoid", logits, outputs=[probabilities])
-        is_positive = add("Greater", probabilities, half)
-        add("Identity", add.cast(is_positive, np.int64), outputs=[labels])
-    else:
-        scores = logits
-        if classifier.out_activation_ == "logistic":
-            # Independent outputs of classes that exclude one another, divided by their sum.
-            scores = _log_logistic(add, logits, one)
-        add("Softmax", scores, outputs=[probabilities], axis=1)
-        # Logistic outputs may saturate in more than one class, logits do not.
-        best = add("ArgMax", logits, axis=1, keepdims=0)
-        add("Gather", classes, best, outputs=[labels])
+        return add("Concat", add("Sub", one, positive), positive, axis=1)
+    if _is_multilabel(classifier):
+        probabilities = add("Sigmoid", logits)
+        add.cast(add("Greater", probabilities, half), np.int64, outputs=[labels])
+        return probabilities
+    # Logistic outputs may saturate in more than one class, logits do not.
+    add("Gather", classes, add("ArgMax", logits, axis=1, keepdims=0), outputs=[labels])
+    # Independent outputs of classes that exclude one another are divided by their sum.
+    scores = _log_logistic(add, logits, one) if classifier.out_activation_ == "logistic" else logits
+    return add("Softmax", scores, axis=1)
 
 
 def _log_logistic(add, logits, one):
@@ -81,6 +90,8 @@ def _labels(classifier):
     from skl2onnx.common import data_types
 
     classes = np.asarray(classifier.classes_)
+    if classes.dtype.kind in "iu" and classes.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"labels cannot be expressed in ONNX: expected at most {np.iinfo(np.int64).max}")
     if _is_multilabel(classifier) or classes.dtype.kind in "iu":
         return data_types.Int64TensorType, classes.astype(np.int64)
     if classes.dtype.kind == "b":

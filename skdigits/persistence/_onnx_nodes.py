@@ -54,11 +54,11 @@ class GraphWriter:
             self._container.add_initializer(name, tensor.data_type, values.shape, tensor)
         return name
 
-    def cast(self, value, dtype):
+    def cast(self, value, dtype, outputs=None):
         """Add a conversion to a type of NumPy."""
         import onnx
 
-        return self("Cast", value, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        return self("Cast", value, outputs=outputs, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def kth_largest(self, values, k):
         """Add the search for the k-th largest number of each row, counted from 1: a column."""

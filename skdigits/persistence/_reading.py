@@ -32,8 +32,8 @@ def model_file(path):
 def classifier_of(estimator):
     """The classifier itself, or the one at the end of a pipeline."""
     last = estimator
-    if isinstance(estimator, Pipeline) and estimator.steps:
-        last = estimator.steps[-1][1]
+    while isinstance(last, Pipeline) and last.steps:
+        last = last.steps[-1][1]
     if not isinstance(last, MLPDigitClassifier):
         raise ModelFormatError(
             f"expected an MLPDigitClassifier, or a Pipeline that ends in one, got {type(estimator).__name__}"

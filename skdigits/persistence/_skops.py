@@ -72,7 +72,8 @@ _FREE_BYTES = 2**20
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Save a fitted estimator, or a whole pipeline, in a file from which no code is run.
 
-    A file of this name is replaced whole or not at all. Callbacks are not stored.
+    A file of this name is replaced whole or not at all. Callbacks and requests of metadata (``set_fit_request`` and
+    the like) are not stored.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     target = _check_suffix(path)
     skops_io = import_skops()
     check_is_fitted(model)
-    model = _without_callbacks(model)
+    model = _as_stored(model)
     try:
         content = _without_blanks(skops_io.dumps(model))
         _check_file(io.BytesIO(content))
@@ -211,17 +212,19 @@ def _without_blanks(content):
     return compact.getvalue()
 
 
-def _without_callbacks(value):
-    """The same estimator without what belongs to a training run; arrays are shared."""
+def _as_stored(value):
+    """The same estimator without what belongs to a training run, and without pandas; arrays are shared."""
     if isinstance(value, BaseEstimator):
         twin = object.__new__(type(value))
         state = vars(value).items()
-        vars(twin).update({name: _without_callbacks(entry) for name, entry in state if name not in TRANSIENT})
+        vars(twin).update({name: _as_stored(entry) for name, entry in state if name not in TRANSIENT})
         return twin
     if type(value) in (list, tuple):
-        return type(value)(_without_callbacks(entry) for entry in value)
+        return type(value)(_as_stored(entry) for entry in value)
     if type(value) is dict:  # one that estimators share would be written once, and pointed to
-        return {name: _without_callbacks(entry) for name, entry in value.items()}
+        return {name: _as_stored(entry) for name, entry in value.items()}
+    if type(value).__name__ == "Index" and hasattr(value, "to_numpy"):  # names that a FeatureUnion has from pandas
+        return value.to_numpy(object)
     return value
 
 
@@ -291,9 +294,9 @@ class _Schema:
 
 def _check_objects(model):
     """Raise ModelFormatError where an estimator could not work with its state."""
-    seen, waiting = set(), [model]
+    seen, waiting = set(), [("the model", model)]
     while waiting:
-        value = waiting.pop()
+        where, value = waiting.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
@@ -302,10 +305,10 @@ def _check_objects(model):
             if has_checks(type(value)):
                 fill_in(type(value), state)
                 check_state(type(value), state)
-            waiting.extend(state.values())
+            waiting.extend((f"{name} of {type(value).__name__}", entry) for name, entry in state.items())
         elif isinstance(value, dict):
-            waiting.extend(value.values())
+            waiting.extend((where, entry) for entry in value.values())
         elif isinstance(value, (list, tuple)):
-            waiting.extend(value)
+            waiting.extend((where, entry) for entry in value)
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ModelFormatError("it holds an array with numbers that are not finite")
+            raise ModelFormatError(f"{where} has numbers that are not finite")

@@ -15,8 +15,10 @@ from skdigits._engine.schedules import SCHEDULES
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 
-# Attributes of one training run, not of what was learnt: they are not stored.
-TRANSIENT = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown")
+# Attributes of one training run, and of what calls it, not of what was learnt: they are not stored.
+TRANSIENT = (
+    "_callback_fit_ctx", "_metadata_request", "_parent_callback_ctx", "_skl_callbacks", "_skl_callbacks_to_teardown",
+)  # fmt: skip
 
 
 def fill_in(kind, state):

@@ -25,7 +25,8 @@ def save_weights(estimator: Any, path: str | os.PathLike[str], *, include_optimi
     """Save a fitted classifier, or a pipeline that ends in one, as arrays that any program can read.
 
     The file holds weights and biases (``coefs_.0`` and so on), parameters and learned attributes. A file of this name
-    is replaced whole or not at all. Callbacks are not stored.
+    is replaced whole or not at all. Callbacks and requests of metadata (``set_fit_request`` and
+    the like) are not stored.
 
     Parameters
     ----------

@@ -30,7 +30,14 @@ def check_matplotlib(caller: str) -> None:
         raise ImportError(f'{caller} needs matplotlib: pip install "skdigits[plot]"') from error
 
 
-def make_axes(ax: AxesLike, n_rows: int, n_columns: int, panel_size: tuple[float, float], caller: str) -> NDArray:
+def make_axes(
+    ax: AxesLike,
+    n_rows: int,
+    n_columns: int,
+    panel_size: tuple[float, float],
+    caller: str,
+    n_panels: int | None = None,
+) -> NDArray:
     """Axes for a table of panels.
 
     Parameters
@@ -43,11 +50,13 @@ def make_axes(ax: AxesLike, n_rows: int, n_columns: int, panel_size: tuple[float
         In inches, of each panel of a new figure.
     caller : str
         What draws, for errors.
+    n_panels : int or None, default=None
+        Of the table, those in use. None: all.
 
     Returns
     -------
     axes : ndarray of shape (n_rows, n_columns)
-        Of matplotlib Axes.
+        Of matplotlib Axes; of shape (1, n_panels) where just so many are given.
     """
     check_matplotlib(caller)
     import matplotlib.axes
@@ -63,12 +72,14 @@ def make_axes(ax: AxesLike, n_rows: int, n_columns: int, panel_size: tuple[float
         raise TypeError(f"{caller}: ax must be matplotlib Axes, an array of them or None, got a {strangers[0]}")
     if given.size == n_rows * n_columns:
         return given.reshape(n_rows, n_columns)
-    if given.size != 1 or given[0].get_subplotspec() is None:
+    if given.size == n_panels:
+        return given.reshape(1, n_panels)
+    if given.size != 1 or given.flat[0].get_subplotspec() is None:
         raise ValueError(
-            f"{caller} draws {n_rows * n_columns} panels: ax must be None, as many Axes, or one Axes made by subplots, "
-            f"got {given.size} Axes"
+            f"{caller} draws {n_panels or n_rows * n_columns} panels: ax must be None, as many Axes, or one Axes made "
+            f"by subplots, got {given.size} Axes"
         )
-    return _divide(given[0], n_rows, n_columns)
+    return _divide(given.flat[0], n_rows, n_columns)
 
 
 def _divide(ax: Any, n_rows: int, n_columns: int) -> NDArray:
@@ -94,10 +105,10 @@ def make_table(ax: AxesLike, n_panels: int, panel_size: tuple[float, float], cal
     Returns
     -------
     axes : ndarray of shape (n_rows, n_columns)
-        Of matplotlib Axes; panels stand row by row.
+        Of matplotlib Axes; panels stand row by row. Of shape (1, n_panels) where just so many are given.
     """
     n_columns = max(1, math.ceil(math.sqrt(n_panels)))
-    table = make_axes(ax, max(1, math.ceil(n_panels / n_columns)), n_columns, panel_size, caller)
+    table = make_axes(ax, max(1, math.ceil(n_panels / n_columns)), n_columns, panel_size, caller, n_panels)
     for axes in table.flat[n_panels:]:
         axes.set_axis_off()
     return table

@@ -190,8 +190,8 @@ class DigitsDisplay:
         Parameters
         ----------
         ax : array-like of matplotlib Axes, Axes or None, default=None
-            An Axes for each panel of the table, row by row. The place of a single one, made by ``subplots``, is
-            shared between all. None: a new figure.
+            An Axes for each image, or for each panel of the table, row by row. The place of a single one, made by
+            ``subplots``, is shared between all. None: a new figure.
         cmap : str or matplotlib Colormap, default='gray_r'
             Colours of the pixels.
 

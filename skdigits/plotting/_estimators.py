@@ -37,6 +37,8 @@ def fitted_network(estimator: Any, attribute: str = "coefs_") -> Any:
     _, network = _split(estimator)
     if not hasattr(network, attribute):
         check_is_fitted(network)
+        if hasattr(network, "cv_results_"):
+            raise TypeError(f"this {type(network).__name__} keeps no network: search with refit=True")
         raise TypeError(
             "expected an MLPDigitClassifier, or a Pipeline or a search that ends with one, got a "
             f"{type(network).__name__}, which has no {attribute}"

@@ -101,8 +101,8 @@ class HiddenUnitsDisplay:
         Parameters
         ----------
         ax : array-like of matplotlib Axes, Axes or None, default=None
-            An Axes for each panel of the table, row by row. The place of a single one, made by ``subplots``, is
-            shared between all. None: a new figure.
+            An Axes for each image, or for each panel of the table, row by row. The place of a single one, made by
+            ``subplots``, is shared between all. None: a new figure.
         cmap : str or matplotlib Colormap, default='RdBu_r'
             Colours of the weights; a diverging map.
 

@@ -194,6 +194,8 @@ class LearningCurvesDisplay:
         >>> list(LearningCurvesDisplay.from_search(search, X / 16, y).histories)
         ['hidden_layer_sizes=(32,) (chosen)', 'hidden_layer_sizes=(4,)']
         """
+        if "refit" not in search.get_params(deep=False):
+            raise TypeError(f"expected a search, got {type(search).__name__}: from_estimator draws one network")
         check_is_fitted(search, "cv_results_")
         if not hasattr(search, "best_estimator_"):
             raise ValueError("a search with refit=False keeps no network whose curves could be drawn; set refit=True")

@@ -36,7 +36,7 @@ class SaliencyDisplay:
     targets : ndarray of shape (n_images,)
         The classes.
     predictions : ndarray of shape (n_images,) or None, default=None
-        Predicted labels.
+        Predicted labels; None where a sample may have several.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class SaliencyDisplay:
             A few samples, in the form that `estimator` takes.
         target : label, array-like of shape (n_samples,) or None, default=None
             The class to speak for, for all samples or for each. None: the one with the largest logit, which is the
-            predicted label.
+            predicted label, unless targets are multi-label.
         image_shape : 'auto' or tuple of (height, width), default='auto'
             Shape of the images; 'auto' is for square ones.
         ax : array-like of matplotlib Axes, Axes or None, default=None
@@ -110,6 +110,7 @@ class SaliencyDisplay:
         ValueError
             If `target` is no class of the network, or if X has other pixels than the network sees.
         """
+        fitted_network(estimator)
         network, logits = fitted_network(estimator, "decision_function"), estimator.decision_function(X)
         images, inputs = as_images(dense(X), image_shape), network_inputs(estimator, X)
         if inputs.size != images.size:
@@ -119,13 +120,14 @@ class SaliencyDisplay:
             )
         if logits.ndim == 1:
             logits = np.column_stack([-logits, logits])[:, : len(network.classes_)]
-        predictions = network.classes_[logits.argmax(axis=1)]
-        targets = predictions if target is None else _check_targets(target, network.classes_, len(images))
+        likeliest, predictions = network.classes_[logits.argmax(axis=1)], estimator.predict(X)
+        targets = likeliest if target is None else _check_targets(target, network.classes_, len(images))
         weights = (targets[:, np.newaxis] == network.classes_).astype(float)
         if network.n_outputs_ == 1:
             weights = weights @ np.array([[-1.0], [1.0]])[: len(network.classes_)]
         gradient = input_gradient(inputs, network.coefs_, network.intercepts_, network.activation, weights)
-        return cls(images, (inputs * gradient).reshape(images.shape), targets, predictions).plot(ax=ax)
+        contributions = (inputs * gradient).reshape(images.shape)
+        return cls(images, contributions, targets, predictions if predictions.ndim == 1 else None).plot(ax=ax)
 
     def plot(self, ax: AxesLike = None, *, cmap: Colormap = "RdBu_r") -> Self:
         """Draw.

@@ -45,7 +45,9 @@ def read_candidates(search: Any, metric: str) -> list[Candidate]:
     if "iter" in results:
         # Successive halving lists a candidate anew in each iteration, with more of its resource: the last one stays.
         keys = [repr({name: chosen[name] for name in chosen if name != search.resource}) for chosen in parameters]
-        indices = list(dict(zip(keys, indices, strict=True)).values())
+        last = dict(zip(keys, indices, strict=True))
+        last[keys[search.best_index_]] = search.best_index_  # a search at random may draw a candidate twice
+        indices = list(last.values())
     known = [index for index in indices if np.isfinite(means[index]) or index == search.best_index_]
     known.sort(key=lambda index: (index != search.best_index_, -iterations[index], -means[index]))
     seen: Counter[str] = Counter()

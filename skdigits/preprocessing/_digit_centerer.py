@@ -1,5 +1,6 @@
 """DigitCenterer: digits of any size and place, as MNIST has them."""
 
+import math
 from numbers import Real
 from typing import Any, Self
 
@@ -11,8 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._engine import preparation
+from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape
-from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, find_image_shape
+from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, check_fitted_shape, find_image_shape
 
 
 class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -34,10 +36,13 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Attributes
     ----------
     n_features_in_ : int
-        Pixels of an image. Not set where `fit` is given images of different sizes.
+        Pixels of an image. Not set where `fit` is given images of different shapes.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names. Set only where X has names that are all strings.
+
+    image_shape_ : tuple of (height, width)
+        Shape of the images, which rows of pixels are taken to have. Not set where `fit` is given different ones.
 
     See Also
     --------
@@ -101,8 +106,9 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ValueError
             If X is not as described, or rows of pixels do not have the shape `image_shape`.
         """
-        self._check(X, reset=True)
-        self._n_features_out = 784
+        with all_or_nothing(self):
+            self._check(X, reset=True)
+            self._n_features_out = 784
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -135,26 +141,28 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             raise ValueError("expected at least one image, got none")
         if images is None:
             X = validate_data(self, X, dtype=DTYPES, order="C", reset=reset)
-            return [(X, self._find_image_shape(X.shape[1]))]
+            if reset:
+                self.image_shape_: tuple[int, ...] = self._find_image_shape(X.shape[1])
+            elif not hasattr(self, "image_shape_"):  # fitted on images of different shapes, or by an older version
+                return [(X, self._find_image_shape(X.shape[1]))]
+            return [(X, check_fitted_shape(self.image_shape_, X.shape[1]))]
         if isinstance(images, np.ndarray) and images.size > 0:
             rows = check_array(images.reshape(len(images), -1), dtype=DTYPES, order="C", input_name="X")
             batches = [(rows, images.shape[1:])]
         else:
-            batches = [_as_row(np.asarray(image)) for image in images]
-            is_double = all(rows.dtype == np.float64 for rows, _ in batches)
-            dtype = np.float64 if is_double else np.float32
-            batches = [(rows.astype(dtype, copy=False), shape) for rows, shape in batches]
+            dtype = np.float64 if all(image.dtype == np.float64 for image in images) else np.float32
+            batches = [_as_row(image, dtype) for image in images]
         if reset:
-            self._forget_features()
-            sizes = {rows.shape[1] for rows, _ in batches}
-            if len(sizes) == 1:
-                self.n_features_in_ = sizes.pop()
+            self._learn_image_shape({shape for _, shape in batches})
         return batches
 
-    def _forget_features(self) -> None:
-        """Of another fit: images of different sizes have no number of features."""
-        for name in ("n_features_in_", "feature_names_in_"):
+    def _learn_image_shape(self, shapes: set[tuple[int, ...]]) -> None:
+        """That of images which are no rows; different ones have no number of features."""
+        for name in ("n_features_in_", "feature_names_in_", "image_shape_"):
             self.__dict__.pop(name, None)
+        if len(shapes) == 1:
+            self.image_shape_ = tuple(map(int, shapes.pop()))
+            self.n_features_in_ = math.prod(self.image_shape_)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_n_features_out")
@@ -169,7 +177,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return tags
 
 
-def _as_row(image: NDArray) -> tuple[NDArray, tuple[int, ...]]:
+def _as_row(image: NDArray, dtype: type) -> tuple[NDArray, tuple[int, ...]]:
     if image.ndim != 2 or 0 in image.shape:
         raise ValueError(f"expected images of shape (height, width), both at least 1, got one of shape {image.shape}")
-    return check_array(image.reshape(1, -1), dtype=DTYPES, order="C", input_name="X"), image.shape
+    return check_array(image.reshape(1, -1), dtype=dtype, order="C", input_name="X"), image.shape

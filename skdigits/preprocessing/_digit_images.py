@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skdigits.preprocessing._digit_centerer import DigitCenterer
 from skdigits.preprocessing._digit_normalizer import DigitNormalizer
 from skdigits.preprocessing._pages import largest_digit, split_digits
-from skdigits.preprocessing._photos import SUFFIXES, ImageSource, read_grey
+from skdigits.preprocessing._photos import SUFFIXES, ImageSource, name_of, read_grey
 
 
 def read_digit_image(source: ImageSource) -> NDArray[np.float32]:
@@ -68,15 +68,15 @@ def read_digit_image(source: ImageSource) -> NDArray[np.float32]:
     return _centre([largest_digit(_normalize(read_grey(source)))])[0]
 
 
-def read_digit_images(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+def read_digit_images(path: ImageSource) -> NDArray[np.float32]:
     """Read the digits of a folder of images, or of one page.
 
     Parameters
     ----------
-    path : str or path-like
-        A folder: each image file in it, sorted by name, holds one digit, as in `read_digit_image`. A file: a page with
-        digits in lines or in a grid, apart from each other. Parts of a digit may be as far apart as a tenth of its
-        size; what is smaller than a third of a digit is taken for a speck.
+    path : str, path-like, binary file or PIL.Image.Image
+        A folder: each image file in it, sorted by name, holds one digit, as in `read_digit_image`. A file or an image:
+        a page with digits in lines or in a grid, apart from each other. Parts of a digit may be as far apart as a tenth
+        of its size; what is smaller than a third of a digit is taken for a speck.
 
     Returns
     -------
@@ -90,6 +90,8 @@ def read_digit_images(path: str | os.PathLike[str]) -> NDArray[np.float32]:
         If Pillow is not installed: ``pip install "skdigits[plot]"``.
     OSError
         If a file cannot be opened.
+    TypeError
+        If `path` is something else.
     ValueError
         If a folder has no image files, a page no digits, or a file is no image, damaged, cut off or too large.
 
@@ -107,11 +109,11 @@ def read_digit_images(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     ...     read_digit_images(Path(folder) / "zeros.png").shape
     (3, 28, 28)
     """
-    if os.path.isdir(path):
+    if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
         return np.stack([read_digit_image(file) for file in find_image_files(path)])
     digits = split_digits(_normalize(read_grey(path)))
     if not digits:
-        raise ValueError(f"{path}: no digits were found")
+        raise ValueError(f"{name_of(path)}: no digits were found")
     return _centre(digits)
 
 

@@ -48,8 +48,23 @@ def find_image_shape(image_shape: ImageShape, n_features: int) -> tuple[int, int
     return int(shape[0]), int(shape[1])
 
 
+def check_fitted_shape(image_shape: tuple[int, ...], n_features: int) -> tuple[int, ...]:
+    """The shape that a fit has learnt; an error if it has been changed since: kernels would read beside X."""
+    if math.prod(image_shape) != n_features:
+        raise ValueError(f"image_shape_ is {image_shape}, which does not go with {n_features} features.")
+    return image_shape
+
+
 def as_separate_images(X: ArrayLike) -> list[NDArray] | NDArray | None:
-    """The images of a three-dimensional array, or of a list of two-dimensional ones; None for anything else."""
+    """The images of a three-dimensional array, or of a list of two-dimensional ones; None for anything else.
+
+    Raises
+    ------
+    ValueError
+        If X is an empty list.
+    """
     if isinstance(X, (list, tuple)):
-        return list(map(np.asarray, X)) if len(X) > 0 and np.ndim(X[0]) == 2 else None
-    return X if isinstance(X, np.ndarray) and X.ndim == 3 else None
+        if len(X) == 0:
+            raise ValueError("expected at least one image, got none")
+        return list(map(np.asarray, X)) if np.ndim(X[0]) == 2 else None
+    return np.asarray(X) if getattr(X, "ndim", None) == 3 else None

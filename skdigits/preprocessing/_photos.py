@@ -54,17 +54,23 @@ def read_grey(source: ImageSource) -> NDArray[np.float32]:
     except ImportError as error:
         raise ImportError('image files are read with Pillow: pip install "skdigits[plot]"') from error
     if isinstance(source, Image.Image):
-        return _decode(lambda: contextlib.nullcontext(source), "the image", Image, ImageOps)
+        return _decode(lambda: contextlib.nullcontext(source), name_of(source), Image, ImageOps)
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as stream:
-            return _decode(lambda: Image.open(stream, formats=_FORMATS), os.fspath(source), Image, ImageOps)
+            return _decode(lambda: Image.open(stream, formats=_FORMATS), name_of(source), Image, ImageOps)
     if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
         way_out = "; PIL.Image.fromarray makes an image of an array" if isinstance(source, np.ndarray) else ""
         raise TypeError(
             f"expected a path, a file opened in binary mode or an image of PIL, got {type(source).__name__}{way_out}"
         )
-    name = getattr(source, "name", "the file")
-    return _decode(lambda: Image.open(source, formats=_FORMATS), name, Image, ImageOps)
+    return _decode(lambda: Image.open(source, formats=_FORMATS), name_of(source), Image, ImageOps)
+
+
+def name_of(source: ImageSource) -> str:
+    """What an error calls the source of an image."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return str(getattr(source, "name", "the file")) if hasattr(source, "read") else "the image"
 
 
 def _decode(open_image: Callable[[], Any], name: str, Image: Any, ImageOps: Any) -> NDArray[np.float32]:
@@ -96,6 +102,8 @@ class _RefusedError(ValueError):
 def _check_image(image: Any, name: str) -> None:
     if image.format == "TIFF" and image.n_frames > 1:
         raise _RefusedError(f"{name}: expected one image, got {image.n_frames} pages; save each in a file of its own")
+    if image.width * image.height == 0:
+        raise _RefusedError(f"{name}: expected pixels, got none")
     if image.width * image.height > _MOST_PIXELS:
         raise _RefusedError(
             f"{name}: expected at most {_MOST_PIXELS:,} pixels, got {image.width} x {image.height}; make it smaller"

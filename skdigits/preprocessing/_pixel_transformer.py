@@ -1,6 +1,5 @@
 """What the transformers share that write one image for each, of the same shape, and learn nothing but that shape."""
 
-import math
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import MatrixLike
-from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
+from skdigits.preprocessing._image_shape import DTYPES, check_fitted_shape, find_image_shape
 
 
 class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -60,9 +59,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=DTYPES, order="C", reset=False)
-        if math.prod(self.image_shape_) != X.shape[1]:  # kernels would read beside X
-            raise ValueError(f"image_shape_ is {self.image_shape_}, which does not go with {X.shape[1]} features.")
-        return self._transform_images(X, self.image_shape_)
+        return self._transform_images(X, check_fitted_shape(self.image_shape_, X.shape[1]))
 
     def _find_image_shape(self, n_features: int) -> tuple[int, int]:
         return find_image_shape(self.image_shape, n_features)

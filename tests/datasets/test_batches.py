@@ -129,9 +129,9 @@ def test_source_and_earlier_batches_stay_as_they_are():
     [
         ((IMAGES, LABELS[:-1]), "images holds 23 images, but labels 22 labels: expected as many"),
         ((LABELS, IMAGES), r"images: expected images, .* got type 'u' and shape \(23,\). Images come first"),
-        ((IMAGES, IMAGES), r"labels: expected one label for each image, got type 'u' and shape \(23, 4, 3\)"),
+        ((IMAGES, IMAGES), r"labels: expected one label for each image, got an array of shape \(23, 4, 3\)"),
         ((IMAGES.astype(object), LABELS), "images: expected images, numbers of shape .* got type 'O'"),
-        ((IMAGES, LABELS.astype(object)), "labels: expected one label for each image, got type 'O'"),
+        ((IMAGES, LABELS.astype("M8[D]")), "labels: expected labels that are numbers or text, got type 'M'"),
         ((IMAGES[:0], LABELS[:0]), r"images: expected at least one image, got an array of shape \(0, 4, 3\)"),
         ((IMAGES[:, :0], LABELS), "images: expected at least one image"),
         ((IMAGES,), r"expected a folder or a pair \(images, labels\), got 1 elements"),
@@ -227,8 +227,46 @@ def test_refuses_npy_in_the_order_of_columns(tmp_path):
 @pytest.mark.parametrize("objects", [LABELS.astype(object), np.full(N, None)])
 def test_refuses_pickled_objects(tmp_path, objects):
     np.save(tmp_path / "l.npy", objects, allow_pickle=True)
-    with pytest.raises(ValueError, match="got type 'O'"):
+    with pytest.raises(DataFileError, match=r"l\.npy: expected numbers or text, got Python objects"):
         iter_digit_batches((IMAGES, tmp_path / "l.npy"))
+    np.savez(tmp_path / "l.npz", X=IMAGES, y=objects)
+    (tmp_path / "l.npy").unlink()
+    with pytest.raises(DataFileError, match=r"l\.npz \(y\): expected numbers or text, got Python objects"):
+        iter_digit_batches(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["objects", "series", "categories", "dask"])
+def test_labels_that_are_text_of_python(kind):
+    texts = LABELS.astype(str).astype(object)
+    if kind == "dask":
+        labels = pytest.importorskip("dask.array").from_array(texts, chunks=5)
+    else:
+        pandas = pytest.importorskip("pandas")
+        labels = {"objects": texts, "series": pandas.Series(texts), "categories": pandas.Categorical(texts)}[kind]
+    y = np.concatenate([y for _, y in iter_digit_batches((IMAGES, labels), batch_size=7)])
+    assert y.tolist() == texts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "says"),
+    [
+        (
+            IMAGES / 255,
+            LABELS,
+            r"2\.npz \(X\): expected pixels, whole numbers or floats, as in .*1\.npz \(X\), of type",
+        ),
+        (
+            IMAGES,
+            LABELS.astype(str),
+            r"2\.npz \(y\): expected labels, numbers or text, as in .*1\.npz \(y\), of type 'u'",
+        ),
+    ],
+)
+def test_parts_of_different_kinds_are_refused(tmp_path, X, y, says):
+    np.savez(tmp_path / "1.npz", X=IMAGES, y=LABELS)
+    np.savez(tmp_path / "2.npz", X=X, y=y)
+    with pytest.raises(ValueError, match=says):
+        iter_digit_batches(tmp_path)
 
 
 def test_refuses_a_dask_array_of_unknown_length():

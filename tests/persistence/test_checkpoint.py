@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
@@ -294,3 +295,19 @@ def test_full_disk_ends_no_training(path, monkeypatch):
     ):
         model = make().set_callbacks(Checkpoint(path)).fit(X, Y)
     assert_equal_weights(model, make().fit(X, Y))
+
+
+def test_requests_of_metadata_are_no_hindrance(path):
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = make().set_fit_request(sample_weight=True).set_callbacks(Checkpoint(path)).fit(X, Y)
+    assert_equal_weights(load_weights(path), model)
+
+
+def test_labels_that_no_file_holds_end_no_training(path):
+    dates = np.datetime64("2026-01-01") + Y
+    with pytest.warns(
+        UserWarning, match="A checkpoint could not be written, and training goes on without it: .*classes_"
+    ):
+        model = make().set_callbacks(Checkpoint(path)).fit(X, dates)
+    assert_equal_weights(model, make().fit(X, Y))
+    assert not path.exists()

@@ -5,12 +5,23 @@ import json
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
@@ -125,6 +136,41 @@ def test_other_transformers_and_classifiers_of_scikit_learn():
     assert_agrees(model, DIGITS, tolerance=1e-5)
 
 
+OF_SEVERAL = {
+    "calibrated": lambda network: CalibratedClassifierCV(network, cv=2),
+    "calibrated, not an ensemble": lambda network: CalibratedClassifierCV(network, cv=2, ensemble=False),
+    "calibrated pipeline": lambda network: CalibratedClassifierCV(make_pipeline(StandardScaler(), network), cv=2),
+    "calibrated search": lambda network: CalibratedClassifierCV(GridSearchCV(network, {"alpha": [1]}, cv=2), cv=2),
+    "bagged": lambda network: BaggingClassifier(network, 2, max_features=0.5, random_state=0),
+    "vote": lambda network: VotingClassifier([("one", network), ("other", network)], voting="soft"),
+    "pipeline in a vote": lambda network: VotingClassifier(
+        [("one", make_pipeline(MinMaxScaler(), network))], voting="soft"
+    ),
+    "stack": lambda network: StackingClassifier([("one", network)], LogisticRegression(max_iter=500), cv=2),
+}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "input_dtype"), [("float32", "float32"), ("float32", "uint8"), ("float64", "float32")]
+)
+@pytest.mark.parametrize("y", [Y, Y > 4], ids=["ten classes", "two"])
+@pytest.mark.parametrize("make", OF_SEVERAL.values(), ids=OF_SEVERAL)
+def test_networks_in_estimators_of_scikit_learn(make, y, dtype, input_dtype):
+    assert_agrees(make_pipeline(MinMaxScaler(), make(classifier(dtype=dtype))).fit(DIGITS, y * 1), DIGITS, input_dtype)
+
+
+@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
+def test_pixels_at_the_threshold(input_dtype):
+    assert_agrees(make_pipeline(Binarizer(threshold=4), classifier()).fit(DIGITS, Y), DIGITS, input_dtype)
+
+
+def test_images_that_are_not_square_behind_a_flat_input():
+    flat = DIGITS[:, :64].reshape(-1, 4, 16)
+    model = make_pipeline(DigitCenterer(), classifier()).fit(flat, Y)
+    _, probabilities = run(to_onnx(model), DIGITS.astype(np.float32))
+    np.testing.assert_allclose(probabilities, model.predict_proba(flat.astype(np.float32)), rtol=0, atol=2e-6)
+
+
 def test_images_that_are_not_flat():
     images = DIGITS.reshape(-1, 8, 8)
     model = to_onnx(make_pipeline(ImageFlattener(), MinMaxScaler(), classifier()).fit(images, Y))
@@ -189,6 +235,52 @@ class Doubled(TransformerMixin, BaseEstimator):
 def test_a_step_that_cannot_be_expressed_is_named(step):
     model = Pipeline([("scaler", MinMaxScaler()), ("own", step), ("network", classifier())]).fit(DIGITS, Y)
     with pytest.raises(ValueError, match=rf"^step 'own', {type(step).__name__}, cannot be expressed in ONNX"):
+        to_onnx(model)
+
+
+WRONG_IN_ONNX = {
+    "QuantileTransformer interpolates": lambda: (QuantileTransformer(n_quantiles=20), classifier()),
+    "OneVsRestClassifier predicts by decision_function": lambda: (OneVsRestClassifier(classifier()),),
+    "OneVsOneClassifier predicts by decision_function": lambda: (OneVsOneClassifier(classifier()),),
+    "expected method='sigmoid', got 'isotonic'": lambda: (
+        CalibratedClassifierCV(classifier(), cv=2, method="isotonic"),
+    ),
+}
+
+
+@pytest.mark.parametrize("says", WRONG_IN_ONNX)
+def test_steps_whose_graph_is_wrong_are_refused(says):
+    model = make_pipeline(MinMaxScaler(), *WRONG_IN_ONNX[says]()).fit(DIGITS, Y)
+    with pytest.raises(ValueError, match=rf"^step '.*', \w+, cannot be expressed in ONNX: {says}"):
+        to_onnx(model)
+
+
+def test_steps_whose_graph_is_wrong_are_found_inside_others():
+    union = FeatureUnion([("one", MinMaxScaler()), ("other", QuantileTransformer(n_quantiles=20))])
+    with pytest.raises(ValueError, match=r"^step 'featureunion', FeatureUnion, cannot .*QuantileTransformer"):
+        to_onnx(make_pipeline(union, classifier()).fit(DIGITS, Y))
+
+
+def test_graphs_of_wrong_types_are_refused():
+    model = make_pipeline(PCA(3), PolynomialFeatures(2), classifier()).fit(DIGITS, Y)
+    with pytest.raises(ValueError, match=r"^the model cannot be expressed in ONNX: .*inconsistent type"):
+        to_onnx(model, input_dtype="float64")
+
+
+def test_search_without_a_best_is_refused():
+    search = GridSearchCV(classifier(), {"alpha": [1]}, cv=2, refit=False).fit(DIGITS, Y)
+    with pytest.raises(ValueError, match="GridSearchCV has no best_estimator_: search with refit=True"):
+        to_onnx(search)
+
+
+def test_pipeline_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="expected a pipeline with a step that does something, got none"):
+        to_onnx(make_pipeline("passthrough").fit(DIGITS, Y))
+
+
+def test_labels_beyond_the_type_of_onnx_are_refused():
+    model = classifier().fit(DIGITS, Y.astype(np.uint64) + 2**63)
+    with pytest.raises(ValueError, match="labels cannot be expressed in ONNX: expected at most 9223372036854775807"):
         to_onnx(model)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -55,6 +56,14 @@ def test_weights(tmp_path, monkeypatch, case, suffix):
     with pytest.raises(ValueError, match=rf"The model cannot be saved as m\{suffix}: .*{says}"):
         save_weights(thing(), f"m{suffix}")
     assert not (tmp_path / f"m{suffix}").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Some inputs do not have OOB scores", "ignore:invalid value encountered in divide")
+def test_attribute_that_is_not_finite_is_named(tmp_path):
+    pytest.importorskip("skops")
+    model = BaggingClassifier(make(), 1, oob_score=True, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="oob_decision_function_ of BaggingClassifier has numbers that are not finite"):
+        save(model, tmp_path / "m.skops")
 
 
 @pytest.mark.parametrize(("write", "name"), [(save_weights, "m.npz"), (save, "m.skops")])

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._networks import network_of
 from skdigits.persistence import load, load_weights, save, save_weights
-from skdigits.preprocessing import ElasticDeformer
+from skdigits.preprocessing import ElasticDeformer, ImageFlattener
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -164,6 +166,33 @@ def test_callbacks_stay_behind(through_file):
     restored = through_file(model)
     assert not hasattr(restored, "_skl_callbacks")
     assert hasattr(model, "_skl_callbacks")
+
+
+def test_requests_of_metadata_stay_behind(through_file):
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = make().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), network)
+        model.fit(X, Y, sample_weight=np.ones(len(Y)))
+    restored = through_file(model)
+    np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+    assert not any(hasattr(step, "_metadata_request") for _, step in restored.steps)
+    assert hasattr(network, "_metadata_request")
+
+
+def test_pipeline_in_a_pipeline(through_file):
+    model = make_pipeline(ImageFlattener((8, 8)), make_digit_pipeline(hidden_layer_sizes=(4,), max_iter=2)).fit(X, Y)
+    np.testing.assert_array_equal(through_file(model).predict_proba(X), model.predict_proba(X))
+
+
+def test_union_of_data_frames(tmp_path):
+    pytest.importorskip("skops")
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=[f"pixel {index}" for index in range(X.shape[1])])
+    union = FeatureUnion([("few", PCA(3)), ("all", MinMaxScaler())])
+    model = make_pipeline(union, make()).set_output(transform="pandas").fit(frame, Y)
+    save(model, tmp_path / "model.skops")
+    restored = load(tmp_path / "model.skops")
+    np.testing.assert_array_equal(restored.predict_proba(frame), model.predict_proba(frame))
+    assert restored[0].get_feature_names_out().tolist() == union.get_feature_names_out().tolist()
 
 
 def test_loaded_weights_are_views_of_one_vector(through_file):

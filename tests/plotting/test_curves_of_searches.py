@@ -83,6 +83,8 @@ def test_search_that_keeps_too_little(fitted):
     search = GridSearchCV(fitted.pipeline, grid, cv=2, refit=False).fit(fitted.X, fitted.y)
     with pytest.raises(ValueError, match="refit=False keeps no network"):
         LearningCurvesDisplay.from_search(search)
+    with pytest.raises(TypeError, match="GridSearchCV keeps no network: search with refit=True"):
+        LearningCurvesDisplay.from_estimator(search)
     search = GridSearchCV(fitted.pipeline, grid, cv=2, scoring=["accuracy", "f1_macro"], refit=lambda results: 0).fit(
         fitted.X, fitted.y
     )
@@ -220,6 +222,25 @@ def test_successive_halving_draws_a_candidate_once(fitted, resource, most):
     means = [mean for _, mean, _ in display.candidates]
     assert means[-2:] == [1, 1]
     assert max(means[:-2]) < 1
+
+
+def test_candidate_that_was_drawn_twice_is_the_chosen_one(fitted):
+    search = HalvingGridSearchCV(
+        fitted.pipeline, {UNITS: [(4,), (6,)]}, cv=2, resource="n_samples", max_resources=100, min_resources=100
+    ).fit(fitted.X, fitted.y)
+    # As a search at random may do it: the same parameters again, with other scores.
+    results = search.cv_results_ = {name: np.array([*values, *values]) for name, values in search.cv_results_.items()}
+    results["mean_test_score"] = np.array([0.5, 0.9, 0.6, 0.7])
+    search.best_index_ = 1
+    display = LearningCurvesDisplay.from_search(search)
+    assert [(name, mean) for name, mean, _ in display.candidates] == [
+        ("hidden_layer_sizes=(6,)", 0.9), ("hidden_layer_sizes=(4,)", 0.6)
+    ]  # fmt: skip
+
+
+def test_classifier_is_no_search(fitted):
+    with pytest.raises(TypeError, match="expected a search, got MLPDigitClassifier: from_estimator draws one network"):
+        LearningCurvesDisplay.from_search(fitted.network)
 
 
 def test_candidates_that_look_alike_are_all_drawn(fitted):

@@ -29,6 +29,17 @@ def test_predictions():
     assert display.figure_ is panels[0].figure
 
 
+def test_axes_for_each_image():
+    figure, axes = plt.subplots(1, 5)
+    display = DigitsDisplay.from_predictions(np.ones((5, 4)), [0] * 5, [0] * 5, ax=axes)
+    assert display.ax_.shape == (1, 5)
+    assert list(display.ax_[0]) == list(axes)
+    assert all(ax.axison for ax in axes)
+    with pytest.raises(ValueError, match=r"draws 5 panels: ax must be None, as many Axes, .* got 4 Axes"):
+        DigitsDisplay.from_predictions(np.ones((5, 4)), [0] * 5, [0] * 5, ax=axes[:4])
+    plt.close(figure)
+
+
 def test_labels_are_no_formulas():
     display = DigitsDisplay.from_predictions(np.ones((2, 4)), ["$x^", "<b>"], ["$x^", "$\\no$"])
     assert [ax.get_title() for ax in display.ax_.flat] == ["$x^", "<b> read as $\\no$"]

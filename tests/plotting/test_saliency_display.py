@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -116,6 +117,8 @@ def test_multilabel_targets(fitted):
         network.fit(X, np.column_stack([fitted.y > 4, fitted.y % 2, fitted.y < 3]).astype(int))
     display = SaliencyDisplay.from_estimator(network, X[:2])
     assert list(display.targets) == list(network.decision_function(X[:2]).argmax(axis=1))
+    assert display.predictions is None
+    assert display.ax_[0, 0].get_title() == ""
     second = SaliencyDisplay.from_estimator(network, X[:1], 1)
     np.testing.assert_allclose(second.contributions.ravel(), differences(network, X[0], 1), rtol=1e-5, atol=1e-8)
 
@@ -142,11 +145,13 @@ def test_features_that_are_no_pixels(fitted):
     [
         ("network", np.zeros(64), ValueError, "Expected 2D array, got 1D array"),
         ("other", np.zeros((1, 64)), TypeError, "a MLPClassifier, which has no decision_function"),
+        ("linear", np.zeros((1, 64)), TypeError, "a LogisticRegression, which has no coefs_"),
     ],
 )
 def test_what_cannot_be_asked(fitted, estimator, X, error, says):
     estimators = {"network": fitted.network, "other": MLPClassifier((5,), solver="lbfgs", max_iter=300, tol=1)}
     estimators["other"].fit(fitted.X / 16, fitted.y)
+    estimators["linear"] = LogisticRegression(max_iter=500).fit(fitted.X / 16, fitted.y)
     with pytest.raises(error, match=says):
         SaliencyDisplay.from_estimator(estimators[estimator], X)
 

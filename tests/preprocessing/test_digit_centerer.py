@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skdigits.preprocessing import DigitCenterer
+from skdigits.preprocessing import DigitCenterer, ImageFlattener
 
 IMAGES = load_digits().images[:40]
 
@@ -63,6 +63,46 @@ def test_images_of_different_sizes_have_no_number_of_features():
     assert centerer.get_feature_names_out()[-1] == "digitcenterer783"
 
 
+def test_rows_are_images_of_the_shape_in_fit():
+    flat = IMAGES.reshape(40, 4, 16)
+    centerer = DigitCenterer().fit(flat)
+    assert centerer.image_shape_ == (4, 16)
+    np.testing.assert_array_equal(centerer.transform(flat.reshape(40, 64)), centerer.transform(flat))
+
+
+def test_images_of_different_shapes_have_no_shape_though_as_many_pixels():
+    centerer = DigitCenterer().fit(IMAGES).fit([np.eye(8), np.ones((4, 16))])
+    assert not hasattr(centerer, "n_features_in_")
+    assert not hasattr(centerer, "image_shape_")
+    assert centerer.transform(IMAGES.reshape(40, 64)).shape == (40, 784)
+
+
+def test_fit_that_fails_changes_nothing():
+    centerer = DigitCenterer().fit(IMAGES)
+    before = dict(vars(centerer))
+    with pytest.raises(ValueError, match="no square number"):
+        centerer.fit(np.ones((2, 60)))
+    assert vars(centerer) == before
+
+
+def test_shape_that_was_changed_is_refused():
+    centerer = DigitCenterer().fit(IMAGES)
+    centerer.image_shape_ = (80, 80)
+    with pytest.raises(ValueError, match=re.escape("image_shape_ is (80, 80), which does not go with 64 features")):
+        centerer.transform(IMAGES.reshape(40, 64))
+
+
+def test_images_of_other_libraries():
+    class Tensor:
+        ndim, shape = 3, IMAGES.shape
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(IMAGES, dtype)
+
+    np.testing.assert_array_equal(centred(Tensor()), centred(IMAGES))
+    np.testing.assert_array_equal(ImageFlattener().fit_transform(Tensor()), IMAGES.reshape(40, 64))
+
+
 def test_fitted_on_one_size_takes_images_of_others_but_not_rows():
     centerer = DigitCenterer().fit(IMAGES)
     assert centerer.transform([np.ones((300, 5))]).shape == (1, 784)
@@ -90,12 +130,19 @@ def test_flat_strokes_stay_inside():
         ([np.ones((0, 3))], "got one of shape (0, 3)"),
         (np.ones((2, 0, 3)), "got one of shape (0, 3)"),
         (np.ones((0, 3, 3)), "expected at least one image, got none"),
+        ([], "expected at least one image, got none"),
         ([np.eye(3), np.full((2, 2), np.inf)], "Input X contains infinity"),
     ],
 )
 def test_what_is_not_images_is_refused(X, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         DigitCenterer().fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_pixels_too_large_for_the_type_of_the_others_are_refused():
+    with pytest.raises(ValueError, match="Input X contains infinity or a value too large"):
+        DigitCenterer().fit([np.eye(3, dtype="f4"), np.eye(3) * 1e39])
 
 
 @pytest.mark.parametrize(("name", "value"), [("threshold", 1), ("threshold", -0.1), ("image_shape", "square")])

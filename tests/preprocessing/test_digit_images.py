@@ -213,6 +213,20 @@ def test_digits_of_a_page_in_reading_order(tmp_path):
     assert similar.diagonal().min() > 0.8
 
 
+def test_page_that_is_no_file_of_a_folder(tmp_path):
+    page = Image.fromarray((255 - 255 * make_page(np.arange(6).reshape(2, 3), np.random.default_rng(0))).astype("u1"))
+    page.save(tmp_path / "page.png")
+    expected = read_digit_images(tmp_path / "page.png")
+    for source in (page, saved(page)):
+        np.testing.assert_array_equal(read_digit_images(source), expected)
+
+
+@pytest.mark.parametrize("source", [Image.new("L", (30, 30), 255), saved(Image.new("L", (30, 30), 255))])
+def test_blank_page_that_is_no_file_of_a_folder(source):
+    with pytest.raises(ValueError, match=r"^the (image|file): no digits were found"):
+        read_digit_images(source)
+
+
 def test_parts_of_a_digit_stay_together(tmp_path):
     page = np.full((100, 200), 255, np.uint8)
     page[30:70, 40:46] = 0
@@ -241,10 +255,11 @@ def test_nothing_to_read_is_refused(tmp_path):
         read_digit_images(tmp_path / "blank.png")
 
 
+@pytest.mark.parametrize("read", [read_digit_image, read_digit_images])
 @pytest.mark.parametrize("source", [None, np.ones((9, 9)), io.StringIO("P")])
-def test_what_is_no_file(source):
+def test_what_is_no_file(read, source):
     with pytest.raises(TypeError, match="expected a path, a file opened in binary mode or an image of PIL, got"):
-        read_digit_image(source)
+        read(source)
 
 
 def test_arrays_are_told_how_to_become_images():
@@ -257,6 +272,11 @@ def test_image_of_pillow_is_read_as_its_file(mode):
     image = Image.fromarray(PAPER).convert(mode)
     np.testing.assert_array_equal(read_digit_image(image), read_digit_image(saved(image, "PNG")))
     image.getpixel((0, 0))  # it is still open
+
+
+def test_image_of_pillow_without_pixels_is_refused():
+    with pytest.raises(ValueError, match="the image: expected pixels, got none"):
+        read_digit_image(Image.new("L", (0, 5)))
 
 
 def test_image_of_pillow_that_is_too_large_is_refused():

@@ -41,6 +41,7 @@ def test_images_of_several_shapes_are_refused_with_the_way_out():
         ((3, 4), np.zeros((2, 3, 5)), "expected images of shape (3, 4), got images of shape (3, 5)"),
         (None, [np.zeros((3, 4)), np.zeros(3)], "must all have one shape"),
         (None, np.zeros((2, 0, 4)), "got images of shape (0, 4)"),
+        (None, [], "expected at least one image, got none"),
         (None, np.full((2, 3, 4), np.nan), "Input X contains NaN"),
     ],
 )
