@@ -50,7 +50,11 @@ def check_solver(estimator: Any) -> None:
     """Refuse what full-batch training cannot do, so that nothing is left out in silence."""
     if estimator.solver != "lbfgs":
         return
-    asked = [name for name, off in _MINI_BATCH_ONLY.items() if not np.array_equal(getattr(estimator, name), off)]
+    asked = [
+        name
+        for name, off in _MINI_BATCH_ONLY.items()
+        if (np.any(getattr(estimator, name)) if off == 0 else getattr(estimator, name) is not off)
+    ]
     if estimator.learning_rate in SCHEDULES:
         asked.append("learning_rate")
     if asked:

@@ -85,11 +85,18 @@ class Data:
         return len(self.targets) if self.samples is None else len(self.samples)
 
 
-def runner_options(estimator, drop_rates=()):
+def judged_by(estimator):
+    """What decides which epoch is the best: the name of a validation score, or None for the training loss."""
+    if not estimator.early_stopping:
+        return None
+    scoring = "accuracy" if estimator.scoring is None else estimator.scoring
+    return scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
+
+
+def runner_options(estimator, drop_rates=(), *, alpha):
     """What the objective depends on besides network, samples and targets."""
     return {
-        # Decoupled from the objective in AdamW.
-        "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
+        "alpha": alpha,
         "label_smoothing": estimator.label_smoothing,
         "max_norm": estimator.max_grad_norm,
         "drop_rates": drop_rates,
@@ -119,7 +126,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         _check_size(estimator, network)
     evaluated = _follow_average(estimator, network, incremental)
     optimizer = _optimizer_for(estimator, network, incremental)
-    record = TrainingRecord.of(estimator, early_stopping=estimator.early_stopping)
+    record = TrainingRecord.of(estimator, judged_by=judged_by(estimator))
     captured = None
     if not incremental:
         captured, random_state = hooks.resume(data.describe, random_state)
@@ -133,7 +140,9 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, samples=data.samples,
         batch_size=_clipped_batch_size(estimator, data.n_samples), n_threads=n_threads,
-        average=None if evaluated is network else evaluated.parameters, **runner_options(estimator, drop_rates),
+        average=None if evaluated is network else evaluated.parameters,
+        # Decoupled from the objective in AdamW, which partial_fit goes on with whatever `solver` has become.
+        **runner_options(estimator, drop_rates, alpha=0.0 if optimizer.name == "adamw" else estimator.alpha),
     )  # fmt: skip
     plan = trainer.Plan(
         n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else estimator.max_iter,
@@ -187,7 +196,7 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     hooks.epoch_begins()
     runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, batch_size=len(data.targets), n_threads=n_threads,
-        **runner_options(estimator),
+        **runner_options(estimator, alpha=estimator.alpha),
     )  # fmt: skip
     with runner, one_blas_thread():
         result = lbfgs.minimize(

@@ -56,6 +56,9 @@ class HeldOut:
         if self._scoring == "loss":
             score = -loss
         elif self._scorer is None:
+            if network.out_activation == "logistic" and binarizer.y_type_ == "multiclass":
+                # As in predict: logistic outputs may saturate in more than one class, logits do not.
+                outputs = network.forward(self._X, n_threads, logits=True)
             score = accuracy_score(self._labels, _targets.decode(binarizer, outputs), sample_weight=self._sample_weight)
         else:
             score = self._score()
@@ -117,10 +120,13 @@ def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
         X = _samples.check_samples(estimator, X_val, dtype, finite=True)
     with _naming("y_val"):
         y = y_val.toarray() if sparse.issparse(y_val) else np.asarray(y_val)
-        if y.ndim != 2 or y.shape[1] == 1:
-            y = column_or_1d(y)
-        elif not estimator._label_binarizer.y_type_.startswith("multilabel"):
+        if estimator._label_binarizer.y_type_.startswith("multilabel"):
+            if y.shape[1:] != estimator.classes_.shape:
+                raise ValueError(f"expected {len(estimator.classes_)} columns, as y has, got shape {y.shape}.")
+        elif y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(f"expected one label a sample, as y has, got shape {y.shape}.")
+        else:
+            y = column_or_1d(y)
         check_consistent_length(X, y)
         _targets.check_known_labels(y, estimator.classes_, warm_start=False)
         targets = _targets.encode(estimator._label_binarizer, y)
@@ -135,7 +141,9 @@ def hold_out(estimator, X, targets, sample_weight, random_state):
     train, held_out = _targets.validation_split(
         targets, validation_fraction=estimator.validation_fraction, random_state=random_state
     )
-    labels = _targets.decode(estimator._label_binarizer, targets[held_out])
+    labels: Any = _targets.decode(estimator._label_binarizer, targets[held_out])
+    if sparse.issparse(labels):  # as y was, which scores of probabilities do not take
+        labels = labels.toarray()
     # The samples have lost their feature names in the checks, so the estimator that scores them does without, too.
     nameless = copy.copy(estimator)
     vars(nameless).pop("feature_names_in_", None)

@@ -141,7 +141,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     dtype : {'float32', 'float64', 'auto'}, default='float32'
         Type in which the network computes and keeps its weights; X is converted to it. 'auto' is that of X, with
-        'float64' for anything that is not 'float32', as scikit-learn does.
+        'float64' for anything that is not 'float32', as scikit-learn does (but for 'lbfgs', which is in double
+        precision there).
 
     n_jobs : int or None, default=None
         Threads of one `fit` or `predict`. None: all that this process may use, which ``NUMBA_NUM_THREADS``,
@@ -725,7 +726,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = 0
         self.t_ = 0
         if self.solver != "lbfgs":
-            TrainingRecord.start(early_stopping=self.early_stopping).publish(self)
+            TrainingRecord.start(judged_by=_training.judged_by(self)).publish(self)
 
     def _trainable_network(self, dtype):
         """The network of a copy of the learned attributes, which become views of its parameters.

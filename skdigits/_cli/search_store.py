@@ -11,6 +11,8 @@ from sklearn.pipeline import Pipeline
 
 from skdigits.persistence._files import replaced_whole
 
+_NO_MEMORY = "not enough memory"
+
 
 class StoredPipeline(Pipeline):
     """A pipeline that writes down how well it did, and does not train where that has been written down before.
@@ -34,7 +36,7 @@ class StoredPipeline(Pipeline):
         """Train, unless the score is known."""
         self._path = self.folder / f"{_digest(self._settings(), X, y)}.json"
         self._record = _read_record(self._path)
-        if self._record is None:
+        if self._record is None or self._record.get("error") == _NO_MEMORY:  # there may be more of it by now
             self._record = {"candidate": self._settings(), "n_samples": len(X)}
             start = time.perf_counter()
             try:
@@ -42,8 +44,9 @@ class StoredPipeline(Pipeline):
             except ValueError as error:  # as a diverged training raises it, again whenever it is repeated
                 self._write(error=str(error))
                 raise
-            except MemoryError:  # not written down: there may be more of it when the search goes on
-                raise ValueError("not enough memory") from None
+            except MemoryError:
+                self._write(error=_NO_MEMORY)
+                raise ValueError(_NO_MEMORY) from None
             self._record["fit_seconds"] = time.perf_counter() - start
         elif "error" in self._record:
             raise ValueError(self._record["error"])
@@ -93,9 +96,14 @@ def _read(path):
 def _read_record(path):
     """The record of a fit, or None where there is none that is whole: the fit is then made again."""
     record = _read(path)
-    if record is None or not {"candidate", "n_samples"} <= record.keys():
+    if record is None or not isinstance(record.get("candidate"), dict) or not _has_numbers(record, "n_samples"):
         return None
-    return record if "error" in record or {"score", "fit_seconds", "score_seconds"} <= record.keys() else None
+    is_whole = isinstance(record.get("error"), str) or _has_numbers(record, "score", "fit_seconds", "score_seconds")
+    return record if is_whole else None
+
+
+def _has_numbers(record, *names):
+    return all(isinstance(record.get(name), (int, float)) for name in names)
 
 
 def read_records(folder, known=()):

@@ -333,7 +333,7 @@ class EpochRunner:
         self._team.run(work, workspace.control, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
-                "Weights sum to zero, can't be normalized: sample_weight of a mini-batch of "
+                "Weights sum to zero, can't be normalized: sample_weight, times class_weight, of a mini-batch of "
                 f"{self._batch_size} samples. Drop samples of weight 0 or set a larger batch_size."
             )
         n_seen = min(len(order), int(workspace.control[codes.STEPS_DONE]) * self._batch_size)

@@ -126,6 +126,8 @@ def _check_record(record):
     for name in ("n_iter", "n_samples_seen", "no_improvement_count"):
         _check_number(name, record[name], int)
     _check_number("loss", record["loss"], float)
+    if not isinstance(record["judged_by"], str | None):
+        raise ValueError("judged_by")
     for name in ("best_loss", "best_validation_score"):
         if record[name] is not None:
             _check_number(name, record[name], float)

@@ -15,6 +15,7 @@ _ATTRIBUTES = {
     "validation_scores": "validation_scores_",
     "best_validation_score": "best_validation_score_",
     "no_improvement_count": "_no_improvement_count",
+    "judged_by": "_judged_by",
     "history": "history_",
 }
 _HISTORY = ("loss", "accuracy", "validation_loss", "validation_score", "learning_rate", "seconds")
@@ -56,6 +57,8 @@ class TrainingRecord:
     best_validation_score : float or None
     no_improvement_count : int
         Epochs since the last one that was better by the tolerance.
+    judged_by : str or None
+        What decides which epoch is the best: the name of a validation score, or None for the training loss.
     history : dict of str to list
         What is known of each epoch, NaN where nothing is.
     """
@@ -68,17 +71,18 @@ class TrainingRecord:
     validation_scores: list | None = None
     best_validation_score: float | None = None
     no_improvement_count: int = 0
+    judged_by: str | None = None
     history: dict = field(default_factory=lambda: {name: [] for name in _HISTORY})
 
     @classmethod
-    def start(cls, *, early_stopping):
-        """An empty record, judged by the validation score with `early_stopping`, else by the training loss."""
-        if early_stopping:
-            return cls(best_loss=None, validation_scores=[], best_validation_score=-np.inf)
-        return cls()
+    def start(cls, *, judged_by):
+        """An empty record."""
+        if judged_by is None:
+            return cls()
+        return cls(best_loss=None, validation_scores=[], best_validation_score=-np.inf, judged_by=judged_by)
 
     @classmethod
-    def of(cls, estimator, *, early_stopping):
+    def of(cls, estimator, *, judged_by):
         """A copy of the record that was published on an estimator, to be continued.
 
         Where something else decided then, the best starts anew.
@@ -89,9 +93,17 @@ class TrainingRecord:
             if attribute in vars(estimator)
         }
         record = cls(**known)
-        if early_stopping != (record.best_loss is None):
-            anew = cls.start(early_stopping=early_stopping)
-            for name in ("best_loss", "validation_scores", "best_validation_score", "no_improvement_count"):
+        if record.judged_by is None and record.best_loss is None:
+            record.judged_by = judged_by  # files of older versions do not say by which score
+        if judged_by != record.judged_by:
+            anew = cls.start(judged_by=judged_by)
+            for name in (
+                "best_loss",
+                "validation_scores",
+                "best_validation_score",
+                "no_improvement_count",
+                "judged_by",
+            ):
                 setattr(record, name, getattr(anew, name))
         return record
 

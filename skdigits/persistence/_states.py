@@ -229,6 +229,7 @@ _COMMON = {
 _LEARNED = {
     MLPDigitClassifier: {
         "_label_binarizer": _is_binarizer,
+        "_judged_by": lambda value, state: value is None or type(value) is str,
         "_no_improvement_count": _is_count,
         "_optimizer": _is_optimizer,
         "_unaveraged": lambda value, state: _is_array(value, 1, "f"),

@@ -207,6 +207,7 @@ def progress():
     (["record", "history"], {}),
     (["record", "history", "loss"], []),
     (["record", "unknown"], 1),
+    (["record", "judged_by"], 1),
     (["random_state"], {}),
     (["random_state", "bit_generator"], "Generator"),
     (["random_state", "state", "pos"], 625),

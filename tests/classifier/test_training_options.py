@@ -97,6 +97,22 @@ def test_lbfgs_refuses_what_needs_mini_batches(parameters):
         make(solver="lbfgs", **parameters).fit(X, Y)
 
 
+@pytest.mark.parametrize("dropout", [0, 0.0, [0.0], (0,), np.zeros(1)], ids=str)
+def test_lbfgs_takes_rates_of_zero(dropout):
+    make(solver="lbfgs", dropout=dropout, max_iter=1).fit(X, Y)
+
+
+@pytest.mark.parametrize(("first", "then"), [("adam", "adamw"), ("adamw", "adam")])
+def test_optimizer_in_use_decides_about_the_penalty(first, then):
+    def fit(second):
+        model = make(solver=first, alpha=5.0).partial_fit(X, Y, classes=np.arange(10))
+        return model.set_params(solver=second).partial_fit(X, Y)
+
+    changed, same = fit(then), fit(first)
+    assert changed.loss_ == same.loss_
+    np.testing.assert_array_equal(changed.coefs_[0], same.coefs_[0])
+
+
 class TestOutputActivation:
     def test_logistic_outputs_are_independent_and_normalised(self):
         model = make(output_activation="logistic").fit(X, Y)

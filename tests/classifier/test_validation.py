@@ -62,6 +62,41 @@ class TestValidation:
         assert (model.best_loss_ is None) == (not first)
         assert (model.validation_scores_ is None) == first
 
+    @pytest.mark.parametrize(("first", "then"), [("accuracy", "loss"), ("roc_auc_ovr", "accuracy"), (None, "f1_macro")])
+    def test_score_that_decides_may_change_between_calls(self, first, then):
+        model = make(early_stopping=True, warm_start=True, scoring=first).fit(X, Y)
+        model.set_params(scoring=then).fit(X, Y)
+        assert model.best_validation_score_ == max(model.history_["validation_score"][-model.n_iter_ :])
+        assert len(model.validation_scores_) == model.n_iter_
+
+    def test_accuracy_by_its_name_is_the_same_score(self):
+        model = make(early_stopping=True, warm_start=True).fit(X, Y).set_params(scoring="accuracy").fit(X, Y)
+        assert len(model.validation_scores_) == len(model.history_["loss"])
+
+    def test_saturated_outputs_are_told_apart_as_by_predict(self):
+        """Logistic outputs of many classes are 1 there, and their logits differ."""
+        large = X * 3000
+        model = make(output_activation="logistic", learning_rate_init=1e-9, max_iter=1, early_stopping=True)
+        model.fit(large, Y, X_val=large, y_val=Y)
+        assert (expit(model.decision_function(large)) == 1).sum(axis=1).max() > 1
+        assert model.best_validation_score_ == model.score(large, Y)
+
+    @pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", None])
+    def test_scores_of_sparse_labels(self, scoring):
+        several = np.column_stack([Y > 3, Y % 2])
+        dense, other = (
+            make(early_stopping=True, scoring=scoring, max_iter=3).fit(X, y)
+            for y in (several, sparse.csr_matrix(several))
+        )
+        assert dense.validation_scores_ == other.validation_scores_
+
+    @pytest.mark.parametrize("scoring", ["loss", None])
+    @pytest.mark.parametrize("y_val", [Y % 2, Y % 3, (Y % 2).reshape(-1, 1), np.eye(3, dtype=int)[Y % 3]], ids=str)
+    def test_labels_of_another_form_are_refused(self, scoring, y_val):
+        several = np.column_stack([Y > 3, Y % 2])
+        with pytest.raises(ValueError, match=r"^y_val: expected 2 columns, as y has, got shape \(300"):
+            make(scoring=scoring).fit(X, several, X_val=X, y_val=y_val)
+
     def test_going_on_without_early_stopping_by_partial_fit(self):
         model = make(early_stopping=True).fit(X, Y).set_params(early_stopping=False)
         model.partial_fit(X, Y)

@@ -146,7 +146,7 @@ def test_failed_candidates_are_last_and_say_so(run, tmp_path):
     outcome = run("search", *options, "--jobs", 1, "--output", tmp_path)
     assert outcome.status == 0
     assert outcome.out.split("\n\n")[1].splitlines()[-1].split()[:5] == ["2", "4", "1e+30", "failed", "failed"]
-    assert outcome.err.count("failed\n") == 3
+    assert outcome.err.count("1e+30  failed: Solver produced non-finite parameter weights\n") == 3
 
 
 def test_when_every_candidate_fails(run, tmp_path):
@@ -328,10 +328,31 @@ def test_networks_that_memory_cannot_hold(run, tmp_path):
     status, _, err = run("search", "--hidden", 10**13, "--epochs", 1, "--rows", 100, "--output", tmp_path)
     assert (status, err.splitlines()[-1]) == (2, "skdigits: no candidate could be trained: not enough memory")
     assert "Traceback" not in err
-    assert not search_store.read_records(tmp_path / "fits")
+    assert err.count("failed: not enough memory\n") == 3
 
 
-@pytest.mark.parametrize("content", ["", "[]", "5", "{}", '{"score": 0.9}', '{"candidate": {}, "n_samples": 1}'])
+def test_networks_that_memory_could_not_hold_are_tried_again(run, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+
+        def fit(self, X, y):
+            raise MemoryError
+
+        patch.setattr(search_store.Pipeline, "fit", fit)
+        run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--output", tmp_path)
+    outcome = run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--output", tmp_path, "--resume")
+    assert outcome.status == 0
+    assert all("score" in record for record in search_store.read_records(tmp_path / "fits").values())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[]", "5", "{}", '{"score": 0.9}', '{"candidate": {}, "n_samples": 1}',
+        '{"candidate": {}, "n_samples": 1, "score": "abc", "fit_seconds": 1, "score_seconds": 1}',
+        '{"candidate": {}, "n_samples": 1, "score": 1, "fit_seconds": null, "score_seconds": 1}',
+        '{"candidate": {}, "n_samples": 1, "error": null}',
+    ],
+)  # fmt: skip
 def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, content):
     folder = tmp_path / "search"
     shutil.copytree(searched[0], folder)

@@ -190,7 +190,10 @@ def test_batch_without_weight_is_refused(monkeypatch, n_threads):
     weights[4:8] = 0
     optimizer = make_optimizer("adam", len(network.parameters), np.float64)
     runner = make_runner(network, X, targets, weights, batch_size=4, n_threads=n_threads)
-    with runner, pytest.raises(ZeroWeightError, match="sample_weight of a mini-batch of 4 samples"):
+    with (
+        runner,
+        pytest.raises(ZeroWeightError, match="sample_weight, times class_weight, of a mini-batch of 4"),
+    ):
         runner.train(optimizer, np.arange(N_SAMPLES))
     assert optimizer.t == 1
 

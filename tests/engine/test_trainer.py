@@ -55,7 +55,7 @@ class Hooks(TrainingHooks):
 def run(losses=(), *, scores=(), stop_after=None, optimizer=None, hooks=None, **options):
     network = SimpleNamespace(parameters=np.zeros(1))
     early_stopping = options.setdefault("early_stopping", bool(scores))
-    record = TrainingRecord.start(early_stopping=early_stopping)
+    record = TrainingRecord.start(judged_by="accuracy" if early_stopping else None)
     hooks, runner = hooks or Hooks(scores, stop_after), Runner(losses, network)
     optimizer = optimizer or Adam(learning_rate_init=0.001, moments=np.zeros((2, 1)))
     settings = {"shuffle": True, "max_epochs": 100, "tol": 1e-4, "n_iter_no_change": 2, "n_samples": 4, **options}
