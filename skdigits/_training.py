@@ -1,5 +1,6 @@
 """From the parameters of `MLPDigitClassifier` to a run of the engine, and back to its learned attributes."""
 
+import re
 import time
 import warnings
 import zlib
@@ -90,7 +91,8 @@ def judged_by(estimator):
     if not estimator.early_stopping:
         return None
     scoring = "accuracy" if estimator.scoring is None else estimator.scoring
-    return scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", repr(scoring))
+    # Without addresses in memory, which are others in every process.
+    return scoring if isinstance(scoring, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(scoring))
 
 
 def runner_options(estimator, drop_rates=(), *, alpha):

@@ -104,7 +104,7 @@ class SearchDisplay:
     def _describe(self, record):
         candidate = name_candidate(record["candidate"], self._names)
         if "error" in record:
-            return f"{candidate}  failed: {record['error'].partition('. ')[0].rstrip('.')}"
+            return f"{candidate}  failed: {' '.join(record['error'].split()).partition('. ')[0].rstrip('.')}"
         return f"{candidate}  accuracy {record['score']:.4f}  {record['fit_seconds']:.2f} s"
 
 

@@ -36,7 +36,7 @@ class StoredPipeline(Pipeline):
         """Train, unless the score is known."""
         self._path = self.folder / f"{_digest(self._settings(), X, y)}.json"
         self._record = _read_record(self._path)
-        if self._record is None or self._record.get("error") == _NO_MEMORY:  # there may be more of it by now
+        if self._record is None:
             self._record = {"candidate": self._settings(), "n_samples": len(X)}
             start = time.perf_counter()
             try:
@@ -170,6 +170,9 @@ def open_store(folder, settings, X, y, *, resume):
     if not resume and any(fits.glob("*.json")):
         raise ValueError(f"{folder} holds a search: go on with it by --resume, or give another --output")
     fits.mkdir(parents=True, exist_ok=True)
+    for name, record in read_records(fits).items():
+        if record.get("error") == _NO_MEMORY:  # there may be more of it by now
+            (fits / f"{name}.json").unlink()
     with replaced_whole(path) as stream:
         stream.write(json.dumps(identity, indent=1).encode())
     return fits

@@ -121,6 +121,7 @@ def _check_floats(name, values):
 
 
 def _check_record(record):
+    record.setdefault("judged_by", None)  # which files of older versions lack
     if set(record) != {field.name for field in fields(TrainingRecord)}:
         raise ValueError("record")
     for name in ("n_iter", "n_samples_seen", "no_improvement_count"):

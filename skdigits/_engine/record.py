@@ -93,9 +93,10 @@ class TrainingRecord:
             if attribute in vars(estimator)
         }
         record = cls(**known)
-        if record.judged_by is None and record.best_loss is None:
+        was_by_score = record.best_loss is None
+        if was_by_score and record.judged_by is None:
             record.judged_by = judged_by  # files of older versions do not say by which score
-        if judged_by != record.judged_by:
+        if judged_by != record.judged_by or (judged_by is not None) != was_by_score:
             anew = cls.start(judged_by=judged_by)
             for name in (
                 "best_loss",

@@ -44,7 +44,7 @@ class OnnxClassifier:
         self._path = Path(path)
         content = self._path.read_bytes()
         with model_file(self._path):
-            self._session = _open_session(content)
+            self._session = open_session(content)
             metadata = self._session.get_modelmeta().custom_metadata_map
             (pixels,) = self._session.get_inputs()
             outputs = [output.name for output in self._session.get_outputs()]
@@ -86,7 +86,8 @@ class OnnxClassifier:
         return labels if output == "label" else probabilities
 
 
-def _open_session(content):
+def open_session(content):
+    """A session of ONNX Runtime for the bytes of a graph."""
     try:
         import onnxruntime
     except ImportError as error:

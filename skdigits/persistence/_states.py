@@ -180,6 +180,13 @@ def _check_network(parameters, state):
         state["out_activation_"] == "logistic" or binarizer.y_type_ == "multiclass",
         f"outputs that are {state['out_activation_']} do not go with {binarizer.y_type_} classes",
     )
+    if "best_loss_" in state:
+        by_score = state["best_loss_"] is None
+        names = ("best_validation_score_", "validation_scores_")
+        odd = [name for name in names if (state.get(name) is not None) != by_score]
+        # Files of older versions do not say by which score.
+        odd += [] if by_score or state.get("_judged_by") is None else ["_judged_by"]
+        _require(not odd, f"{', '.join(odd)} and best_loss_ do not go together")
     n_parameters = count_parameters(units)
     _require(
         "_optimizer" not in state or state["_optimizer"]["moments"].shape[1] == n_parameters,

@@ -22,7 +22,7 @@ _TYPES = {kind.__name__: kind for kind in (MLPDigitClassifier, Pipeline, LabelBi
 _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 # More than any model has: a Pipeline, its steps, a step, a classifier, an augmenter, its parameters.
-_MAX_DEPTH = 20
+_MAX_DEPTH = 40
 
 # Characters of all labels, each with as much room as the longest.
 _MAX_TEXT = 2**18

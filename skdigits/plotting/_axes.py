@@ -72,7 +72,7 @@ def make_axes(
         raise TypeError(f"{caller}: ax must be matplotlib Axes, an array of them or None, got a {strangers[0]}")
     if given.size == n_rows * n_columns:
         return given.reshape(n_rows, n_columns)
-    if given.size == n_panels:
+    if n_panels and given.size == n_panels:
         return given.reshape(1, n_panels)
     if given.size != 1 or given.flat[0].get_subplotspec() is None:
         raise ValueError(

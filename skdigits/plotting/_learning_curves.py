@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -194,7 +195,7 @@ class LearningCurvesDisplay:
         >>> list(LearningCurvesDisplay.from_search(search, X / 16, y).histories)
         ['hidden_layer_sizes=(32,) (chosen)', 'hidden_layer_sizes=(4,)']
         """
-        if "refit" not in search.get_params(deep=False):
+        if not isinstance(search, BaseEstimator) or "refit" not in search.get_params(deep=False):
             raise TypeError(f"expected a search, got {type(search).__name__}: from_estimator draws one network")
         check_is_fitted(search, "cv_results_")
         if not hasattr(search, "best_estimator_"):

@@ -42,7 +42,8 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Their names. Set only where X has names that are all strings.
 
     image_shape_ : tuple of (height, width)
-        Shape of the images, which rows of pixels are taken to have. Not set where `fit` is given different ones.
+        Shape of the images, which rows of pixels are taken to have. Not set where `fit` is given different ones, or
+        images that are no rows together with an `image_shape`.
 
     See Also
     --------
@@ -161,8 +162,10 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         for name in ("n_features_in_", "feature_names_in_", "image_shape_"):
             self.__dict__.pop(name, None)
         if len(shapes) == 1:
-            self.image_shape_ = tuple(map(int, shapes.pop()))
-            self.n_features_in_ = math.prod(self.image_shape_)
+            shape = tuple(map(int, shapes.pop()))
+            self.n_features_in_ = math.prod(shape)
+            if isinstance(self.image_shape, str):  # 'auto': what is given is for rows
+                self.image_shape_ = shape
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_n_features_out")

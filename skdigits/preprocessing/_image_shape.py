@@ -67,4 +67,5 @@ def as_separate_images(X: ArrayLike) -> list[NDArray] | NDArray | None:
         if len(X) == 0:
             raise ValueError("expected at least one image, got none")
         return list(map(np.asarray, X)) if np.ndim(X[0]) == 2 else None
-    return np.asarray(X) if getattr(X, "ndim", None) == 3 else None
+    images = np.asarray(X) if getattr(X, "ndim", None) == 3 else np.zeros(0)
+    return images if images.ndim == 3 else None  # also of a sparse array, which stays one

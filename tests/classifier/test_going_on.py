@@ -122,6 +122,15 @@ def test_training_that_had_settled_is_not_gone_on_with(early_stopping):
     assert_equal_training(make(**options).set_callbacks(Keeper(progress)).fit(X, Y), reference)
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_progress_of_older_versions_is_gone_on_from(early_stopping):
+    """It does not say what decides which epoch is best."""
+    progress = interrupted_progress(make(early_stopping=early_stopping), 3, X, Y)
+    del progress["record"]["judged_by"]
+    model = make(early_stopping=early_stopping).set_callbacks(Keeper(progress)).fit(X, Y)
+    assert_equal_training(model, make(early_stopping=early_stopping).fit(X, Y))
+
+
 def test_warm_start_goes_on_from_what_was_kept():
     reference = make(warm_start=True).fit(X, Y).fit(X, Y)
     progress = interrupted_progress(make(warm_start=True).fit(X, Y), 3, X, Y)

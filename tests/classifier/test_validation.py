@@ -69,6 +69,24 @@ class TestValidation:
         assert model.best_validation_score_ == max(model.history_["validation_score"][-model.n_iter_ :])
         assert len(model.validation_scores_) == model.n_iter_
 
+    @pytest.mark.parametrize("early_stopping", [True, False])
+    def test_models_of_older_versions_go_on(self, early_stopping):
+        """They do not say by which score the best epoch was judged."""
+        model = make(early_stopping=True, warm_start=True).fit(X, Y)
+        del model._judged_by
+        model.set_params(early_stopping=early_stopping).fit(X, Y)
+        assert len(model.validation_scores_ or []) == (24 if early_stopping else 0)
+        assert len(model.loss_curve_) == 24
+
+    def test_scorer_from_another_process_is_the_same_score(self):
+        class Accuracy:
+            def __call__(self, estimator, X, y):
+                return estimator.score(X, y)
+
+        model = make(early_stopping=True, warm_start=True, scoring=Accuracy()).fit(X, Y)
+        model.set_params(scoring=Accuracy()).fit(X, Y)
+        assert len(model.validation_scores_) == 24
+
     def test_accuracy_by_its_name_is_the_same_score(self):
         model = make(early_stopping=True, warm_start=True).fit(X, Y).set_params(scoring="accuracy").fit(X, Y)
         assert len(model.validation_scores_) == len(model.history_["loss"])

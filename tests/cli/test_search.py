@@ -342,6 +342,7 @@ def test_networks_that_memory_could_not_hold_are_tried_again(run, tmp_path, monk
     outcome = run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--output", tmp_path, "--resume")
     assert outcome.status == 0
     assert all("score" in record for record in search_store.read_records(tmp_path / "fits").values())
+    assert re.findall(r"^(./.)  hidden 4  accuracy", outcome.err, re.MULTILINE) == ["1/3", "2/3", "3/3"]
 
 
 @pytest.mark.parametrize(

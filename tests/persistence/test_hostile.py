@@ -290,6 +290,9 @@ LIES = {
     "optimizer": (lambda state, members: state["_optimizer"]["dict"].pop(), "_optimizer of"),
     "n_iter": (state(n_iter_=-1), "n_iter_ of"),
     "curve": (state(best_loss_="low"), "best_loss_ of"),
+    "no score that decides": (state(best_loss_=None), "validation_scores_ and best_loss_ do not go together"),
+    "score that does not decide": (state(_judged_by="accuracy"), "_judged_by and best_loss_ do not go together"),
+    "name of a score": (state(_judged_by=1), "_judged_by of"),
 }
 
 

@@ -184,6 +184,18 @@ def test_pipeline_in_a_pipeline(through_file):
     np.testing.assert_array_equal(through_file(model).predict_proba(X), model.predict_proba(X))
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_many_pipelines_in_one_another(tmp_path, suffix):
+    pytest.importorskip("safetensors")
+    model = make()
+    for _ in range(6):
+        model = make_pipeline(MinMaxScaler(), model)
+    model.fit(X, Y)
+    save_weights(model, tmp_path / f"model{suffix}")
+    restored = load_weights(tmp_path / f"model{suffix}")
+    np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+
+
 def test_union_of_data_frames(tmp_path):
     pytest.importorskip("skops")
     frame = pytest.importorskip("pandas").DataFrame(X, columns=[f"pixel {index}" for index in range(X.shape[1])])

@@ -241,6 +241,8 @@ def test_candidate_that_was_drawn_twice_is_the_chosen_one(fitted):
 def test_classifier_is_no_search(fitted):
     with pytest.raises(TypeError, match="expected a search, got MLPDigitClassifier: from_estimator draws one network"):
         LearningCurvesDisplay.from_search(fitted.network)
+    with pytest.raises(TypeError, match="expected a search, got NoneType"):
+        LearningCurvesDisplay.from_search(None)
 
 
 def test_candidates_that_look_alike_are_all_drawn(fitted):

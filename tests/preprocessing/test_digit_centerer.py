@@ -70,6 +70,11 @@ def test_rows_are_images_of_the_shape_in_fit():
     np.testing.assert_array_equal(centerer.transform(flat.reshape(40, 64)), centerer.transform(flat))
 
 
+def test_rows_are_images_of_the_shape_that_is_given():
+    centerer = DigitCenterer(image_shape=(8, 8)).fit(IMAGES.reshape(40, 4, 16))
+    np.testing.assert_array_equal(centerer.transform(IMAGES.reshape(40, 64)), centred(IMAGES))
+
+
 def test_images_of_different_shapes_have_no_shape_though_as_many_pixels():
     centerer = DigitCenterer().fit(IMAGES).fit([np.eye(8), np.ones((4, 16))])
     assert not hasattr(centerer, "n_features_in_")

@@ -1,0 +1,75 @@
+"""Whether a graph computes what the estimator does: some estimators of scikit-learn `skl2onnx` converts to another."""
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
+
+from skdigits.persistence._onnx_runtime import open_session
+
+# What tests have compared for each of its parameters, besides everything in this package.
+_KNOWN = (Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler)
+_N_SAMPLES = 120
+# Rounding may take a few samples across a threshold.
+_LEAST_SHARE, _TOLERANCE = 0.95, 1e-3
+
+
+def check_results(model, estimator, steps, shape, dtype):
+    """Raise ValueError where graph and estimator differ on made-up images, unless all steps are known to agree.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    estimator : fitted estimator
+    steps : list of (str, estimator)
+        Of which it is made.
+    shape : list of int
+        Of a sample.
+    dtype : numpy.dtype
+        Of what the graph is given.
+    """
+    others = [step for _, step in steps if not _is_known(step)]
+    if not others:
+        return
+    X = _make_images(steps[0][1], shape).astype(dtype)
+    try:
+        expected = _results(estimator, X)
+    except ValueError:  # a step that refuses such images
+        return
+    computed = open_session(model.SerializeToString()).run(None, {"X": X})
+    agrees = np.all([_rows_agree(*pair) for pair in zip(computed, expected, strict=False)], axis=0)
+    if agrees.mean() < _LEAST_SHARE:
+        raise ValueError(
+            f"{', '.join(type(step).__name__ for step in others)}: what skl2onnx makes of it gives other results for "
+            f"{np.sum(~agrees)} of {len(X)} samples"
+        )
+
+
+def _is_known(step):
+    return isinstance(step, _KNOWN) or type(step).__module__.startswith("skdigits.")
+
+
+def _make_images(first, shape):
+    """Strokes of noise on a ground of 0, in three ranges, or in that of a scaler; half of them whole numbers."""
+    rng = np.random.default_rng(0)
+    images = rng.random((_N_SAMPLES, *shape)) * (rng.random((_N_SAMPLES, *shape)) < 0.4)
+    largest = np.max(first.data_max_) if hasattr(first, "data_max_") else np.array([1, 16, 255])
+    images *= np.resize(largest, _N_SAMPLES).reshape(-1, *(1 for _ in shape))
+    images[::2] = np.round(images[::2])
+    return images
+
+
+def _results(estimator, X):
+    """What the graph should give, output by output."""
+    if not hasattr(estimator, "predict"):
+        return [np.asarray(estimator.transform(X))]
+    results = [estimator.predict(X)]
+    if is_classifier(estimator) and hasattr(estimator, "predict_proba"):
+        results.append(estimator.predict_proba(X))
+    return results
+
+
+def _rows_agree(computed, expected):
+    computed, expected = (np.asarray(result).reshape(len(expected), -1) for result in (computed, expected))
+    if expected.dtype.kind != "f":
+        return (computed == expected).all(axis=1)
+    return (np.abs(computed - expected) <= _TOLERANCE).all(axis=1)
