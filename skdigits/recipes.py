@@ -62,10 +62,10 @@ RECIPES = {
         "alpha": 0.02,
         "learning_rate": "one_cycle",
         "learning_rate_init": 0.002,
-        "max_iter": 300,
+        "max_iter": 400,
         "dropout": 0.15,
         "weight_averaging": 0.999,
-        "augmenter": ElasticDeformer(fade=0.2),
+        "augmenter": ElasticDeformer(),
         **_TO_THE_END,
     },
 }

@@ -276,6 +276,8 @@ def _set_input(graph, dtype, computing):
     from onnx import helper
 
     for value in [*graph.input, *graph.output]:
+        if not value.type.tensor_type.shape.dim:
+            raise ValueError(f"the model cannot be expressed in ONNX: its {value.name} would be no array")
         value.type.tensor_type.shape.dim[0].dim_param = "n_samples"
     if dtype == computing:
         return

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -12,6 +13,7 @@ from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassi
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
@@ -298,6 +300,18 @@ def test_graphs_of_wrong_types_are_refused():
     model = make_pipeline(PCA(3), PolynomialFeatures(2), classifier()).fit(DIGITS, Y)
     with pytest.raises(ValueError, match=r"^the model cannot be expressed in ONNX: .*inconsistent type"):
         to_onnx(model, input_dtype="float64")
+
+
+def test_outputs_that_are_no_arrays_are_refused():
+    model = MultiOutputClassifier(classifier()).fit(DIGITS, np.column_stack([Y > 4, Y % 2]))
+    with pytest.raises(ValueError, match="the model cannot be expressed in ONNX: its probabilities would be no array"):
+        to_onnx(model)
+
+
+def test_names_of_features_give_no_warning():
+    """Made-up images, on which the graph is run, have none."""
+    frame = pandas.DataFrame(DIGITS, columns=[f"pixel {number}" for number in range(DIGITS.shape[1])])
+    to_onnx(make_pipeline(PCA(5), classifier()).fit(frame, Y))
 
 
 def test_search_without_a_best_is_refused():
