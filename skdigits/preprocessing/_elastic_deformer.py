@@ -87,7 +87,8 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     fade : float, default=0.0
         As `augmenter`: the share of the epochs, in [0, 1], at the end of training, in which all deformations grow
         weaker from epoch to epoch, towards none: in the last of n epochs they have ``1 / (fade * n)`` of their
-        strength. The last epochs then show the network images nearly as predictions will.
+        strength. The last epochs then show the network images nearly as predictions will. For some tens of epochs:
+        in longer trainings it learns the images of these epochs by heart.
 
     image_shape : 'auto' or tuple of (height, width), default='auto'
         Shape of the images, whose rows of pixels follow one another; 'auto' is for square ones.
