@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdigits._engine import preparation
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape
-from skdigits.preprocessing._image_shape import DTYPES, as_separate_images, check_fitted_shape, find_image_shape
+from skdigits.preprocessing._image_shape import as_separate_images, check_fitted_shape, find_image_shape, types_of
 
 
 class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -141,17 +141,17 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if images is not None and len(images) == 0:
             raise ValueError("expected at least one image, got none")
         if images is None:
-            X = validate_data(self, X, dtype=DTYPES, order="C", reset=reset)
+            X = validate_data(self, X, dtype=types_of(X), order="C", reset=reset)
             if reset:
                 self.image_shape_: tuple[int, ...] = self._find_image_shape(X.shape[1])
             elif not hasattr(self, "image_shape_"):  # fitted on images of different shapes, or by an older version
                 return [(X, self._find_image_shape(X.shape[1]))]
             return [(X, check_fitted_shape(self.image_shape_, X.shape[1]))]
         if isinstance(images, np.ndarray) and images.size > 0:
-            rows = check_array(images.reshape(len(images), -1), dtype=DTYPES, order="C", input_name="X")
+            rows = check_array(images.reshape(len(images), -1), dtype=types_of(images), order="C", input_name="X")
             batches = [(rows, images.shape[1:])]
         else:
-            dtype = np.float64 if all(image.dtype == np.float64 for image in images) else np.float32
+            dtype = np.float64 if all(image.dtype.newbyteorder("=") == np.float64 for image in images) else np.float32
             batches = [_as_row(image, dtype) for image in images]
         if reset:
             self._learn_image_shape({shape for _, shape in batches})

@@ -14,12 +14,12 @@ from skdigits._engine import deformation
 from skdigits._threads import allowed_threads
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape, MatrixLike, RandomState
-from skdigits.preprocessing._image_shape import DTYPES, find_image_shape
+from skdigits.preprocessing._image_shape import find_image_shape, types_of
 
 
 def _check_images(X: NDArray) -> NDArray:
     """Images as kernels can read them; raise ValueError for what is none."""
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in DTYPES:
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in (np.float32, np.float64):
         found = f"{X.dtype} {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
         raise ValueError(
             f"X: expected a two-dimensional array of type float32 or float64, got {found}. fit_transform converts."
@@ -276,7 +276,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X is not as described, or has other features than in `fit`.
         """
         check_is_fitted(self)
-        return validate_data(self, X, dtype=DTYPES, reset=False)
+        return validate_data(self, X, dtype=types_of(X), reset=False)
 
     def augment(
         self, X: NDArray, random_state: RandomState, *, out: NDArray | None = None, progress: float = 0.0
@@ -331,7 +331,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _fit(self, X: MatrixLike) -> NDArray:
         with all_or_nothing(self):
-            X = validate_data(self, X, dtype=DTYPES, order="C")
+            X = validate_data(self, X, dtype=types_of(X), order="C")
             self.image_shape_ = self._find_image_shape(X.shape[1])
         return X
 

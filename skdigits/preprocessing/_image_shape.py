@@ -2,14 +2,24 @@
 
 import math
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skdigits._typing import ImageShape
 
-# Types that images keep. Anything else is converted to the first.
-DTYPES = [np.float32, np.float64]
+# Types that images keep.
+_DTYPES = [np.float32, np.float64]
+
+
+def types_of(X: Any) -> Any:
+    """For scikit-learn's checks: the types that images keep; anything else is converted to the first.
+
+    Of double precision in the other byte order, which is no type of the list, double precision in that of the machine.
+    """
+    is_double = isinstance(getattr(X, "dtype", None), np.dtype) and X.dtype == np.dtype(np.float64).newbyteorder()
+    return np.float64 if is_double else _DTYPES
 
 
 def find_image_shape(image_shape: ImageShape, n_features: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import MatrixLike
-from skdigits.preprocessing._image_shape import DTYPES, check_fitted_shape, find_image_shape
+from skdigits.preprocessing._image_shape import check_fitted_shape, find_image_shape, types_of
 
 
 class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -35,7 +35,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X is not as described, or its images do not have the shape `image_shape`.
         """
         with all_or_nothing(self):
-            X = validate_data(self, X, dtype=DTYPES)
+            X = validate_data(self, X, dtype=types_of(X))
             self.image_shape_ = self._find_image_shape(X.shape[1])
         return self
 
@@ -58,7 +58,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X is not as described, or has other features than in `fit`.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=DTYPES, order="C", reset=False)
+        X = validate_data(self, X, dtype=types_of(X), order="C", reset=False)
         return self._transform_images(X, check_fitted_shape(self.image_shape_, X.shape[1]))
 
     def _find_image_shape(self, n_features: int) -> tuple[int, int]:

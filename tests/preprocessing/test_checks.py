@@ -73,3 +73,17 @@ def test_fit_that_fails_leaves_what_was_learnt(transformer):
     with pytest.raises(ValueError, match="50 features"):
         transformer.fit(np.ones((2, 50)))
     assert transformer.transform(np.ones((2, 64))).shape == (2, 64)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "transformer",
+    [Deskewer(), DigitCenterer(), DigitNormalizer(), ElasticDeformer(random_state=0), ImageFlattener((8, 8))],
+    ids=lambda transformer: type(transformer).__name__,
+)
+def test_other_byte_order(transformer, dtype):
+    X = np.random.default_rng(0).random((3, 64)).astype(dtype)
+    expected = transformer.fit_transform(X)
+    transformed = transformer.fit_transform(X.astype(X.dtype.newbyteorder()))
+    assert transformed.dtype == dtype
+    np.testing.assert_array_equal(transformed, expected)
