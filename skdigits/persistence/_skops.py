@@ -224,7 +224,7 @@ def _as_stored(value):
     if type(value) is dict:  # one that estimators share would be written once, and pointed to
         return {name: _as_stored(entry) for name, entry in value.items()}
     if type(value).__name__ == "Index" and hasattr(value, "to_numpy"):  # names that a FeatureUnion has from pandas
-        return value.to_numpy(object)
+        return np.array(value, object)  # a copy: skops cannot write an array twice
     return value
 
 

@@ -326,7 +326,8 @@ def test_pipeline_of_nothing_is_refused():
 
 
 def test_labels_beyond_the_type_of_onnx_are_refused():
-    model = classifier().fit(DIGITS, Y.astype(np.uint64) + 2**63)
+    model = classifier().fit(DIGITS, Y)
+    model.classes_ = model.classes_.astype(np.uint64) + np.uint64(2**63)
     with pytest.raises(ValueError, match="labels cannot be expressed in ONNX: expected at most 9223372036854775807"):
         to_onnx(model)
 
