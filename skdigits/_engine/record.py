@@ -18,6 +18,8 @@ _ATTRIBUTES = {
     "judged_by": "_judged_by",
     "history": "history_",
 }
+# Of the best epoch: they start anew where something else decides which one that is.
+_OF_THE_BEST = ("best_loss", "validation_scores", "best_validation_score", "no_improvement_count", "judged_by")
 _HISTORY = ("loss", "accuracy", "validation_loss", "validation_score", "learning_rate", "seconds")
 
 
@@ -98,13 +100,7 @@ class TrainingRecord:
             record.judged_by = judged_by  # files of older versions do not say by which score
         if judged_by != record.judged_by or (judged_by is not None) != was_by_score:
             anew = cls.start(judged_by=judged_by)
-            for name in (
-                "best_loss",
-                "validation_scores",
-                "best_validation_score",
-                "no_improvement_count",
-                "judged_by",
-            ):
+            for name in _OF_THE_BEST:
                 setattr(record, name, getattr(anew, name))
         return record
 

@@ -204,7 +204,7 @@ def _convert(steps, dtype):
 def _convert_by_skl2onnx(estimator, input_type):
     from skl2onnx import convert_sklearn
 
-    from skdigits.persistence._onnx_sklearn import convert_binarizer, find_binarizer_types
+    from skdigits.persistence._onnx_binarizer import convert_binarizer, find_binarizer_types
 
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     return convert_sklearn(
