@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from sklearn.datasets import load_digits
+from small_search import CANDIDATES
 
 from skdigits._cli import main
 from skdigits.persistence import load_weights
@@ -95,3 +96,12 @@ def trained(tmp_path_factory):
 def digits():
     """Samples and labels of scikit-learn's digits, whole numbers from 0 to 16."""
     return load_digits(return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def searched(run, tmp_path_factory):
+    """Folder and outcome of a small search."""
+    folder = tmp_path_factory.mktemp("searches") / "search"
+    outcome = run("search", *CANDIDATES, "--jobs", 1, "--output", folder)
+    assert outcome.status == 0, outcome.err
+    return folder, outcome
