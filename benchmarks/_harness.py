@@ -31,14 +31,16 @@ _INTERRUPTED = "Training interrupted by user"
 _STATUS_INTERRUPTED = 130
 
 
-def parse(description, *, repeats, quick_repeats=1, has_epochs=False):
-    """Arguments that all programs share.
+def parse(description, *, repeats=None, rivals=(), has_epochs=False):
+    """Arguments that programs share. What a program has no use for it does not take.
 
     Parameters
     ----------
     description : str
-    repeats, quick_repeats : int
-        Rounds that count, and with ``--quick``.
+    repeats : int or None
+        Rounds that count; with ``--quick`` there is one. None where there are no rounds.
+    rivals : sequence of str
+        Those of `_rivals.NAMES` that the program has a side for.
     has_epochs : bool
         Whether to take ``--epochs``, too: 10, and 1 with ``--quick``.
 
@@ -48,10 +50,10 @@ def parse(description, *, repeats, quick_repeats=1, has_epochs=False):
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a small part of the work, to see that the program runs")
-    parser.add_argument("--rivals", nargs="*", choices=_rivals.NAMES, default=list(_rivals.NAMES), help="default: all")
-    parser.add_argument(
-        "--repeats", type=_positive, help=f"rounds that count (default: {repeats}, quick: {quick_repeats})"
-    )
+    if rivals:
+        parser.add_argument("--rivals", nargs="*", choices=rivals, default=rivals, help="default: all")
+    if repeats:
+        parser.add_argument("--repeats", type=_positive, help=f"rounds that count (default: {repeats}, quick: 1)")
     parser.add_argument("--threads", type=_positive, default=2, help="threads of every side (default: 2)")
     if has_epochs:
         parser.add_argument("--epochs", type=_positive, help="default: 10, quick: 1")
@@ -60,7 +62,8 @@ def parse(description, *, repeats, quick_repeats=1, has_epochs=False):
     )
     parser.add_argument("--output", type=Path, help="folder of the results (default: results; quick: results/quick)")
     arguments = parser.parse_args()
-    arguments.repeats = arguments.repeats or (quick_repeats if arguments.quick else repeats)
+    if repeats:
+        arguments.repeats = arguments.repeats or (1 if arguments.quick else repeats)
     if has_epochs:
         arguments.epochs = arguments.epochs or (1 if arguments.quick else 10)
     arguments.output = arguments.output or (RESULTS / "quick" if arguments.quick else RESULTS)
@@ -69,7 +72,8 @@ def parse(description, *, repeats, quick_repeats=1, has_epochs=False):
         tempfile.TemporaryFile(dir=arguments.output).close()
     except OSError as error:
         parser.error(f"no results can be written to {arguments.output}: {error.strerror}")
-    arguments.rivals = _rivals.importable(arguments.rivals)
+    if rivals:
+        arguments.rivals = _rivals.importable([rival for rival in rivals if rival in arguments.rivals])
     return arguments
 
 

@@ -186,7 +186,7 @@ def draw(content, axes):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=1)
+    arguments = _harness.parse(__doc__)
     fits = Fits(arguments)
     rows = {name: partial(measure, fits, *work) for name, *work in WORK}
     settings = {"threads": arguments.threads}

@@ -120,7 +120,7 @@ def measure(form, parameters, goals, arguments):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=5, has_epochs=True)
+    arguments = _harness.parse(__doc__, repeats=5, rivals=_rivals.NAMES, has_epochs=True)
     warnings.simplefilter("ignore", ConvergenceWarning)
     rows = {
         f"{name}, {arguments.epochs} epochs": partial(measure, form, parameters, goals, arguments)

@@ -164,8 +164,7 @@ def measure(kind, backend, is_new, goals, has_memory, arguments):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=3, has_epochs=True)
-    arguments.rivals = [rival for rival in arguments.rivals if rival in MAKE]
+    arguments = _harness.parse(__doc__, repeats=3, rivals=["sklearn"], has_epochs=True)
     warnings.simplefilter("ignore", ConvergenceWarning)
     rows = {}
     for kind, remark, backend, is_new, goals in WORK:

@@ -73,7 +73,7 @@ def measure(get_models, n_images, calls, goals, arguments):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=11)
+    arguments = _harness.parse(__doc__, repeats=11, rivals=_rivals.NAMES)
     warnings.simplefilter("ignore", ConvergenceWarning)
     get_models = cache(lambda: Models(arguments))
     rows = {

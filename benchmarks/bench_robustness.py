@@ -190,7 +190,7 @@ def draw(content, axes):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=1)
+    arguments = _harness.parse(__doc__)
     warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs was asked for
     settings = {"threads": arguments.threads, "seeds": 1 if arguments.quick else N_SEEDS}
     get_models = cache(lambda: fit_models(arguments, settings["seeds"]))

@@ -8,6 +8,7 @@ import tempfile
 from functools import partial
 
 import _harness
+import _rivals
 
 IMPORT = """
 import time
@@ -94,7 +95,7 @@ def measure(name, warm, arguments):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=5)
+    arguments = _harness.parse(__doc__, repeats=5, rivals=_rivals.NAMES)
     with tempfile.TemporaryDirectory() as warm:
         rows = {name: partial(measure, name, warm, arguments) for name in ROWS}
         _harness.report("startup", arguments, rows, title="Cold starts")

@@ -80,7 +80,7 @@ def measure(target, arguments):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=5)
+    arguments = _harness.parse(__doc__, repeats=5, rivals=_rivals.NAMES)
     warnings.simplefilter("ignore", ConvergenceWarning)
     targets = [0.85] if arguments.quick else [0.97, 0.98]
     rows = {f"to {target:.0%}": partial(measure, target, arguments) for target in targets}

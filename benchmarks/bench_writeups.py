@@ -147,7 +147,7 @@ def _side_cells(side):
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=3)
+    arguments = _harness.parse(__doc__, repeats=3, rivals=["sklearn"])
     warnings.simplefilter("ignore", ConvergenceWarning)
     rows = {work[0]: partial(measure, *work, arguments) for work in WORK}
     _harness.report("writeups", arguments, rows, title="Networks of five write-ups", render=render)

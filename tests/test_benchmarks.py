@@ -131,7 +131,7 @@ def wait():
     time.sleep(60)
 _harness.report("test", arguments, {{"first": wait}}, title="Title")
 """
-    command = [sys.executable, "-c", program, "--output", str(tmp_path), "--rivals"]
+    command = [sys.executable, "-c", program, "--output", str(tmp_path)]
     process = subprocess.run(command, capture_output=True, text=True)
     assert process.returncode == 130
     assert process.stderr.splitlines()[-1].startswith("Interrupted after 0 of 1 rows")
@@ -256,7 +256,7 @@ def test_full_disk_leaves_old_files_and_prints_the_table(modules, arguments, tmp
 
 def parse(modules, monkeypatch, *options, **keywords):
     monkeypatch.setattr(sys, "argv", ["bench_test.py", *map(str, options)])
-    return modules.harness.parse("", repeats=5, **keywords)
+    return modules.harness.parse("", **{"repeats": 5, **keywords})
 
 
 @pytest.mark.parametrize("option", ["--repeats", "--threads", "--epochs"])
@@ -287,15 +287,40 @@ def test_rival_that_cannot_be_imported_is_left_out(modules, monkeypatch, tmp_pat
         return load(name, *args)
 
     monkeypatch.setattr(importlib, "import_module", fail)
-    assert parse(modules, monkeypatch, "--output", tmp_path).rivals == ["sklearn"]
+    arguments = parse(modules, monkeypatch, "--output", tmp_path, rivals=modules.rivals.NAMES)
+    assert arguments.rivals == ["sklearn"]
     assert str(error) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [
+        (["--rivals"], {}),
+        (["--rivals", "torch"], {"rivals": ["sklearn"]}),
+        (["--repeats", "4"], {"repeats": None}),
+        (["--epochs", "4"], {}),
+    ],
+)
+def test_option_without_an_effect_is_refused(modules, monkeypatch, tmp_path, options, keywords):
+    with pytest.raises(SystemExit) as caught:
+        parse(modules, monkeypatch, *options, "--output", tmp_path, **keywords)
+    assert caught.value.code == 2
+
+
+def test_rival_without_a_side_is_not_imported(modules, monkeypatch, tmp_path):
+    imported = []
+    monkeypatch.setattr(importlib, "import_module", imported.append)
+    parse(modules, monkeypatch, "--output", tmp_path)
+    assert imported == []
+    parse(modules, monkeypatch, "--output", tmp_path, rivals=["sklearn"])
+    assert imported == ["sklearn"]
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_every_program_looks_at_only_before_it_does_anything(modules, monkeypatch, tmp_path, path):
     monkeypatch.setattr(modules.harness, "load_mnist", lambda *args, **keywords: never())
-    options = ["--only", "nosuchrow", "--rivals", "--output", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", [str(path), *options])
+    monkeypatch.setattr(modules.rivals, "importable", list)
+    monkeypatch.setattr(sys, "argv", [str(path), "--only", "nosuchrow", "--output", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"No row has any of \['nosuchrow'\]"):
         runpy.run_path(str(path), run_name="__main__")
     assert not list(tmp_path.iterdir())
