@@ -47,6 +47,7 @@ def parse(description, *, repeats=None, rivals=(), has_epochs=False):
     Returns
     -------
     arguments : argparse.Namespace
+        ``left_out`` says how far the run is from a full one: ``quick``, and the ``rivals`` where they are not all.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a small part of the work, to see that the program runs")
@@ -72,8 +73,11 @@ def parse(description, *, repeats=None, rivals=(), has_epochs=False):
         tempfile.TemporaryFile(dir=arguments.output).close()
     except OSError as error:
         parser.error(f"no results can be written to {arguments.output}: {error.strerror}")
+    arguments.left_out = {"quick": True} if arguments.quick else {}
     if rivals:
         arguments.rivals = _rivals.importable([rival for rival in rivals if rival in arguments.rivals])
+        if len(arguments.rivals) < len(rivals):
+            arguments.left_out["rivals"] = arguments.rivals
     return arguments
 
 
@@ -199,9 +203,10 @@ def report(name, arguments, rows, *, title, settings=None, render=None, draw=Non
     wanted = [row for row in rows if _is_wanted(row, arguments)]
     if not wanted:
         raise SystemExit(f"No row has any of {arguments.only} in its name. The rows are: {'; '.join(rows)}")
+    settings = settings or {"threads": arguments.threads, "repeats": arguments.repeats}
     results = Results(
         arguments.output / f"{name}.json", title=title, names=rows, keeps_others=bool(arguments.only),
-        settings=settings or {"threads": arguments.threads, "repeats": arguments.repeats}, render=render, draw=draw,
+        settings=settings | arguments.left_out, render=render, draw=draw,
     )  # fmt: skip
     to_do, is_interrupted = list(wanted), False
     try:

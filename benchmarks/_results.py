@@ -62,7 +62,7 @@ class Results:
         except (ValueError, KeyError, TypeError) as error:
             raise SystemExit(f"{self.path} holds no results ({error!r}): delete it, or {way_out}") from None
         now = _flat(self._head)
-        differences = [f"{key} {there.get(key)!r} there, {now.get(key)!r} now"
+        differences = [f"{key} {_said(there, key)} there, {_said(now, key)} now"
                        for key in sorted(there | now) if there.get(key) != now.get(key)]  # fmt: skip
         if differences:
             raise SystemExit(
@@ -83,7 +83,9 @@ class Results:
 
     def table(self):
         """The table of results, as Markdown."""
-        return self._render(self.content)
+        content = self.content
+        note = "\nMeasured with --quick: a small part of the work.\n" if content["settings"].get("quick") else ""
+        return self._render(content) + note
 
     def _write(self, suffix, text):
         path = self.path.with_suffix(suffix)
@@ -114,7 +116,12 @@ class Results:
 def _flat(content):
     """Machine and settings as one dictionary."""
     machine = dict(content["machine"])
-    return machine | machine.pop("packages") | machine.pop("environment") | content["settings"]
+    packages, environment = machine.pop("packages"), machine.pop("environment")
+    return machine | packages | environment | content["settings"]
+
+
+def _said(settings, key):
+    return repr(settings[key]) if key in settings else "not set"
 
 
 def render_sides(content):

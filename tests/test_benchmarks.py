@@ -35,7 +35,7 @@ def modules(monkeypatch):
 @pytest.fixture
 def arguments(tmp_path):
     """What `parse` returns where nothing is asked for."""
-    return argparse.Namespace(only=None, output=tmp_path, threads=2, repeats=1, quick=False)
+    return argparse.Namespace(only=None, output=tmp_path, threads=2, repeats=1, left_out={})
 
 
 def make_row(seconds=1.0):
@@ -201,9 +201,37 @@ def test_only_does_not_mix_rows_measured_in_two_ways(modules, arguments, tmp_pat
     {**content, **content["machine"]}[group][key] = value
     path.write_text(json.dumps(content))
     before = path.read_bytes()
-    with pytest.raises(SystemExit, match=f"{key} {value!r} there, .* now.*--output"):
+    with pytest.raises(SystemExit, match=f"ones: {key} {value!r} there, [^;]* now. Measure.*--output"):
         modules.harness.report("test", arguments, dict.fromkeys(rows, never), title="Title")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--quick", "--repeats", "5"], "quick not set there, True now"),
+        (["--rivals"], r"rivals not set there, \[\] now"),
+        (["--rivals", "torch"], r"rivals not set there, \['torch'\] now"),
+    ],
+)
+def test_only_does_not_mix_full_rows_with_smaller_ones(modules, monkeypatch, tmp_path, options, told):
+    monkeypatch.setattr(modules.rivals, "importable", list)
+
+    def arguments_of(*options):
+        return parse(modules, monkeypatch, *options, "--output", tmp_path, rivals=modules.rivals.NAMES)
+
+    full = {"first": make_row, "second": make_row}
+    modules.harness.report("test", arguments_of("--rivals", "torch", "sklearn"), full, title="Title")
+    assert "quick" not in (tmp_path / "test.md").read_text()
+    with pytest.raises(SystemExit, match=f"ones: {told}. Measure"):
+        modules.harness.report("test", arguments_of(*options, "--only", "first"), {"first": never}, title="Title")
+    modules.harness.report("test", arguments_of("--only", "first"), full, title="Title")
+
+
+def test_table_says_that_it_is_quick(modules, monkeypatch, tmp_path):
+    arguments = parse(modules, monkeypatch, "--quick", "--output", tmp_path)
+    modules.harness.report("test", arguments, {"first": make_row}, title="Title")
+    assert "Measured with --quick" in (tmp_path / "test.md").read_text()
 
 
 @pytest.mark.parametrize(
