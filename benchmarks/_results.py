@@ -124,8 +124,18 @@ def _said(settings, key):
     return repr(settings[key]) if key in settings else "not set"
 
 
-def render_sides(content):
-    """The table of results, as Markdown."""
+def render_sides(content, *, warm_up="after a warm-up", note=""):
+    """The table of results, as Markdown.
+
+    Parameters
+    ----------
+    content : dict
+        Of a file of results.
+    warm_up : str
+        What went before the rounds.
+    note : str
+        What else is to be known, in sentences.
+    """
     sides = list(dict.fromkeys(side for row in content["rows"] for side in row["sides"]))
     rivals = [side for side in sides if any(side in row["ratios"] for row in content["rows"])]
     head = [content["title"], *sides, *(f"faster than {rival} (goal)" for rival in rivals)]
@@ -135,15 +145,23 @@ def render_sides(content):
         cells += [_side_cell(row["sides"].get(side)) for side in sides]
         cells += [_ratio_cell(row["ratios"].get(rival), row["goals"].get(rival)) for rival in rivals]
         lines.append(f"| {' | '.join(cells)} |")
-    machine, settings = content["machine"], content["settings"]
-    lines += [
-        "",
-        f"Medians of {settings['repeats']} interleaved rounds after a warm-up, {settings['threads']} threads unless "
-        f"a row says otherwise; behind the seconds the accuracy on the 10,000 test images where there is one; ratios "
-        f"are medians of the ratios of each round, with the least and the most of them. {machine['processor']}, "
-        f"{machine['cores']} cores, {versions(machine)}.",
-    ]
+    machine = content["machine"]
+    where = f"{machine['processor']}, {machine['cores']} cores, {versions(machine)}."
+    lines += ["", " ".join(filter(None, [_how_measured(content, warm_up), note, where]))]
     return "\n".join(lines) + "\n"
+
+
+def _how_measured(content, warm_up):
+    """A sentence about the numbers that are in the table, and no others."""
+    rows, n_rounds, n_threads = content["rows"], content["settings"]["repeats"], content["settings"]["threads"]
+    is_interleaved = any(len(row["sides"]) > 1 for row in rows)
+    rounds = f"Medians of {n_rounds}{' interleaved' if is_interleaved else ''} rounds" if n_rounds > 1 else "One round"
+    parts = [f"{rounds} {warm_up}, {n_threads} thread{'s' if n_threads > 1 else ''} unless a row says otherwise"]
+    if any("accuracy" in side for row in rows for side in row["sides"].values()):
+        parts.append("behind the seconds the accuracy on the 10,000 test images where there is one")
+    if any(row["ratios"] for row in rows):
+        parts.append("ratios are medians of the ratios of each round, with the least and the most of them")
+    return "; ".join(parts) + "."
 
 
 def _side_cell(side):

@@ -8,6 +8,7 @@ import tempfile
 from functools import partial
 
 import _harness
+import _results
 import _rivals
 
 IMPORT = """
@@ -62,6 +63,12 @@ GOALS = {
     "first fit over later ones, kernels on disk": "goal 0.5 s",
 }
 
+render = partial(
+    _results.render_sides,
+    warm_up="after a warm-up (none where nothing is compiled)",
+    note="Each start is a process of its own.",
+)
+
 
 def run(program, values, cache, threads):
     """Seconds that a program reports from a process of its own."""
@@ -98,7 +105,7 @@ def main():
     arguments = _harness.parse(__doc__, repeats=5, rivals=_rivals.NAMES)
     with tempfile.TemporaryDirectory() as warm:
         rows = {name: partial(measure, name, warm, arguments) for name in ROWS}
-        _harness.report("startup", arguments, rows, title="Cold starts")
+        _harness.report("startup", arguments, rows, title="Cold starts", render=render)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import tempfile
 from functools import partial
 
 import _harness
+import _results
 
 # Name, options of `skdigits train`, images in all and with --quick.
 ROWS = [
@@ -15,6 +16,11 @@ ROWS = [
     ("recipe augmented (784-800-10), 1 million images", ["--recipe", "augmented"], 1_000_000, 20_000),
 ]
 GOAL = 300
+render = partial(
+    _results.render_sides,
+    warm_up="after a warm-up with fewer images",
+    note="Seconds are of the training, each in a process of its own.",
+)
 
 # The libraries are imported, and the kernels are loaded, before memory is measured: the first reading is of what is
 # there without any data.
@@ -64,7 +70,7 @@ def measure(options, n_samples, n_quick, arguments):
 def main():
     arguments = _harness.parse(__doc__, repeats=1)
     rows = {name: partial(measure, *work, arguments) for name, *work in ROWS}
-    _harness.report("stream", arguments, rows, title="Streams of deformed MNIST digits")
+    _harness.report("stream", arguments, rows, title="Streams of deformed MNIST digits", render=render)
 
 
 if __name__ == "__main__":

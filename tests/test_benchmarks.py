@@ -18,17 +18,18 @@ from skdigits import MLPDigitClassifier
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SAMPLES = [[0.0], [1.0]] * 4, [0, 1] * 4
 PROGRAMS = sorted(BENCHMARKS.glob("bench_*.py"))
+RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
 
 
 @pytest.fixture
 def modules(monkeypatch):
     """The modules that the programs share."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    for name in ("_harness", "_results", "_rivals"):
+    names = ("_rivals", "_results", "_harness", "render_tables")
+    for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
-    loaded = {name.strip("_"): importlib.import_module(name) for name in ("_rivals", "_results", "_harness")}
-    yield argparse.Namespace(**loaded)
-    for name in ("_harness", "_results", "_rivals"):
+    yield argparse.Namespace(**{name.strip("_"): importlib.import_module(name) for name in names})
+    for name in names:
         sys.modules.pop(name, None)
 
 
@@ -342,6 +343,38 @@ def test_rival_without_a_side_is_not_imported(modules, monkeypatch, tmp_path):
     assert imported == []
     parse(modules, monkeypatch, "--output", tmp_path, rivals=["sklearn"])
     assert imported == ["sklearn"]
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_table_of_results_comes_from_the_measurements(modules, path):
+    assert path.with_suffix(".md").read_text() == modules.render_tables.render(path)
+
+
+def test_tables_go_where_a_page_is_marked_for_them(modules):
+    page = "<!-- results/fit.md -->\nold\n<!-- end -->\nmore\n<!-- results/other.md -->\nold\n<!-- end -->\n"
+    expected = page.replace("old", r"new \1", 1)
+    assert modules.render_tables.put_in(page, "fit", "new \\1\n") == expected
+    assert modules.render_tables.put_in(page, "predict", "new\n") == page
+
+
+@pytest.mark.parametrize(
+    ("n_rounds", "n_threads", "rivals", "told"),
+    [
+        (5, 2, ("sklearn",), "Medians of 5 interleaved rounds after a warm-up, 2 threads unless "),
+        (5, 2, (), "Medians of 5 rounds after a warm-up, 2 threads unless a row says otherwise. "),
+        (1, 1, (), "One round after a warm-up, 1 thread unless a row says otherwise. "),
+    ],
+)
+def test_last_line_says_what_there_is(modules, arguments, tmp_path, n_rounds, n_threads, rivals, told):
+    arguments.threads, arguments.repeats = n_threads, n_rounds
+    row = modules.harness.make_row(dict.fromkeys((*rivals, "skdigits"), [1.0] * n_rounds))
+    modules.harness.report("test", arguments, {"first": lambda: row}, title="Title")
+    last = (tmp_path / "test.md").read_text().splitlines()[-1]
+    assert last.startswith(told)
+    assert "accuracy" not in last
+    row["sides"]["skdigits"]["accuracy"] = 0.5
+    modules.harness.report("test", arguments, {"first": lambda: row}, title="Title")
+    assert "; behind the seconds the accuracy" in (tmp_path / "test.md").read_text().splitlines()[-1]
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)

@@ -1,6 +1,5 @@
 """The package as a whole: its names, its layers, its README."""
 
-import json
 import pkgutil
 import re
 import tomllib
@@ -85,12 +84,3 @@ RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 def test_every_benchmark_has_results():
     programs = {path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py")}
     assert {path.stem for path in RESULTS} == programs
-
-
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
-def test_table_of_results_comes_from_the_measurements(path):
-    measured, table = json.loads(path.read_text()), path.with_suffix(".md").read_text()
-    for row in measured["rows"]:
-        assert f"| {row['work']} |" in table
-        for ratio in row["ratios"].values():
-            assert f"{ratio['median']} ({ratio['least']} to {ratio['most']})" in table
