@@ -169,12 +169,13 @@ def _side_cell(side):
         return ""
     note = f", {side['accuracy']:.4f}" if "accuracy" in side else ""
     note += f", {side['note']}" if "note" in side else ""
-    return _duration(side["median"]) + note
+    return duration(side["median"]) + note
 
 
-def _duration(seconds):
-    for unit, scale in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale or unit == "µs":
+def duration(seconds):
+    """Seconds with three digits, in the unit that suits them."""
+    for unit, scale in (("s", 1), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+        if seconds >= scale or unit == "ns":
             number = seconds / scale
             return f"{number:.{max(0, 2 - int(math.log10(max(number, 1))))}f} {unit}"
 

@@ -4,6 +4,7 @@ import warnings
 from functools import cache, partial
 
 import _harness
+import _results
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -108,7 +109,7 @@ def measure(get_work, kind, size, arguments):
     cost = side["median"] / n_units
     X_test = work.X_test * 255 if kind == "rows in memory" else work.X_test
     side |= {"accuracy": float(models[0].score(X_test, work.y_test)), "seconds_a_unit": float(f"{cost:.4g}")}
-    side["note"] = f"{1e6 * cost:.3g} µs a {UNITS[kind]}"
+    side["note"] = f"{_results.duration(cost)} a {UNITS[kind]}"
     return row | {"kind": kind, "size": size}
 
 

@@ -377,6 +377,14 @@ def test_last_line_says_what_there_is(modules, arguments, tmp_path, n_rounds, n_
     assert "; behind the seconds the accuracy" in (tmp_path / "test.md").read_text().splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(23.72, "23.7 s"), (0.2372, "237 ms"), (1.743e-6, "1.74 µs"), (8.65e-9, "8.65 ns"), (1e-10, "0.10 ns")],
+)
+def test_durations_have_a_unit_that_suits_them(modules, seconds, told):
+    assert modules.results.duration(seconds) == told
+
+
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_every_program_looks_at_only_before_it_does_anything(modules, monkeypatch, tmp_path, path):
     monkeypatch.setattr(modules.harness, "load_mnist", lambda *args, **keywords: never())
