@@ -79,7 +79,8 @@ def main():
     rows = {}
     for n_threads in sorted({1, arguments.threads}):
         threads = f"{n_threads} thread{'s' if n_threads > 1 else ''}"
-        rows[f"{n_few:,} images, {threads}"] = partial(beside_scipy, n_few, n_threads, arguments.repeats)
+        remark = ", SciPy in one" if n_threads > 1 else ""  # its functions have no threads
+        rows[f"{n_few:,} images, {threads}{remark}"] = partial(beside_scipy, n_few, n_threads, arguments.repeats)
         rows[f"{n_many:,} images, and an epoch of 784-800-10 with them, {threads}"] = partial(
             beside_an_epoch, n_many, n_threads, arguments.repeats
         )
