@@ -10,6 +10,7 @@ import _harness
 import _rivals
 from _arithmetic import NAME, count_vectors, make_arithmetic
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from skdigits import MLPDigitClassifier
 from skdigits._kernels.sizes import TILE
@@ -39,11 +40,12 @@ class Models:
         X, y, self.X_test, self.y_test = _harness.load_mnist(1000 if arguments.quick else 20_000)
         parameters = {"max_iter": 1 if arguments.quick else 5, "random_state": 0, "n_jobs": arguments.threads}
         self.models = {}
-        if "sklearn" in arguments.rivals:
-            self.models["sklearn"] = _rivals.make_sklearn(**parameters).fit(X, y)
-        if "torch" in arguments.rivals:
-            self.models["torch"] = _rivals.TorchMLP(**parameters).fit(*_rivals.to_torch(X, y))
-        self.models[_harness.OURS] = MLPDigitClassifier(**parameters).fit(X, y)
+        with threadpool_limits(arguments.threads):
+            if "sklearn" in arguments.rivals:
+                self.models["sklearn"] = _rivals.make_sklearn(**parameters).fit(X, y)
+            if "torch" in arguments.rivals:
+                self.models["torch"] = _rivals.TorchMLP(**parameters).fit(*_rivals.to_torch(X, y))
+            self.models[_harness.OURS] = MLPDigitClassifier(**parameters).fit(X, y)
 
     def make_sides(self, images):
         """A prediction of each side."""
@@ -66,7 +68,8 @@ def measure(get_models, n_images, calls, goals, arguments):
     sides = models.make_sides(images)
     if n_images >= 10_000:
         sides = {NAME: make_bound(images, arguments.threads), **sides}
-    row = _harness.measure(sides, arguments.repeats, goals=goals, calls=1 if arguments.quick else calls)
+    with threadpool_limits(arguments.threads):  # around all calls: to set it takes longer than one of them
+        row = _harness.measure(sides, arguments.repeats, goals=goals, calls=1 if arguments.quick else calls)
     for side, accuracy in models.score().items():
         row["sides"][side]["accuracy"] = accuracy
     return row

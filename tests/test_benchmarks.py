@@ -10,7 +10,9 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+import threadpoolctl
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import MLPDigitClassifier
@@ -383,6 +385,17 @@ def test_last_line_says_what_there_is(modules, arguments, tmp_path, n_rounds, n_
 )
 def test_durations_have_a_unit_that_suits_them(modules, seconds, told):
     assert modules.results.duration(seconds) == told
+
+
+def test_predictions_keep_blas_to_the_threads_that_are_asked_for(modules, arguments, monkeypatch):
+    def measure(*args, **keywords):
+        assert {library["num_threads"] for library in threadpoolctl.threadpool_info()} == {1}
+        return make_row()
+
+    arguments.threads, arguments.quick = 1, True
+    monkeypatch.setattr(modules.harness, "measure", measure)
+    models = argparse.Namespace(X_test=np.zeros((1, 784)), make_sides=lambda images: {}, score=dict)
+    runpy.run_path(str(BENCHMARKS / "bench_predict.py"))["measure"](lambda: models, 1, 1, {}, arguments)
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
