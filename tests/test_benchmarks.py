@@ -398,6 +398,23 @@ def test_predictions_keep_blas_to_the_threads_that_are_asked_for(modules, argume
     runpy.run_path(str(BENCHMARKS / "bench_predict.py"))["measure"](lambda: models, 1, 1, {}, arguments)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_write_ups_warm_up_all_sides_and_have_a_seed_a_round(modules, arguments, monkeypatch):
+    def make_sklearn(**parameters):
+        seeds.append(parameters["random_state"])
+        return MLPClassifier(**parameters)
+
+    X, y, seeds = np.eye(10, 784, dtype=np.float32), np.arange(10), []
+    monkeypatch.setattr(modules.harness, "load_mnist", lambda *args, **keywords: (X, y, X, y))
+    monkeypatch.setattr(modules.harness, "_PAUSE", 0)
+    monkeypatch.setattr(modules.rivals, "make_sklearn", make_sklearn)
+    arguments.quick, arguments.rivals, arguments.repeats = True, ["sklearn"], 2
+    program = runpy.run_path(str(BENCHMARKS / "bench_writeups.py"))
+    row = program["measure"]("name", "divided", {"hidden_layer_sizes": (2,)}, {}, None, None, arguments)
+    assert seeds == [0, 0, 1]
+    assert [len(side["scores"]) for side in row["sides"].values()] == [2, 2]
+
+
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_every_program_looks_at_only_before_it_does_anything(modules, monkeypatch, tmp_path, path):
     monkeypatch.setattr(modules.harness, "load_mnist", lambda *args, **keywords: never())
