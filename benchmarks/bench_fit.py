@@ -7,6 +7,7 @@ import warnings
 from functools import cache, partial
 
 import _harness
+import _results
 import _rivals
 import numpy as np
 from _arithmetic import DTYPE, NAME, make_training
@@ -23,6 +24,7 @@ from skdigits._engine.inputs import compress_inputs
 WORK = [
     ("784-100-10", "plain", {}, {"sklearn": 10, "torch": 6}),
     ("784-100-10, Pipeline with MinMaxScaler on uint8", "uint8", {}, {"sklearn": 12}),
+    ("784-100-10, Pipeline with MinMaxScaler on float32", "float32", {}, {}),
     ("784-100-10, batch 32", "plain", {"batch_size": 32}, {"sklearn": 12, "torch": 8}),
     ("784-800-10", "plain", {"hidden_layer_sizes": (800,)}, {"sklearn": 8, "torch": 4}),
     ("784-512-256-10", "plain", {"hidden_layer_sizes": (512, 256)}, {"sklearn": 6, "torch": 3}),
@@ -37,6 +39,13 @@ WORK = [
     ("784-100-10, L-BFGS", "plain", {"solver": "lbfgs"}, {"sklearn": 4}),
 ]
 QUICK_SAMPLES = 2000
+# Pixels up to 255, with the scaler as a part of the fit.
+UNSCALED = ("uint8", "float32")
+render = partial(
+    _results.render_sides,
+    note="Of uint8 MinMaxScaler makes float64, so that MLPClassifier computes in double precision there; skdigits in "
+    "single, its default.",
+)
 
 
 class Samples:
@@ -47,8 +56,8 @@ class Samples:
 
     def get(self, form):
         """Training and test samples."""
-        if form == "uint8":
-            return self._pixels, self._test_pixels
+        if form in UNSCALED:
+            return self._pixels.astype(form), self._test_pixels.astype(form)
         if form == "gaussian":
             random_state = np.random.RandomState(0)
             return (random_state.normal(size=p.shape).astype(np.float32) for p in (self._pixels, self._test_pixels))
@@ -79,12 +88,12 @@ def make_sides(form, X, y, parameters, rivals):
 
     sides = {}
     if "sklearn" in rivals:
-        sides["sklearn"] = side("sklearn", _rivals.make_sklearn, X, y, form == "uint8")
-    if "torch" in rivals and form not in ("uint8", "csr") and parameters.get("solver") != "lbfgs":
+        sides["sklearn"] = side("sklearn", _rivals.make_sklearn, X, y, form in UNSCALED)
+    if "torch" in rivals and form not in (*UNSCALED, "csr") and parameters.get("solver") != "lbfgs":
         sides["torch"] = side("torch", _rivals.TorchMLP, *_rivals.to_torch(X, y))
     if parameters.get("solver") != "lbfgs":  # which decides by itself how often it looks at all samples
         sides[NAME] = make_bound(form, X, parameters)
-    sides[_harness.OURS] = side(_harness.OURS, MLPDigitClassifier, X, y, form == "uint8")
+    sides[_harness.OURS] = side(_harness.OURS, MLPDigitClassifier, X, y, form in UNSCALED)
     return sides, models
 
 
@@ -98,7 +107,7 @@ def make_bound(form, X, parameters):
     )  # fmt: skip
 
     def bound():
-        if form == "uint8":
+        if form in UNSCALED:
             MinMaxScaler().fit_transform(X)
         arithmetic()
 
@@ -126,7 +135,7 @@ def main():
         f"{name}, {arguments.epochs} epochs": partial(measure, form, parameters, goals, arguments)
         for name, form, parameters, goals in WORK
     }
-    _harness.report("fit", arguments, rows, title="Whole fits on MNIST")
+    _harness.report("fit", arguments, rows, title="Whole fits on MNIST", render=render)
 
 
 if __name__ == "__main__":
