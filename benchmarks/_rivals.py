@@ -32,7 +32,9 @@ def make_sklearn(**parameters):
 class TorchMLP:
     """What `MLPDigitClassifier` does, as PyTorch's users write it: mini-batches by index, all tensors in memory.
 
-    Same first weights, mini-batches, loss, penalty and optimizer. Parameters as those of `MLPClassifier`.
+    Same first weights, mini-batches, loss, optimizer and penalty, except that ``weight_decay`` takes the biases in.
+    To leave them out takes a second group of parameters, which made a fit 5 % longer and its accuracy no other.
+    Parameters as those of `MLPClassifier`.
     """
 
     def __init__(self, hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=1e-4, batch_size=200,
