@@ -6,6 +6,7 @@ arguments with `parse` and hands `report` a callable for each row, which measure
 
 import argparse
 import contextlib
+import importlib.util
 import shlex
 import statistics
 import sys
@@ -31,7 +32,7 @@ _INTERRUPTED = "Training interrupted by user"
 _STATUS_INTERRUPTED = 130
 
 
-def parse(description, *, repeats=None, rivals=(), has_epochs=False):
+def parse(description, *, repeats=None, rivals=(), has_epochs=False, needs=()):
     """Arguments that programs share. What a program has no use for it does not take.
 
     Parameters
@@ -43,6 +44,8 @@ def parse(description, *, repeats=None, rivals=(), has_epochs=False):
         Those of `_rivals.NAMES` that the program has a side for.
     has_epochs : bool
         Whether to take ``--epochs``, too: 10, and 1 with ``--quick``.
+    needs : sequence of str
+        Modules that the program imports where it needs them, and that may be missing.
 
     Returns
     -------
@@ -63,6 +66,9 @@ def parse(description, *, repeats=None, rivals=(), has_epochs=False):
     )
     parser.add_argument("--output", type=Path, help="folder of the results (default: results; quick: results/quick)")
     arguments = parser.parse_args()
+    missing = [module for module in needs if importlib.util.find_spec(module) is None]
+    if missing:
+        parser.error(f'{", ".join(missing)} cannot be imported: python -m pip install ".[bench]"')
     if repeats:
         arguments.repeats = arguments.repeats or (1 if arguments.quick else repeats)
     if has_epochs:

@@ -135,7 +135,7 @@ class Saved:
 
 
 def main():
-    arguments = _harness.parse(__doc__, repeats=5)
+    arguments = _harness.parse(__doc__, repeats=5, needs=["safetensors", "skops", "onnx", "skl2onnx", "onnxruntime"])
     with tempfile.TemporaryDirectory() as folder:
         rows = {}
         for network, hidden in HIDDEN.items():

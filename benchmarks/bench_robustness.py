@@ -11,7 +11,6 @@ from functools import cache, partial
 import _harness
 import _results
 import numpy as np
-from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter, grey_dilation, grey_erosion
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -96,6 +95,8 @@ def thin(images, rng):
 
 def photograph(images, rng):
     """JPEG files, three times as large: dark on paper lit from one side, turned by up to 8 degrees, noisy."""
+    from PIL import Image
+
     matrices = []
     for angle, factor in zip(np.radians(rng.uniform(-8, 8, len(images))), rng.uniform(2, 3, len(images)), strict=True):
         matrices.append(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / factor)
@@ -108,6 +109,8 @@ def photograph(images, rng):
 
 def shrink_photographs(images, rng):
     """Photographs whose pixels are means of nine, and nothing else done to them."""
+    from PIL import Image
+
     large = np.stack([np.asarray(Image.open(file)) for file in photograph(images, rng)])
     return large.reshape(-1, 28, 3, 28, 3).mean(axis=(2, 4)) / 255
 
@@ -190,7 +193,7 @@ def draw(content, axes):
 
 
 def main():
-    arguments = _harness.parse(__doc__)
+    arguments = _harness.parse(__doc__, needs=["PIL"])
     warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs was asked for
     settings = {"threads": arguments.threads, "seeds": 1 if arguments.quick else N_SEEDS}
     get_models = cache(lambda: fit_models(arguments, settings["seeds"]))

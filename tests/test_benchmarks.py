@@ -308,6 +308,16 @@ def test_output_that_is_no_folder_is_refused_at_once(modules, monkeypatch, tmp_p
     assert "no results can be written to" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("program", "module"), [("bench_robustness", "PIL"), ("bench_persistence", "onnx")])
+def test_missing_package_is_told_in_one_line(modules, monkeypatch, tmp_path, capsys, program, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(sys, "argv", [program, "--output", str(tmp_path)])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(BENCHMARKS / f"{program}.py"), run_name="__main__")
+    assert caught.value.code == 2
+    assert f'error: {module} cannot be imported: python -m pip install ".[bench]"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'torch'"), OSError("libgomp.so is missing")])
 def test_rival_that_cannot_be_imported_is_left_out(modules, monkeypatch, tmp_path, capsys, error):
     load = importlib.import_module
