@@ -17,7 +17,7 @@ from pathlib import Path
 
 import _rivals
 import numpy as np
-from _results import Results
+from _results import Results, describe_moment
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -222,7 +222,7 @@ def report(name, arguments, rows, *, title, settings=None, render=None, draw=Non
                 row = rows[to_do[0]]()
                 row_name = to_do.pop(0)
                 if row is not None:
-                    results.add({"work": row_name} | row)
+                    results.add({"work": row_name} | row | {"measured": describe_moment()})
     except KeyboardInterrupt:
         is_interrupted = True
     if results.has_new:

@@ -7,11 +7,14 @@ import json
 import math
 import os
 import platform
+import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import joblib
 
+import skdigits
 from skdigits.persistence._files import replaced_whole
 
 
@@ -214,6 +217,22 @@ def describe_machine():
         "packages": {package: _version(package) for package in packages},
         "environment": {name: os.environ[name] for name in sorted(os.environ) if name.endswith("_NUM_THREADS")},
     }
+
+
+def describe_moment():
+    """The day, and the last commit of the package where it lies in a repository, as a row's version says too little."""
+    moment = {"date": datetime.now(UTC).date().isoformat()}
+    commit = _git("log", "-1", "--format=%h", "--", ".")
+    return moment | ({"commit": commit, "is_changed": bool(_git("status", "--porcelain", "."))} if commit else {})
+
+
+def _git(*arguments):
+    """What git says about the folder of the package; nothing where there is no git, or no repository."""
+    folder = Path(skdigits.__file__).parent
+    try:
+        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def versions(machine):

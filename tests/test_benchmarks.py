@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 import warnings
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -387,6 +388,19 @@ def test_last_line_says_what_there_is(modules, arguments, tmp_path, n_rounds, n_
     row["sides"]["skdigits"]["accuracy"] = 0.5
     modules.harness.report("test", arguments, {"first": lambda: row}, title="Title")
     assert "; behind the seconds the accuracy" in (tmp_path / "test.md").read_text().splitlines()[-1]
+
+
+def test_rows_say_when_they_were_measured(modules, arguments, tmp_path):
+    modules.harness.report("test", arguments, {"first": make_row}, title="Title")
+    (row,) = json.loads((tmp_path / "test.json").read_text())["rows"]
+    assert date.fromisoformat(row["measured"]["date"]) <= datetime.now(UTC).date()
+
+
+def test_commit_is_left_out_where_there_is_none(modules, monkeypatch, tmp_path):
+    monkeypatch.setattr(modules.results.skdigits, "__file__", str(tmp_path / "__init__.py"))
+    assert list(modules.results.describe_moment()) == ["date"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert list(modules.results.describe_moment()) == ["date"]
 
 
 @pytest.mark.parametrize(
