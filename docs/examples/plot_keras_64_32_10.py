@@ -12,7 +12,7 @@ overfitting, and what dropout does about it.
 # -----------------
 # Keras's ``normalize(x, axis=1)`` divides by the Euclidean length along an axis. Of images of shape (n, 28, 28) axis 1
 # is a *column of the image*: each column then has length 1. Of rows of 784 pixels it would be the whole image, which
-# is scikit-learn's ``Normalizer``. The two are not the same: by column a pixel is about five times larger, and the
+# is scikit-learn's ``Normalizer``. The two are not the same: by column a pixel is about four times larger, and the
 # network learns faster at the same rate.
 
 import numpy as np
