@@ -46,7 +46,7 @@ model = MLPDigitClassifier(
     learning_rate_init=0.01,
     batch_size=64,
     alpha=0.0,
-    random_state=0,
+    random_state=np.random.RandomState(0),
 )
 
 # %%
@@ -54,6 +54,9 @@ model = MLPDigitClassifier(
 # ------------------------------------------
 # One call of ``partial_fit`` is one epoch: shuffle the images, take 64 of them, compute the gradient of their loss, go
 # a step down, take the next 64. After each epoch we look at images that the network has not seen.
+#
+# The random state above is an object, which goes on from call to call. With a number each call would begin anew, and
+# shuffle the images in the same order, as with scikit-learn.
 
 losses, accuracies = [], []
 for epoch in range(8):
