@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skdigits._engine.inputs import as_read_only
-from skdigits._engine.progress import restored_random_state
+from skdigits._engine.progress import restored_start
 from skdigits._engine.trainer import TrainingHooks
 
 
@@ -62,7 +62,7 @@ class EstimatorHooks(TrainingHooks):
             keeper.keep_progress(self._estimator, (lambda: self._origin | capture()) if can_resume else None)
         return asked_to_stop
 
-    def resume(self, describe_samples, random_state):
+    def resume(self, describe_samples, random_state, n_repeated):
         """Go on from the progress that a callback has kept, where there is one.
 
         Parameters
@@ -71,6 +71,8 @@ class EstimatorHooks(TrainingHooks):
             Returns a string that differs for other samples.
         random_state : numpy.random.RandomState
             As it is before anything is drawn that training depends on beside the first parameters.
+        n_repeated : int
+            Samples that earlier calls have seen with such a state.
 
         Returns
         -------
@@ -78,16 +80,19 @@ class EstimatorHooks(TrainingHooks):
             What training goes on from.
         random_state : numpy.random.RandomState
             The one given, or one that draws the same as it did then.
+        n_repeated : int
+            The one given, or that of then.
         """
         if not self._keepers:
-            return None, random_state
+            return None, random_state, n_repeated
         samples = describe_samples()
         kept = (keeper.kept_progress(self._estimator, samples) for keeper in self._keepers)
         captured = next((progress for progress in kept if progress is not None), None)
         if captured is not None:
-            random_state = restored_random_state(captured.get("first_random_state"))
-        self._origin = {"samples": samples, "first_random_state": random_state.get_state(legacy=False)}
-        return captured, random_state
+            random_state, n_repeated = restored_start(captured)
+        first = random_state.get_state(legacy=False)
+        self._origin = {"samples": samples, "first_random_state": first, "n_repeated": n_repeated}
+        return captured, random_state, n_repeated
 
     def log(self, line):
         """Print a line where the user has asked for it."""

@@ -4,6 +4,7 @@ import re
 import time
 import warnings
 import zlib
+from numbers import Integral
 
 import numpy as np
 from scipy import sparse
@@ -129,9 +130,9 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     evaluated = _follow_average(estimator, network, incremental)
     optimizer = _optimizer_for(estimator, network, incremental)
     record = TrainingRecord.of(estimator, judged_by=judged_by(estimator))
-    captured = None
+    captured, n_repeated = None, record.n_samples_seen if isinstance(estimator.random_state, Integral) else 0
     if not incremental:
-        captured, random_state = hooks.resume(data.describe, random_state)
+        captured, random_state, n_repeated = hooks.resume(data.describe, random_state, n_repeated)
     if estimator.early_stopping and data.held_out is None:
         data.set_aside(estimator, random_state)
     if data.held_out is not None:
@@ -150,6 +151,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else estimator.max_iter,
         tol=estimator.tol, n_iter_no_change=estimator.n_iter_no_change, early_stopping=estimator.early_stopping,
         restore_best=estimator.restore_best_weights, deadline=deadline, draws_seeds=any(drop_rates),
+        n_repeated=n_repeated,
     )  # fmt: skip
     try:
         with runner:

@@ -98,7 +98,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     random_state : int, RandomState instance or None, default=None
         Draws the first weights, the split for early stopping, the order of the samples, what is dropped and how
-        samples are deformed. Pass an int for results that can be repeated.
+        samples are deformed. Pass an int for results that can be repeated. An int gives each call of `partial_fit` the
+        same order of as many samples, as in MLPClassifier; what is dropped and deformed differs from call to call.
 
     tol : float, default=1e-4
         Least improvement of the loss or validation score that counts as progress; for 'lbfgs' the largest entry of
@@ -569,7 +570,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             probabilities, logarithms = softmax(logits, axis=1), log_softmax(logits, axis=1)
         else:
             probabilities, logarithms = expit(logits), log_expit(logits)
-        # Elsewhere it is log(predict_proba(X)) to the bit, saturated probabilities of exactly 1 included.
+        # Elsewhere it is log(predict_proba(X)), saturated probabilities of exactly 1 included.
         return np.log(probabilities, out=logarithms, where=probabilities > 0)
 
     def decision_function(self, X: MatrixLike) -> NDArray:

@@ -143,6 +143,20 @@ def _check_record(record):
         raise ValueError("history: lists of different lengths")
 
 
+def restored_start(captured):
+    """What a call began with: a RandomState, and the number of samples that calls before it had seen with such a one.
+
+    Raises
+    ------
+    ProgressError
+        If `captured` does not hold them.
+    """
+    n_repeated = captured.get("n_repeated", 0)  # which files of older versions lack
+    if type(n_repeated) is not int or n_repeated < 0:
+        raise ProgressError(f"The checkpoint is damaged: n_repeated is {n_repeated!r}.")
+    return restored_random_state(captured.get("first_random_state")), n_repeated
+
+
 def restored_random_state(state):
     """A RandomState that draws what the one did of which this is ``get_state(legacy=False)``.
 

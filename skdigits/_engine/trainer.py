@@ -75,6 +75,9 @@ class Plan:
         Of :func:`time.monotonic`; training ends with the first mini-batch behind it.
     draws_seeds : bool, default=False
         Whether each epoch needs a seed of its own, for dropout.
+    n_repeated : int, default=0
+        Samples that earlier calls have seen whose `random_state` began as that of this one: what an epoch draws beside
+        its order then depends on this number, too, lest every call draw the same. 0 leaves it as it is.
     """
 
     n_samples: int
@@ -86,6 +89,7 @@ class Plan:
     restore_best: bool = True
     deadline: float | None = None
     draws_seeds: bool = False
+    n_repeated: int = 0
 
     @property
     def is_over(self):
@@ -167,9 +171,10 @@ def _train_epoch(progress, hooks, plan):
 def _run_epoch(progress, hooks, plan, start):
     """Look at all samples once and what that has brought; return whether the validation score is the best so far."""
     optimizer, record = progress.optimizer, progress.record
-    seed = int(progress.random_state.randint(2**31)) if plan.draws_seeds else 0
+    random_state = _random_state_beside_the_order(progress.random_state, plan.n_repeated)
+    seed = int(random_state.randint(2**31)) if plan.draws_seeds else 0
     share_done = optimizer.share_done(progress.runner.count_steps(plan.n_samples))
-    inputs = hooks.draw_inputs(progress.random_state, share_done)
+    inputs = hooks.draw_inputs(random_state, share_done)
     if inputs is not None:
         progress.runner.inputs = inputs
     totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
@@ -190,6 +195,14 @@ def _run_epoch(progress, hooks, plan, start):
         record.judge_loss(plan.tol)
     record.add_to_history(**known, **validation, seconds=time.perf_counter() - start)
     return is_best
+
+
+def _random_state_beside_the_order(random_state, n_repeated):
+    """What dropout and an augmenter draw from."""
+    if not n_repeated:
+        return random_state
+    entropy = [int(random_state.randint(2**31)), n_repeated]
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(entropy)))
 
 
 def _has_settled(record, optimizer, hooks, plan):

@@ -83,6 +83,14 @@ class TestAugmenter:
             model.partial_fit(X, Y, classes=np.arange(10))
         assert len(augmenter.calls) == 3
 
+    @pytest.mark.parametrize("method", ["partial_fit", "fit"])
+    def test_draws_anew_in_each_call(self, method):
+        augmenter = Negative()
+        model = make(augmenter=augmenter, max_iter=1, warm_start=True).fit(X, Y)
+        for _ in range(5):
+            getattr(model, method)(X, Y)
+        assert len({call[2] for call in augmenter.calls}) == 6
+
     @pytest.mark.parametrize("is_incremental", [False, True])
     def test_hears_how_much_of_training_is_behind(self, is_incremental):
         augmenter = Negative()

@@ -113,6 +113,20 @@ def test_training_goes_on_from_what_had_gone_on():
     assert_equal_training(model, make(dropout=0.2).fit(X, Y))
 
 
+def test_training_goes_on_that_had_learnt_before():
+    """From where an int as `random_state` stood: what is dropped depends on the samples seen before this call."""
+
+    def make_learned():
+        return make(dropout=0.2, warm_start=True).fit(X, Y)
+
+    progress = interrupted_progress(make_learned(), 2, X, Y)
+    model = make_learned().set_callbacks(Keeper(progress)).fit(X, Y)
+    fresh = make(dropout=0.2, warm_start=True).set_callbacks(Keeper(progress)).fit(X, Y)
+    reference = make_learned().fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], reference.coefs_[0])
+    np.testing.assert_array_equal(fresh.coefs_[0], reference.coefs_[0])
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_training_that_had_settled_is_not_gone_on_with(early_stopping):
     options = {"tol": 10.0, "n_iter_no_change": 2, "early_stopping": early_stopping}
@@ -222,6 +236,8 @@ def progress():
     (["random_state", "state", "pos"], 625),
     (["random_state", "state", "key"], np.zeros(3, np.uint32)),
     (["first_random_state", "state", "pos"], -1),
+    (["n_repeated"], -1),
+    (["n_repeated"], "1"),
 ], ids=str)  # fmt: skip
 def test_damaged_progress_is_refused(progress, path, value):
     model = make(early_stopping=True, weight_averaging=0.5)
