@@ -1,8 +1,9 @@
-"""Standard error: where it has been closed, the work goes on unseen."""
+"""The streams of a terminal: where one has been closed or is full, the work goes on unseen."""
 
 import contextlib
 import os
 import sys
+from typing import Any
 
 from rich.console import Console
 
@@ -11,23 +12,52 @@ class ErrorConsole(Console):
     """Standard error, as rich draws progress on it."""
 
     def __init__(self) -> None:
-        super().__init__(stderr=True)
+        super().__init__(file=_UnfailingStream(sys.stderr))  # type: ignore[arg-type]
 
-    def on_broken_pipe(self) -> None:
-        """Be quiet from now on; rich would end the program."""
-        self.quiet = True
-        _silence()
+
+class _UnfailingStream:
+    """A stream that takes what cannot be written, and is silent from then on."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or do nothing."""
+        with _silent_where_it_fails(self._stream):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or do nothing."""
+        with _silent_where_it_fails(self._stream):
+            self._stream.flush()
 
 
 def tell(line: str) -> None:
     """Print a line to standard error."""
-    try:
+    with _silent_where_it_fails(sys.stderr):
         print(line, file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        _silence()
 
 
-def _silence() -> None:
-    """Let nothing fail that is written from now on, the rest on the way out included."""
-    with contextlib.suppress(OSError):  # a stream without a file behind it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def announce(line: str) -> None:
+    """Print a line to standard output before work that is done whether anybody reads it or not."""
+    with contextlib.suppress(OSError):
+        print(line)
+
+
+def flush_or_silence(stream: Any) -> None:
+    """Let the interpreter find nothing on its way out that cannot be written."""
+    with _silent_where_it_fails(stream):
+        stream.flush()
+
+
+@contextlib.contextmanager
+def _silent_where_it_fails(stream):
+    try:
+        yield
+    except OSError:
+        with contextlib.suppress(OSError):  # a stream without a file behind it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

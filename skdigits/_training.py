@@ -21,6 +21,7 @@ from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._engine.schedules import SCHEDULES
 from skdigits._threads import one_blas_thread
+from skdigits.exceptions import TrainingInterruptedWarning
 
 
 def compress(estimator, X, dtype, n_threads):
@@ -168,7 +169,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
 
 def _warn(outcome, estimator, incremental):
     if outcome == "interrupted":
-        warnings.warn("Training interrupted by user.")
+        warnings.warn("Training interrupted by user.", TrainingInterruptedWarning)
     elif outcome == "exhausted" and not incremental and estimator.learning_rate not in SCHEDULES:
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
@@ -208,7 +209,7 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
             iteration_ends=iteration_ends,
         )  # fmt: skip
     if result is None:
-        warnings.warn("Training interrupted by user.")
+        warnings.warn("Training interrupted by user.", TrainingInterruptedWarning)
         return
     estimator.loss_ = float(result.fun)
     record.loss = estimator.loss_

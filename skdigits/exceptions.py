@@ -1,6 +1,6 @@
-"""Errors of the package that have no better name in Python, NumPy or scikit-learn."""
+"""Errors and warnings of the package that have no better name in Python, NumPy or scikit-learn."""
 
-__all__ = ["DataFileError", "DownloadError", "ModelFormatError"]
+__all__ = ["DataFileError", "DownloadError", "ModelFormatError", "TrainingInterruptedWarning"]
 
 
 class DataFileError(ValueError):
@@ -58,4 +58,19 @@ class ModelFormatError(ValueError):
     ...     except ModelFormatError:
     ...         print("refused")
     refused
+    """
+
+
+class TrainingInterruptedWarning(UserWarning):
+    """Ctrl-C has ended a training, and what was learnt until then is kept.
+
+    Examples
+    --------
+    Whoever repeats trainings in a loop, and wants Ctrl-C to end the loop, has it raised:
+
+    >>> import warnings
+    >>> from skdigits.exceptions import TrainingInterruptedWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", TrainingInterruptedWarning)
+    ...     # for ...: model.fit(X, y)
     """

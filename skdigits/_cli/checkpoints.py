@@ -1,22 +1,25 @@
 """What ``skdigits train`` keeps of a training that is killed, and goes on from."""
 
 import argparse
-from collections.abc import Callable
+import contextlib
 from pathlib import Path
 from typing import Any
+
+from skdigits._cli.converters import SECONDS
+from skdigits._cli.locks import only_process
 
 _SECONDS = 30.0
 
 
-def add_options(parser: argparse.ArgumentParser, seconds: Callable[[str], float]) -> None:
-    """Add the options to the parser; `seconds` converts a number of seconds."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to the parser."""
     parser.add_argument(
         "--checkpoint-seconds",
-        type=seconds,
-        default=_SECONDS,
+        type=SECONDS,
+        default=None,
         metavar="SECONDS",
         help="longest time of training that a crash may cost, and the rest of an epoch: so often the state of the "
-        f"training is saved beside the model; not with lbfgs (default: {_SECONDS:g})",
+        f"training is saved beside the model; not with lbfgs or --stream (default: {_SECONDS:g})",
     )
     parser.add_argument(
         "--resume",
@@ -37,7 +40,7 @@ class TrainingState:
     """
 
     def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
-        self.path = output.with_name(f"{output.stem}.checkpoint.npz")
+        self._output, self.path = output, output.with_name(f"{output.stem}.checkpoint.npz")
         self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
         self._is_kept = arguments.stream is None
         if self._is_kept and self.path.exists() and not self.path.is_file():
@@ -48,10 +51,15 @@ class TrainingState:
         from skdigits.persistence import Checkpoint
 
         if not self._is_kept:
+            if self._seconds is not None:
+                raise ValueError(
+                    "--checkpoint-seconds does not go with --stream, whose training is not saved on the way"
+                )
             return []
         if solver == "lbfgs":
-            if self._resume:
-                raise ValueError("--resume is not for --solver lbfgs, which cannot go on from where it was")
+            if self._resume or self._seconds is not None:
+                option = "--resume" if self._resume else "--checkpoint-seconds"
+                raise ValueError(f"{option} is not for --solver lbfgs, which cannot go on from where it was")
             self._is_kept = False
             return []
         if self.path.exists() and not self._resume:
@@ -59,7 +67,8 @@ class TrainingState:
                 f"{self.path} holds a training that has not ended: go on with it by --resume, remove the file, or give "
                 "another --output"
             )
-        return [Checkpoint(self.path, seconds=self._seconds, resume=self._resume)]
+        seconds = _SECONDS if self._seconds is None else self._seconds
+        return [Checkpoint(self.path, seconds=seconds, resume=self._resume)]
 
     @property
     def remark(self) -> str | None:
@@ -74,6 +83,11 @@ class TrainingState:
     def way_out(self) -> str:
         """How to go on after Ctrl-C; empty where nothing was saved."""
         return f"; --resume goes on from {self.path}" if self._is_kept and self.path.exists() else ""
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other trainings for the same model away while this one runs."""
+        message = f"another training is for {self._output}: wait for it, or give another --output"
+        return only_process(self.path.with_name(f".{self.path.stem}.lock"), message)
 
     def forget(self) -> None:
         """Remove the file: the model is saved."""

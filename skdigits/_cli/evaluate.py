@@ -38,6 +38,10 @@ def run(arguments: argparse.Namespace) -> None:
             f"--dataset {dataset}: its images have {X.shape[1]} pixels, and {arguments.model} was trained on images of "
             f"{model.n_features_in_}"
         )
+    if model.classes_.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{arguments.model} predicts labels such as {model.classes_[0]!s}, and those of {dataset} are numbers"
+        )
     scores, text = score_model(model, X, y)
     if arguments.json:
         print_json({"model": arguments.model, "dataset": dataset, **scores})

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import importlib.util
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,26 @@ def save_model(model: Any, path: Path) -> None:
         joblib.dump(model, stream)
 
 
+def save_somewhere(model: Any, path: Path) -> Path:
+    """Save a model as `save_model`, or where that fails, as on a full disk, in a new folder for temporary files.
+
+    Returns
+    -------
+    path : Path
+        Of the file that holds the model.
+    """
+    try:
+        save_model(model, path)
+        return path
+    except OSError as error:
+        try:
+            other = Path(tempfile.mkdtemp(prefix="skdigits-")) / path.name
+            save_model(model, other)
+        except OSError:
+            raise error from None
+        return other
+
+
 @contextlib.contextmanager
 def held_interrupts(message: str) -> Iterator[None]:
     """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it: it saves what has been learnt."""
@@ -130,9 +151,23 @@ def _read_safe(path: Path) -> Any:
             from skdigits.persistence._onnx_runtime import OnnxClassifier
 
             return OnnxClassifier(path)
-        return getattr(persistence, _SAFE[path.suffix][1])(path)
+        if path.suffix != ".skops":
+            return _read_arrays(path)
+        return persistence.load(path)
     except ImportError as error:
         raise ValueError(str(error)) from error
+
+
+def _read_arrays(path: Path) -> Any:
+    from skdigits.persistence._weights import read_content
+
+    model, progress = read_content(path)
+    if progress is not None:
+        raise ValueError(
+            f"{path} holds the state of a training that has not ended, and the network without what prepares its "
+            "images: `skdigits train --resume` goes on with it"
+        )
+    return model
 
 
 def _read_pickle(path: Path, trust: bool) -> Any:

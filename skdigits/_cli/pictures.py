@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdigits._console import tell
-from skdigits.preprocessing import read_digit_image, read_digit_images
-from skdigits.preprocessing._digit_images import find_image_files
+from skdigits.preprocessing import read_digit_image
+from skdigits.preprocessing._digit_images import find_image_files, read_page
 from skdigits.preprocessing._photos import SUFFIXES
 
 _N_PIXELS = 784
@@ -29,14 +29,14 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     ----------
     path : str
     is_page : bool
-        Whether a file may hold several digits.
+        Whether a file may hold several digits, or none.
 
     Returns
     -------
     names : list of str
         The file of each digit, with its number behind it where files are pages.
     images : ndarray of shape (n_digits, 28, 28)
-        As `read_digit_image` gives them.
+        As `read_digit_image` gives them; zeros where there is no digit, and for a page without any.
     """
     if not Path(path).exists():
         raise ValueError(f"there is no file {path}")
@@ -47,11 +47,14 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     try:
         if not is_page:
             return list(map(str, files)), np.stack([read_digit_image(file) for file in files])
-        pages = [read_digit_images(file) for file in files]
+        pages = {file: read_page(file) for file in files}
     except ImportError as error:
         raise ValueError(str(error)) from error
-    names = [f"{file}[{i}]" for file, page in zip(files, pages, strict=True) for i in range(len(page))]
-    return names, np.concatenate(pages)
+    names, images = [], []
+    for file, page in pages.items():
+        names += [f"{file}[{i}]" for i in range(len(page))] or [str(file)]
+        images.append(page if len(page) else np.zeros((1, *page.shape[1:]), page.dtype))
+    return names, np.concatenate(images)
 
 
 def _tell_left_out(folder: Path, files: list[Path]) -> None:

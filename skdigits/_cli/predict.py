@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     from skdigits._cli.report import print_json
 
     model = load_model(arguments.model, trust=arguments.trust)
+    if arguments.show and arguments.json:
+        raise ValueError("--show does not go with --json: it draws in characters")
     predictions = []
     for path in arguments.inputs:
         names, samples, is_picture = _read(path, model, arguments)
@@ -72,9 +74,9 @@ def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[st
     if pictures.is_picture(path):
         names, images = pictures.read_pictures(path, is_page=arguments.page)
         return names, pictures.to_samples(images, model), True
+    samples = read_samples(path, model.n_features_in_)
     if arguments.page or arguments.show:
         tell(f"skdigits: {path}: no image file, so that --page and --show do nothing")
-    samples = read_samples(path, model.n_features_in_)
     if samples.shape[1] != model.n_features_in_:
         raise ValueError(
             f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "

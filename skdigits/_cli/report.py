@@ -24,11 +24,11 @@ def score_model(model: Any, X: NDArray, y: NDArray) -> tuple[dict[str, Any], str
     matrix = confusion_matrix(y, predicted, labels=labels)
     scores = {
         "accuracy": float(np.mean(predicted == y)),
-        "classification_report": classification_report(y, predicted, output_dict=True, zero_division=0),
+        "classification_report": classification_report(y, predicted, labels=labels, output_dict=True, zero_division=0),
         "confusion_matrix": matrix.tolist(),
         "labels": labels.tolist(),
     }
-    report = classification_report(y, predicted, digits=3, zero_division=0)
+    report = classification_report(y, predicted, labels=labels, digits=3, zero_division=0)
     return scores, f"{report}\nConfusion matrix (rows: true, columns: predicted)\n{_format_matrix(matrix, labels)}"
 
 

@@ -31,7 +31,7 @@ def read_samples(path: str | Path, n_pixels: int) -> NDArray:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"there is no file {path}")
+        raise ValueError(f"{path} is a pipe or a device, not a file" if path.exists() else f"there is no file {path}")
     if path.suffix.lower() in _OTHER_IMAGES:
         raise ValueError(f"{path}: image files end in {', '.join(SUFFIXES)} here: convert it to one of them")
     array = _READERS.get(path.suffix.lower(), read_idx)(path)
@@ -74,7 +74,9 @@ def _read_csv(path: Path) -> NDArray:
         with warnings.catch_warnings():
             # About a file without rows, which `read_samples` refuses.
             warnings.simplefilter("ignore", UserWarning)
-            return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=n_header_lines, encoding="utf-8-sig")
+            return np.loadtxt(
+                path, delimiter=",", ndmin=2, comments=None, skiprows=n_header_lines, encoding="utf-8-sig"
+            )
     except ValueError as error:
         raise ValueError(f"{path}: expected rows of comma-separated pixels: {error}") from error
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, layers, number
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
-from skdigits._console import tell
+from skdigits._cli.remarks import counted, warnings_as_lines
+from skdigits._console import announce, tell
+from skdigits.exceptions import TrainingInterruptedWarning
 
 _FOLDS = number(int, lambda value: value >= 2, "a whole number of at least 2")
 _MODEL = "best.npz"
@@ -56,7 +58,7 @@ def add_parser(commands):
     )
     parser.add_argument("--seed", type=SEED, default=0, help="of each fit, and of the images of --halving (default: 0)")
     parser.add_argument(
-        "--jobs", type=JOBS, default=-1, help="fits at a time, each in one thread (default: a core each)"
+        "--jobs", type=JOBS, default=None, help="fits at a time, each in one thread (default: a core each)"
     )
     parser.add_argument(
         "--scheduler",
@@ -83,6 +85,8 @@ def run(arguments):
     from skdigits._cli.search_results import check_results
     from skdigits._cli.search_store import only_search_in
 
+    if arguments.scheduler is not None and arguments.jobs is not None:
+        raise ValueError("--jobs does not go with --scheduler: the workers of the cluster say how many fits they make")
     folder = arguments.output or Path(f"skdigits-search-{arguments.dataset}")
     X, X_test, y, y_test = load_split(arguments.dataset)
     X, y = X[: arguments.rows], y[: arguments.rows]
@@ -104,8 +108,8 @@ def _search_in(folder, arguments, X, X_test, y, y_test):
     fits = open_store(folder, _settings(arguments), X, y, resume=arguments.resume)
     check_output(folder / _MODEL)
     say = (lambda *_: None) if arguments.json else print
-    with _warnings_as_lines():
-        search = _run_search(arguments, fits, X, y, say)
+    with _warnings_of_a_search():
+        search = _run_search(arguments, fits, X, y)
         model = _train_best(arguments, search.best_params_, X, y)
     with held_interrupts(f"interrupted; the best model is in {folder / _MODEL}, and --resume makes the table"):
         save_model(model, folder / _MODEL)
@@ -128,7 +132,7 @@ def _report(folder, search, fits, summary, shape, say):
 
     results = search_results.complete_results(search, fits, shape[0])
     results["n_parameters"] = [search_results.count_parameters(p[_HIDDEN], *shape[1:]) for p in results["params"]]
-    names = [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
+    names = _shown_names(search)
     search_results.write_results(folder, results, summary)
     has_picture = search_results.draw_picture(folder / search_results.PICTURE, results, names)
     say(f"\n{search_results.draw_table(results, names)}\n")
@@ -139,6 +143,11 @@ def _report(folder, search, fits, summary, shape, say):
     if not has_picture:
         tell('skdigits: no picture is drawn without matplotlib: pip install "skdigits[plot]"')
     return results
+
+
+def _shown_names(search):
+    """Parameters that candidates are told by."""
+    return [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
 
 
 def _settings(arguments):
@@ -178,7 +187,7 @@ def _make_search(arguments, model):
     return GridSearchCV(model, _make_grid(arguments), **options)
 
 
-def _run_search(arguments, fits, X, y, say):
+def _run_search(arguments, fits, X, y):
     """Fit the search; finished fits are in the folder `fits` whatever happens."""
     from sklearn.model_selection import ParameterGrid
 
@@ -190,19 +199,19 @@ def _run_search(arguments, fits, X, y, say):
     search = _make_search(arguments, model)
     n_candidates, n_before = len(ParameterGrid(search.param_grid)), len(read_records(fits))
     many = "s" * (n_candidates > 1)
-    say(f"{n_candidates} candidate{many}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}.")
-    if n_before:
-        say(f"{n_before} finished fits are there, and are skipped where they are met.")
-    # The first candidate shall not stand for the time in which kernels are loaded, or compiled.
-    _make_model(arguments).set_params(**{f"{_PREFIX}max_iter": 1}).fit(X[:_FEW], y[:_FEW]).predict(X[:_FEW])
-    names = [name for name, values in search.param_grid.items() if name == _HIDDEN or len(values) > 1]
+    if not arguments.json:
+        announce(f"{n_candidates} candidate{many}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}.")
+        if n_before:
+            announce(f"{counted(n_before, 'finished fit')} from before will not be made again.")
     try:
-        with SearchDisplay(fits, names) as display, _where_fits_run(arguments, search, X, y, display):
+        # The first candidate shall not stand for the time in which kernels are loaded, or compiled.
+        _make_model(arguments).set_params(**{f"{_PREFIX}max_iter": 1}).fit(X[:_FEW], y[:_FEW]).predict(X[:_FEW])
+        with SearchDisplay(fits, _shown_names(search)) as display, _where_fits_run(arguments, search, X, y, display):
             model[-1].set_callbacks(EpochCallback(display))
             search.set_callbacks(SearchCallback(display)).fit(X, y)
-    except KeyboardInterrupt:
-        n_after = len(read_records(fits))
-        raise KeyboardInterrupt(f"interrupted after {n_after} finished fits, which --resume skips") from None
+    except (KeyboardInterrupt, TrainingInterruptedWarning):
+        n_after = counted(len(read_records(fits)), "finished fit")
+        raise KeyboardInterrupt(f"interrupted after {n_after}; --resume makes only the others") from None
     except ValueError as error:
         reasons = _REASONS.findall(str(error)) if str(error).lstrip().startswith("All the ") else []
         raise ValueError(f"no candidate could be trained: {reasons[-1]}" if reasons else str(error)) from error
@@ -222,7 +231,7 @@ def _where_fits_run(arguments, search, X, y, display):
         return on_cluster(arguments.scheduler, search, X, y, display)
     # More would be started, and have nothing to do.
     n_fits = len(ParameterGrid(search.param_grid)) * arguments.cv
-    return _in_threads(min(arguments.jobs, n_fits), display)
+    return _in_threads(min(arguments.jobs or -1, n_fits), display)
 
 
 @contextlib.contextmanager
@@ -249,11 +258,8 @@ def _train_best(arguments, parameters, X, y):
     model = _make_model(arguments).set_params(**parameters)
     classifier = model[-1].set_callbacks(TrainingProgress())
     try:
-        with warnings.catch_warnings():
-            # A model that has learnt for some epochs only is not what was found.
-            warnings.filterwarnings("error", "Training interrupted by user", UserWarning)
-            model.fit(X, y)
-    except (KeyboardInterrupt, UserWarning):
+        model.fit(X, y)
+    except (KeyboardInterrupt, TrainingInterruptedWarning):
         raise KeyboardInterrupt(
             "interrupted while the best candidate was trained on all images; all fits are finished, and --resume skips "
             "them"
@@ -263,15 +269,15 @@ def _train_best(arguments, parameters, X, y):
 
 
 @contextlib.contextmanager
-def _warnings_as_lines():
-    """Each warning once, without its place in the code; none for what the table or the command line says."""
+def _warnings_of_a_search():
+    """Warnings as lines, but for what the table or the command line says."""
     from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings_as_lines():
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs was asked for
         warnings.simplefilter("ignore", FitFailedWarning)
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite", UserWarning)
+        # A fit that has ended early would be taken for a whole one.
+        warnings.simplefilter("error", TrainingInterruptedWarning)
         yield
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        tell(f"skdigits: warning: {message}")

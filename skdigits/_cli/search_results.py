@@ -23,7 +23,6 @@ _SHORT_NAMES = {
 _MEASURES = {"mean_test_score": 4, "std_test_score": 4, "mean_fit_time": 2}
 _WIDEST = 160
 
-
 _TABLES = ("cv_results.csv", "cv_results.json")
 PICTURE = "search.png"
 

@@ -9,6 +9,8 @@ import warnings
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from skdigits._cli.locks import only_process
+from skdigits.exceptions import TrainingInterruptedWarning
 from skdigits.persistence._files import replaced_whole
 
 _NO_MEMORY = "not enough memory"
@@ -41,6 +43,8 @@ class StoredPipeline(Pipeline):
             start = time.perf_counter()
             try:
                 super().fit(X, y)
+            except TrainingInterruptedWarning:  # in the main thread, and raised as a search asks for it
+                raise KeyboardInterrupt from None
             except ValueError as error:  # as a diverged training raises it, again whenever it is repeated
                 self._write(error=str(error))
                 raise
@@ -98,6 +102,8 @@ def _read_record(path):
     record = _read(path)
     if record is None or not isinstance(record.get("candidate"), dict) or not _has_numbers(record, "n_samples"):
         return None
+    if not all(isinstance(value, str) for value in record["candidate"].values()) or not record["candidate"]:
+        return None
     is_whole = isinstance(record.get("error"), str) or _has_numbers(record, "score", "fit_seconds", "score_seconds")
     return record if is_whole else None
 
@@ -121,18 +127,8 @@ def only_search_in(folder, *, resume):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"--output {folder} cannot be made: {error.strerror}") from error
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with open(folder / ".lock", "w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"another search is writing to {folder}: wait for it, or give another --output") from None
-        except OSError:  # some network drives know no locks
-            pass
+    message = f"another search is writing to {folder}: wait for it, or give another --output"
+    with only_process(folder / ".lock", message):
         yield
 
 

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sklearn.base import clone
 
 from skdigits._cli.data import load_split
-from skdigits._console import ErrorConsole, tell
+from skdigits._cli.remarks import warnings_as_lines
+from skdigits._console import ErrorConsole
 from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
+from skdigits.exceptions import TrainingInterruptedWarning
 from skdigits.preprocessing import ElasticDeformer
 
 _BATCH = 5_000
 _MOST_HELD_OUT = 10_000
 _PLAIN_LINES = 10
-_INTERRUPTED = "Training interrupted by user."
 
 
 def check_arguments(arguments):
@@ -78,13 +80,14 @@ class ImageStream:
             raise ValueError("--test: expected labels of the kind of those of --stream, got numbers and text")
         shape = self._parts[0].images.shape[1:]
         self.image_shape: ImageShape = shape if len(shape) == 2 else "auto"
+        _check_finite(X_test, "--stream" if arguments.test is None else "--test", 0)
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
         self.n_epochs = self._n_drawn / self._n_source
         self.n_samples = self._n_drawn - self._count_held_out()
         if self.n_samples < 1:
-            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {self._n_source}")
+            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {self._n_drawn}")
 
     def fit(self, model):
         """Train a pipeline of scaler and classifier; return whether Ctrl-C ended it."""
@@ -96,7 +99,7 @@ class ImageStream:
         classifier.set_params(
             random_state=np.random.RandomState(self._seed),
             max_iter=math.ceil(self._n_drawn / batch_size),
-            augmenter=None if self._is_deformed else classifier.augmenter,
+            augmenter=None if self._is_deformed else self._fitting(classifier.augmenter),
         )
         batches = iter_digit_batches(
             self._source, batch_size=batch_size, n_samples=self._n_drawn, augmenter=deformer, random_state=self._seed
@@ -124,9 +127,11 @@ class ImageStream:
         return self.n_epochs, f"{classifier.t_:,} images"
 
     def _deformer(self, augmenter):
-        if augmenter is not None:
-            return augmenter
-        return ElasticDeformer(image_shape=self.image_shape)
+        return self._fitting(ElasticDeformer() if augmenter is None else augmenter)
+
+    def _fitting(self, augmenter):
+        """The augmenter of a recipe, for images of this shape."""
+        return None if augmenter is None else clone(augmenter).set_params(image_shape=self.image_shape)
 
     def _classes(self):
         """All labels of the source, which the first batch need not have."""
@@ -134,6 +139,9 @@ class ImageStream:
         classes = next(pieces)
         for piece in pieces:
             classes = np.union1d(classes, piece)
+        if classes.dtype.kind == "f" and not np.array_equal(classes, np.rint(classes)):
+            (first, *_) = classes[~(classes == np.rint(classes))]
+            raise ValueError(f"--stream: expected whole numbers or text as labels, got {first}")
         return classes
 
     def _is_held_out(self, start, n_samples):
@@ -158,13 +166,11 @@ class ImageStream:
     def _without_held_out(self, batches):
         start = 0
         for X, y in batches:
-            if self._hold_out_every is None:
-                yield X, y
-            else:
-                mask = ~self._is_held_out(start, len(X))
-                start += len(X)
-                if mask.any():
-                    yield X[mask], y[mask]
+            _check_finite(X, "--stream", start % self._n_source)
+            mask = slice(None) if self._hold_out_every is None else ~self._is_held_out(start, len(X))
+            start += len(X)
+            if len(y[mask]):
+                yield X[mask], y[mask]
 
 
 def _named_source(option, names):
@@ -186,18 +192,24 @@ def _read_whole(source, n_features):
     return X, y
 
 
+def _check_finite(X, option, start):
+    """scikit-learn's own message knows neither the option nor the place."""
+    if not np.isfinite(X).all():
+        image, pixel = np.argwhere(~np.isfinite(X))[0]
+        raise ValueError(
+            f"{option}: expected finite pixels, got {X[image, pixel]} in pixel {pixel} of about image {start + image}"
+        )
+
+
 def _train_on_batch(classifier, X, y, classes):
     """One call of `partial_fit`, with warnings as lines; return whether Ctrl-C ended it."""
     is_first = not hasattr(classifier, "classes_")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings_as_lines() as interruptions:
+        # What would be said of later batches has been said, or is about a last one that is short.
+        warnings.simplefilter("always" if is_first else "ignore")
+        warnings.simplefilter("always", TrainingInterruptedWarning)
         classifier.partial_fit(X, y, classes=classes)
-    messages = [str(warning.message) for warning in caught]
-    if is_first:  # what is said of later batches has been said, or is about a last one that is short
-        for message in messages:
-            if message != _INTERRUPTED:
-                tell(f"skdigits: warning: {message}")
-    return _INTERRUPTED in messages
+    return bool(interruptions)
 
 
 class StreamProgress(contextlib.AbstractContextManager):

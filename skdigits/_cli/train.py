@@ -1,6 +1,7 @@
 """``skdigits train``: from a data set to a saved model and its report."""
 
 import argparse
+import contextlib
 import math
 import sys
 import time
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from skdigits._cli.checkpoints import TrainingState, add_options
-from skdigits._cli.converters import COUNT, JOBS, RATE, SECONDS, SEED, SHARE, layers
+from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, SHARE, layers
 from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
-from skdigits._console import tell
+from skdigits._cli.remarks import counted, warnings_as_lines
+from skdigits._console import announce
 
 _RECIPES = ("quick", "plain", "augmented", "best")
 
@@ -27,7 +29,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dataset",
         choices=["digits", "mnist"],
-        default="digits",
+        default=None,
         help="digits: 1,797 images of 8 x 8 that scikit-learn ships; mnist: 70,000 of 28 x 28, fetched when missing "
         "(default: digits)",
     )
@@ -47,7 +49,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="units of each hidden layer, as in 100 50 or 100,50 (default: 100)",
     )
     parser.add_argument(
-        "--epochs", type=COUNT, default=None, help=f"epochs, or iterations of lbfgs (default: {listed(EPOCHS, EPOCHS)})"
+        "--epochs",
+        type=COUNT,
+        default=None,
+        help="most epochs, or iterations of lbfgs; training ends before when the loss has settled, but not with a "
+        f"recipe (default: {listed(EPOCHS, EPOCHS)})",
     )
     parser.add_argument(
         "--batch-size",
@@ -106,7 +112,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         type=COUNT,
         default=None,
         metavar="N",
-        help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, not deformed)",
+        help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, deformed only "
+        "where a recipe does so)",
     )
     parser.add_argument(
         "--test",
@@ -116,34 +123,34 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="test images of --stream, two files or a folder (default: those of --dataset; of other streams every "
         "tenth image, but about 10,000 at most, is held out)",
     )
-    add_options(parser, SECONDS)
+    add_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, report, save."""
-    from skdigits._cli.html_report import check_shape, write_report
+    from skdigits._cli.html_report import check_shape
     from skdigits._cli.report import print_json, score_model
 
     output, partial_output, remark = _choose_files(arguments)
     state = TrainingState(arguments, output)
-    model = _make_model(arguments, state)
-    images = _open_images(arguments)
-    say: Callable[[str], object] = (lambda _: None) if arguments.json else print
-    if arguments.report is not None:
-        check_shape(images.image_shape, images.X_test.shape[1])
-    say(f"Training on {images.n_samples:,} images of {arguments.dataset}, testing on {len(images.X_test):,}.")
-    for line in filter(None, (remark, state.remark)):
-        say(line)
-    start, had_numba = time.perf_counter(), "numba" in sys.modules
-    was_interrupted = _fit(model, images, partial_output)
-    train_seconds = time.perf_counter() - start
-    classifier = model[-1].set_callbacks()  # the saved model shows no progress
-    n_epochs, done = images.describe(classifier)
-    if was_interrupted:
-        _end_interrupted(model, f"interrupted after {done}", partial_output, state)
-    _save(model, output, state)
+    with state.locked():
+        model = _make_model(arguments, state)
+        images = _open_images(arguments)
+        if arguments.report is not None:
+            check_shape(images.image_shape, images.X_test.shape[1])
+        head = f"Training on {images.n_samples:,} images of {arguments.dataset}, testing on {len(images.X_test):,}."
+        for line in filter(None, () if arguments.json else (head, remark, state.remark)):
+            announce(line)
+        start, had_numba = time.perf_counter(), "numba" in sys.modules
+        was_interrupted = _fit(model, images, partial_output)
+        train_seconds = time.perf_counter() - start
+        classifier = model[-1].set_callbacks()  # the saved model shows no progress
+        n_epochs, done = images.describe(classifier)
+        if was_interrupted:
+            _end_interrupted(model, done, partial_output, state)
+        _save(model, output, state)
     scores, text = score_model(model, images.X_test, images.y_test)
     accuracy = scores.pop("accuracy")
     result = {
@@ -158,19 +165,34 @@ def run(arguments: argparse.Namespace) -> None:
         "parameters": _plain(classifier.get_params()),
         **scores,
     }
-    if arguments.report is not None:
-        # Before anything is printed: nobody may be reading any more.
-        write_report(arguments.report, model, images.X_test, images.y_test, result, image_shape=images.image_shape)
+    # Before anything is printed: nobody may be reading any more.
+    problem = None if arguments.report is None else _report(arguments.report, model, images, result)
     # Numba is imported for compiling only.
     compiled = ", part of them to compile, which happens once" if "numba" in sys.modules and not had_numba else ""
+    say: Callable[[str], object] = (lambda _: None) if arguments.json else print
     say(f"{done} in {train_seconds:.2f} s{compiled}; loss {classifier.loss_:.4f}\n")
     say(text)
     say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")
-    if arguments.report is not None:
+    if result["report"] is not None:
         say(f"Report written to {result['report']}")
     if arguments.json:
         print_json(result)
+    if problem is not None:
+        sys.stdout.flush()  # before what went wrong
+        raise problem
+
+
+def _report(folder: Path, model: Any, images: Any, result: dict[str, Any]) -> ValueError | None:
+    """Write the report; where that fails, return what to raise behind the results."""
+    from skdigits._cli.html_report import write_report
+
+    try:
+        write_report(folder, model, images.X_test, images.y_test, result, image_shape=images.image_shape)
+    except (ValueError, OSError) as error:
+        result["report"] = None
+        return ValueError(f"--report {folder}: {error}; the model is in {result['model']}")
+    return None
 
 
 def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None]:
@@ -180,8 +202,16 @@ def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None
     from skdigits._cli.models import check_output, default_output
 
     stream.check_arguments(arguments)
-    if arguments.stream:
-        arguments.dataset = "stream"
+    if arguments.solver == "lbfgs":
+        for name in ("batch_size", "learning_rate", "validation"):
+            if getattr(arguments, name) is not None:
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} is not for --solver lbfgs, which trains on all images at once")
+    if arguments.stream and arguments.dataset is not None:
+        raise ValueError(f"--dataset {arguments.dataset} does not go with the paths of --stream")
+    arguments.dataset = "stream" if arguments.stream else arguments.dataset or "digits"
+    if arguments.output is not None and not arguments.output.name:
+        raise ValueError(f"--output: expected the name of a file, got {str(arguments.output)!r}")
     output, remark = (arguments.output, None) if arguments.output else default_output(arguments.dataset)
     # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
     partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
@@ -189,6 +219,8 @@ def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None
     if partial_output.exists() and not partial_output.is_file():
         raise ValueError(f"--output {output}: {partial_output}, where Ctrl-C would save what was learnt, is no file")
     if arguments.report is not None:
+        if arguments.report in (output, partial_output):
+            raise ValueError(f"--report {arguments.report} is a folder of its own, not the file of --output")
         check_report(arguments.report)
     if arguments.recipe is not None and arguments.dataset == "digits":
         raise ValueError(f"--recipe {arguments.recipe} is for --dataset mnist, got {arguments.dataset}")
@@ -203,34 +235,41 @@ def _open_images(arguments: argparse.Namespace) -> Any:
 
 def _fit(model: Any, images: Any, partial_output: Path) -> bool:
     """Train; return whether Ctrl-C ended it. Where an error does, what was learnt before is saved."""
-    from skdigits._cli.models import held_interrupts, save_model
+    from skdigits._cli.models import held_interrupts, save_somewhere
 
     try:
         return bool(images.fit(model))
-    except (ValueError, OSError) as error:
-        if not hasattr(model[-1], "coefs_"):
+    except (ValueError, OSError, MemoryError) as error:
+        if not _has_learnt(model[-1]):
             raise
-        with held_interrupts(f"interrupted; what was learnt is in {partial_output}"):
-            save_model(model, partial_output)
-        raise ValueError(f"{error}; what was learnt before is in {partial_output}") from error
+        with held_interrupts(f"interrupted; {error or 'not enough memory'}"):
+            where = save_somewhere(model, partial_output)
+        raise ValueError(f"{error or 'not enough memory'}; what was learnt before is in {where}") from error
 
 
-def _end_interrupted(model: Any, reason: str, partial_output: Path, state: TrainingState) -> None:
+def _end_interrupted(model: Any, done: str, partial_output: Path, state: TrainingState) -> None:
     """Save what was learnt, and raise KeyboardInterrupt."""
-    from skdigits._cli.models import held_interrupts, save_model
+    from skdigits._cli.models import held_interrupts, save_somewhere
 
-    message = f"{reason}, what was learnt is in {partial_output}{state.way_out}"
-    with held_interrupts(message):
-        save_model(model, partial_output)
-    raise KeyboardInterrupt(message)
+    if not _has_learnt(model[-1]):  # an older file may hold more
+        raise KeyboardInterrupt(f"interrupted before the end of the first epoch{state.way_out}")
+    with contextlib.suppress(KeyboardInterrupt), held_interrupts("interrupted"):
+        where = save_somewhere(model, partial_output)
+    raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {where}{state.way_out}")
+
+
+def _has_learnt(classifier: Any) -> bool:
+    return hasattr(classifier, "coefs_") and max(classifier.n_iter_, classifier.t_) > 0
 
 
 def _save(model: Any, output: Path, state: TrainingState) -> None:
-    from skdigits._cli.models import held_interrupts, save_model
+    from skdigits._cli.models import held_interrupts, save_somewhere
 
     with held_interrupts(f"interrupted; the model is in {output}"):
-        save_model(model, output)
+        where = save_somewhere(model, output)
         state.forget()
+    if where != output:
+        raise ValueError(f"--output {output} could not be written; the model is in {where}")
 
 
 class _ImagesInMemory:
@@ -246,19 +285,15 @@ class _ImagesInMemory:
         """Fit, with warnings as lines; return whether Ctrl-C ended it."""
         from sklearn.exceptions import ConvergenceWarning
 
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings_as_lines() as interruptions:
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs was asked for
             model.fit(self._X, self._y)
-        # The number of epochs was asked for.
-        told = [str(entry.message) for entry in caught if not issubclass(entry.category, ConvergenceWarning)]
-        for message in dict.fromkeys(told):
-            if message != "Training interrupted by user.":
-                tell(f"skdigits: warning: {message}")
-        return "Training interrupted by user." in told
+        return bool(interruptions)
 
     def describe(self, classifier: Any) -> tuple[float, str]:
         """How many epochs were trained for, and the words for what was done."""
-        return int(classifier.n_iter_), f"{classifier.n_iter_} epochs"
+        return int(classifier.n_iter_), counted(classifier.n_iter_, "epoch")
 
 
 def _epochs(arguments: argparse.Namespace) -> int:

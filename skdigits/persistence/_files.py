@@ -22,8 +22,10 @@ def replaced_whole(path: Path) -> Iterator[BinaryIO]:
 
     Until then it is in a hidden file beside it, whose name ends in ``.part``. A process that is killed leaves the old
     file or the new one, and perhaps the hidden one. Permissions are those of any new file: what the umask allows.
-    A folder, a device or a pipe is refused: a rename would put the file in the place of a device.
+    A folder, a device or a pipe is refused: a rename would put the file in the place of a device. A link stays, and the
+    file that it leads to is replaced.
     """
+    path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         raise OSError(f"{path} cannot be replaced by a file: it is a folder, a device or a pipe")
     temporary = path.parent / f".skdigits-{secrets.token_hex(8)}.part"

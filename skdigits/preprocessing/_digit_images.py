@@ -74,9 +74,10 @@ def read_digit_images(path: ImageSource) -> NDArray[np.float32]:
     Parameters
     ----------
     path : str, path-like, binary file or PIL.Image.Image
-        A folder: each image file in it, sorted by name, holds one digit, as in `read_digit_image`. A file or an image:
-        a page with digits in lines or in a grid, apart from each other. Parts of a digit may be as far apart as a tenth
-        of its size; what is smaller than a third of a digit is taken for a speck.
+        A folder: each image file in it, sorted by name, holds one digit, as in `read_digit_image`; hidden files, whose
+        names begin with a dot, are left out. A file or an image: a page with digits in lines or in a grid, apart from
+        each other. Parts of a digit may be as far apart as a tenth of its size; what is smaller than a third of a digit
+        is taken for a speck.
 
     Returns
     -------
@@ -111,15 +112,25 @@ def read_digit_images(path: ImageSource) -> NDArray[np.float32]:
     """
     if isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
         return np.stack([read_digit_image(file) for file in find_image_files(path)])
-    digits = split_digits(_normalize(read_grey(path)))
-    if not digits:
+    digits = read_page(path)
+    if len(digits) == 0:
         raise ValueError(f"{name_of(path)}: no digits were found")
-    return _centre(digits)
+    return digits
+
+
+def read_page(source: ImageSource) -> NDArray[np.float32]:
+    """The digits of one page, of which there may be none."""
+    digits = split_digits(_normalize(read_grey(source)))
+    return _centre(digits) if digits else np.empty((0, 28, 28), np.float32)
 
 
 def find_image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """The image files of a folder by their suffixes, sorted; an error where there are none."""
-    files = sorted(file for file in Path(folder).iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    """The image files of a folder by their suffixes, sorted, without hidden ones; an error where there are none."""
+    files = sorted(
+        file
+        for file in Path(folder).iterdir()
+        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith(".")
+    )
     if not files:
         raise ValueError(f"{folder}: expected image files in this folder ({', '.join(SUFFIXES)}), found none")
     return files

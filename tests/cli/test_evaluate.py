@@ -80,3 +80,10 @@ def test_dataset_that_does_not_fit(assert_refused, small_mnist, trained, tmp_pat
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))
     assert_refused("evaluate", trained.path, "--dataset", "mnist", says=["784 pixels", "images of 64"])
+
+
+def test_labels_of_another_kind(assert_refused, held_out, tmp_path):
+    X, y = held_out
+    joblib.dump(DecisionTreeClassifier().fit(X, np.array(list("abcdefghij"))[y]), tmp_path / "m.joblib")
+    says = "predicts labels such as a, and those of digits are numbers"
+    assert_refused("evaluate", "--trust", tmp_path / "m.joblib", says=says)

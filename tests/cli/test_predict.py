@@ -160,3 +160,10 @@ def test_input_is_never_written_to(run, trained, digits, tmp_path):
     before = path.read_bytes()
     run("predict", trained.path, path)
     assert path.read_bytes() == before
+
+
+def test_csv_has_no_comments(assert_refused, trained, tmp_path):
+    """A row that was left out would move all labels behind it."""
+    row = ",".join(["0"] * 64)
+    (tmp_path / "x.csv").write_text(f"{row}\n#{row}\n{row}\n")
+    assert_refused("predict", trained.path, tmp_path / "x.csv", says="expected rows of comma-separated pixels")

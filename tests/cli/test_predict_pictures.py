@@ -175,3 +175,22 @@ def test_model_of_one_class_has_no_runner_up(run, pictures, folder, tmp_path):
     assert all(re.fullmatch(r".*\.png: 7 \([\d.]+%\)", line) for line in out.splitlines())
     np.save(tmp_path / "x.npy", X[:3] / 255)
     assert run("predict", tmp_path / "one.npz", tmp_path / "x.npy").out == "7\n7\n7\n"
+
+
+def test_hidden_files_are_left_out(run, models, folder):
+    (folder / "._0.png").write_bytes(b"what macOS leaves beside a file")
+    outcome = run("predict", models / "bare.npz", folder)
+    assert (outcome.status, outcome.err, len(outcome.out.splitlines())) == (0, "", 6)
+
+
+def test_page_without_digits_among_others(run, models, folder):
+    Image.new("L", (60, 40), 255).save(folder / "blank.png")
+    outcome = run("predict", models / "bare.npz", folder, "--page")
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert len(lines) == 7
+    assert lines[-1] == f"{folder / 'blank.png'}: no digit was found"
+
+
+def test_drawings_are_no_json(assert_refused, models, folder):
+    assert_refused("predict", models / "bare.npz", folder, "--show", "--json", says="--show does not go with --json")

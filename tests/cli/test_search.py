@@ -231,3 +231,7 @@ def test_scheduler_without_certificates(assert_refused, tmp_path):
     pytest.importorskip("distributed")
     options = ("--json", "--rows", 60, "--hidden", 4, "--epochs", 1, "--output", tmp_path)
     assert_refused("search", *options, "--scheduler", "tls://127.0.0.1:9", says="expected the address of a scheduler")
+
+
+def test_jobs_of_a_cluster_are_its_own(assert_refused):
+    assert_refused("search", "--scheduler", "tcp://x:1", "--jobs", 2, says="--jobs does not go with --scheduler")

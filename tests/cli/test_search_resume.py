@@ -38,7 +38,7 @@ def test_resume_skips_what_is_finished(run, tmp_path, monkeypatch):
     trained = count_fits(monkeypatch)
     outcome = run(*base, "--hidden", "8", "4", "5,5", "--resume")
     assert outcome.status == 0, outcome.err
-    assert "4 finished fits are there" in outcome.out
+    assert "4 finished fits from before" in outcome.out
     assert len(trained) == 1 + 2 + 3 + 1  # to load kernels, lost, new, and the best on all images
     after = read_results(tmp_path)["cv_results"]
     assert after["mean_test_score"][:2] == before["mean_test_score"]
@@ -95,7 +95,9 @@ def test_ctrl_c_keeps_the_finished_fits(tmp_path):
         _, err = process.communicate(timeout=60)
     assert first.startswith("1/6  hidden 4  accuracy")
     assert process.returncode == 130, err
-    n_finished = int(re.search(r"skdigits: interrupted after (\d) finished fits, which --resume skips\n$", err)[1])
+    n_finished = int(
+        re.search(r"skdigits: interrupted after (\d) finished fits?; --resume makes only the others\n$", err)[1]
+    )
     assert "Traceback" not in err
     records = search_store.read_records(tmp_path / "fits")
     assert 1 <= n_finished == len(records) <= 3
@@ -172,7 +174,7 @@ def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, cont
     damaged.write_text(content)
     status, out, err = run("search", *CANDIDATES, "--output", folder, "--resume")
     assert status == 0, err
-    assert "11 finished fits are there" in out
+    assert "11 finished fits from before" in out
     assert (
         read_results(folder)["cv_results"]["mean_test_score"]
         == read_results(searched[0])["cv_results"]["mean_test_score"]

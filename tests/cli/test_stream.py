@@ -248,3 +248,40 @@ def test_labels_of_another_kind_are_refused_before_training(assert_refused, file
 
 def test_huge_number_of_images_is_refused(assert_refused):
     assert_refused("train", "--stream", "--deformed", "9" * 400, says="below 2**63, got one of 400 digits")
+
+
+@pytest.mark.parametrize("options", [(), ("--deformed", 300)])
+def test_recipe_deforms_images_of_any_shape(train, tmp_path, options):
+    random = np.random.RandomState(0)
+    np.save(tmp_path / "images.npy", random.randint(0, 256, (200, 6, 10), np.uint8))
+    np.save(tmp_path / "labels.npy", np.arange(200) % 10)
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    epochs = () if options else ("--epochs", 1)
+    train("--stream", *files, "--recipe", "augmented", "--hidden", 4, *epochs, *options, "--output", tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("place", [1, 20])
+def test_stream_with_nan_says_where(assert_refused, run, tmp_path, place):
+    X = np.ones((40, 64), np.float32)
+    X[place, 5] = np.nan
+    np.save(tmp_path / "images.npy", X)
+    np.save(tmp_path / "labels.npy", np.arange(40) % 10)
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    status, _, err = run("train", "--stream", *files, "--epochs", 1, "--output", tmp_path / "m.npz")
+    assert status == 2
+    image = place if place % 10 else place // 10  # every tenth image is held out
+    assert err == f"skdigits: --stream: expected finite pixels, got nan in pixel 5 of about image {image}\n"
+
+
+def test_labels_that_are_no_whole_numbers(run, tmp_path):
+    np.save(tmp_path / "images.npy", np.ones((40, 64), np.float32))
+    np.save(tmp_path / "labels.npy", np.arange(40) % 4 / 2)
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    status, _, err = run("train", "--stream", *files, "--epochs", 1, "--output", tmp_path / "m.npz")
+    assert (status, err) == (2, "skdigits: --stream: expected whole numbers or text as labels, got 0.5\n")
+
+
+def test_count_in_the_message_is_that_of_the_images_drawn(run, files, tmp_path):
+    status, _, err = run("train", "--stream", *files, "--deformed", 1, "--output", tmp_path / "m.npz")
+    assert status == 2
+    assert err.endswith("expected at least two images, one of them for testing, got 1\n")

@@ -206,7 +206,7 @@ def test_ctrl_c_while_training_keeps_the_old_model_and_what_was_learnt(run, tmp_
     outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m.npz")
     kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
-    assert outcome.err == f"skdigits: interrupted after 1 epochs, what was learnt is in {kept}\n"
+    assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}\n"
     assert (tmp_path / "m.npz").read_bytes() == b"old model"
     assert load_weights(kept)[-1].n_iter_ == 1
 
