@@ -39,10 +39,18 @@ def check_samples(estimator: Any, X: MatrixLike, dtype: DTypeLike, *, finite: bo
     """
     if not finite and _is_checked(estimator, X):
         return X
+    refuse_what_is_no_number(X)
     return validate_data(
         estimator, X, accept_sparse="csr", dtype=accepted_types(dtype), order="C",
         ensure_all_finite=finite or sparse.issparse(X), reset=False,
     )  # fmt: skip
+
+
+def refuse_what_is_no_number(X: MatrixLike) -> None:
+    """Raise ValueError for an array of text, dates or spans of time, which NumPy would convert to numbers."""
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "MmUS":
+        raise ValueError(f"Expected numbers as X, got values of type {dtype}. Convert them first: X.astype(float).")
 
 
 def _is_checked(estimator: Any, X: MatrixLike) -> bool:

@@ -74,7 +74,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         weights (not off the biases), and useful values are a hundred times larger.
 
     batch_size : int or 'auto', default='auto'
-        Samples of a mini-batch; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
+        Samples of a mini-batch, at least 1; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
 
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'}, default='constant'
         'constant' is `learning_rate_init`. 'cosine' falls from it along half a wave, and 'one_cycle' rises from 1/25
@@ -91,7 +91,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Exponent of 'invscaling', at least 0.
 
     max_iter : int, default=200
-        Most epochs, or iterations of 'lbfgs'.
+        Most epochs, or iterations of 'lbfgs', at least 1.
 
     shuffle : bool, default=True
         Whether to shuffle the samples before each epoch.
@@ -102,8 +102,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         same order of as many samples, as in MLPClassifier; what is dropped and deformed differs from call to call.
 
     tol : float, default=1e-4
-        Least improvement of the loss or validation score that counts as progress; for 'lbfgs' the largest entry of
-        the gradient at which to stop.
+        Least improvement of the loss or validation score that counts as progress, at least 0; for 'lbfgs' the largest
+        entry of the gradient at which to stop.
 
     verbose : bool or int, default=False
         Whether to print the loss of each epoch.
@@ -123,7 +123,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         scikit-learn. Not used by 'lbfgs', as there.
 
     validation_fraction : float, default=0.1
-        Share of the samples to set aside with `early_stopping`, in [0, 1).
+        Share of the samples to set aside with `early_stopping`, above 0 and below 1.
 
     beta_1 : float, default=0.9
         Decay rate of Adam's first moment, in [0, 1).
@@ -135,10 +135,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Added to the root of Adam's second moment, above 0.
 
     n_iter_no_change : int or inf, default=10
-        Training stops when more than this many epochs in a row brought no progress.
+        Training stops when more than this many epochs in a row, at least 1, brought no progress.
 
     max_fun : int, default=15000
-        Most evaluations of the objective by 'lbfgs'.
+        Most evaluations of the objective by 'lbfgs', at least 1.
 
     dtype : {'float32', 'float64', 'auto'}, default='float32'
         Type in which the network computes and keeps its weights; X is converted to it. 'auto' is that of X, with
@@ -694,6 +694,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _validate_input(self, X, y, incremental, reset):
         accepted = _samples.accepted_types(np.float64 if self.dtype == "auto" else self.dtype)
+        _samples.refuse_what_is_no_number(X)
         # Infinity and NaN in dense samples are looked for where these are brought into lists, which an augmenter does
         # without. It deforms images, which are dense.
         X, y = validate_data(

@@ -50,7 +50,7 @@ class Optimizer:
         if self.lr_schedule not in SCHEDULES:
             return np.full(n_steps, self.learning_rate)
         steps = self.t + np.arange(n_steps)
-        return self.learning_rate_init * SCHEDULES[self.lr_schedule](steps, self.n_epochs * n_steps)
+        return self.learning_rate_init * SCHEDULES[self.lr_schedule](steps, float(self.n_epochs * n_steps))
 
     def share_done(self, n_steps):
         """Share of `n_epochs` that is behind, in [0, 1], where an epoch has so many steps."""

@@ -345,6 +345,6 @@ def _limited(batches, n_samples):
 def _augmented(batches, augmenter, random_state):
     for X, y in batches:
         # A copy: the source is not written to, and who keeps a batch finds it unchanged.
-        deformed = np.array(X, np.float64 if X.dtype == np.float64 else np.float32, order="C")
+        deformed = np.array(X, np.float64 if X.dtype.newbyteorder("=") == np.float64 else np.float32, order="C")
         augmenter.augment(deformed, random_state, out=deformed)
         yield deformed, y

@@ -35,8 +35,9 @@ def classifier_of(estimator):
     while isinstance(last, Pipeline) and last.steps:
         last = last.steps[-1][1]
     if not isinstance(last, MLPDigitClassifier):
+        hint = ": save its best_estimator_" if hasattr(last, "best_estimator_") else ""
         raise ModelFormatError(
-            f"expected an MLPDigitClassifier, or a Pipeline that ends in one, got {type(estimator).__name__}"
+            f"expected an MLPDigitClassifier, or a Pipeline that ends in one, got {type(estimator).__name__}{hint}"
         )
     return last
 

@@ -182,7 +182,7 @@ REFUSED = {
     "no samples": (X[:0], Y[:0], "0 sample"),
     "no features": (X[:, :0], Y, "0 feature"),
     "complex": (X * 1j, Y, "Complex data"),
-    "words": (np.full((120, 2), "ink"), Y, "could not convert"),
+    "words": (np.full((120, 2), "ink"), Y, "Expected numbers as X"),
     "fewer labels": (X, Y[:50], "inconsistent numbers of samples"),
     "no labels": (X, None, "requires y to be passed"),
     "continuous labels": (X, Y + 0.5, "Unknown label type|continuous"),
@@ -262,4 +262,13 @@ def test_sparse_samples_with_indices_beside_the_features(index, method):
     model, samples = make().fit(X, Y), sparse.csr_array(X)
     samples.indices[5] = index
     with pytest.raises(ValueError, match=r"(indices|index values) must be"):
+        model.fit(samples, Y) if method == "fit" else model.predict(samples)
+
+
+@pytest.mark.parametrize("method", ["fit", "predict"])
+@pytest.mark.parametrize("dtype", ["U8", "S8", "datetime64[D]", "timedelta64[s]"])
+def test_what_is_no_number_is_refused(method, dtype):
+    samples = X.astype(int).astype(dtype)
+    model = make().fit(X, Y)
+    with pytest.raises(ValueError, match="Expected numbers as X, got values of type"):
         model.fit(samples, Y) if method == "fit" else model.predict(samples)

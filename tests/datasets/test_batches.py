@@ -116,6 +116,13 @@ def test_augmented_batches_are_those_of_the_augmenter():
     assert not np.array_equal(X[:12], X[12:])  # every pass is deformed anew
 
 
+@pytest.mark.parametrize(("given", "expected"), [(">f8", "f8"), (">f4", "f4"), (">i2", "f4")])
+def test_deformed_images_keep_their_precision_in_any_order_of_bytes(given, expected):
+    images = np.full((6, 64), 9, given)
+    ((X, _),) = iter_digit_batches((images, LABELS[:6]), batch_size=6, augmenter=ElasticDeformer(), random_state=0)
+    assert X.dtype == np.dtype(expected)
+
+
 def test_source_and_earlier_batches_stay_as_they_are():
     images = np.full((6, 64), 9.0)
     batches = list(iter_digit_batches((images, LABELS[:6]), batch_size=3, augmenter=ElasticDeformer(), random_state=0))

@@ -97,3 +97,9 @@ def test_adam_carries_the_corrections_in_the_rate():
 def test_adamw_decays_with_the_rate_of_the_step():
     optimizer = make(AdamW, alpha=0.1, lr_schedule="cosine", n_epochs=1)
     np.testing.assert_allclose(optimizer.settings(4)[:, codes.DECAY], 0.05 * cosine(np.arange(4), 4))
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_more_epochs_than_an_integer_of_the_machine_holds(name):
+    optimizer = make(Adam, lr_schedule=name, n_epochs=10**30)
+    assert (optimizer.rates(3) > 0).all()

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -76,6 +77,12 @@ def test_not_fitted(tmp_path, write, name):
 def test_weights_of_others(tmp_path, model):
     with pytest.raises(ValueError, match="expected an MLPDigitClassifier, or a Pipeline that ends in one, got"):
         save_weights(model, tmp_path / "m.npz")
+
+
+def test_weights_of_a_search(tmp_path):
+    search = GridSearchCV(MLPDigitClassifier((3,), max_iter=60, tol=10, n_iter_no_change=1), {}, cv=2).fit(X, Y)
+    with pytest.raises(ValueError, match="got GridSearchCV: save its best_estimator_"):
+        save_weights(search, tmp_path / "m.npz")
 
 
 @pytest.mark.parametrize("go", [save_weights, lambda model, path: load_weights(path)])
