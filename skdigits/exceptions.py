@@ -66,7 +66,8 @@ class TrainingInterruptedWarning(UserWarning):
 
     Examples
     --------
-    Whoever repeats trainings in a loop, and wants Ctrl-C to end the loop, has it raised:
+    Whoever repeats trainings in a loop, and wants Ctrl-C to end the loop, has it raised. As after any error, the
+    estimator is then as it was before the call:
 
     >>> import warnings
     >>> from skdigits.exceptions import TrainingInterruptedWarning

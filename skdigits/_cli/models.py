@@ -174,7 +174,7 @@ def _read_pickle(path: Path, trust: bool) -> Any:
     if not trust and path.suffix not in (*_PICKLES, ""):
         raise ValueError(
             f"{path} is no model by its name: expected one that ends in {', '.join((*_SAFE, _ONNX, *_PICKLES))}. The "
-            "model comes first, and files to predict behind it"
+            "model comes before any other file"
         )
     if not trust:
         raise ValueError(

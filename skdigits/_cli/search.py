@@ -198,9 +198,10 @@ def _run_search(arguments, fits, X, y):
     model = StoredPipeline(_make_model(arguments).steps, folder=fits.resolve())
     search = _make_search(arguments, model)
     n_candidates, n_before = len(ParameterGrid(search.param_grid)), len(read_records(fits))
-    many = "s" * (n_candidates > 1)
     if not arguments.json:
-        announce(f"{n_candidates} candidate{many}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}.")
+        announce(
+            f"{counted(n_candidates, 'candidate')}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}."
+        )
         if n_before:
             announce(f"{counted(n_before, 'finished fit')} from before will not be made again.")
     try:

@@ -2,17 +2,15 @@
 
 import contextlib
 import math
-import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sklearn.base import clone
 
 from skdigits._cli.data import load_split
+from skdigits._cli.progress import TrainingBar
 from skdigits._cli.remarks import warnings_as_lines
-from skdigits._console import ErrorConsole
 from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
@@ -21,7 +19,6 @@ from skdigits.preprocessing import ElasticDeformer
 
 _BATCH = 5_000
 _MOST_HELD_OUT = 10_000
-_PLAIN_LINES = 10
 
 
 def check_arguments(arguments):
@@ -106,14 +103,14 @@ class ImageStream:
         )
         classes = self._classes()
         try:
-            with StreamProgress(self.n_samples) as progress:
+            with contextlib.closing(TrainingBar(self.n_samples)) as bar:
                 for X, y in self._without_held_out(batches):
                     X = np.asarray(X, np.float32)
                     # The scaler has nothing to learn but how many pixels there are.
                     X = scaler.transform(X) if hasattr(classifier, "classes_") else scaler.fit_transform(X)
                     if _train_on_batch(classifier, X, y, classes):
                         return True
-                    progress.advance(len(X), classifier.loss_)
+                    self._tell(bar, classifier)
         except KeyboardInterrupt:
             if not hasattr(classifier, "coefs_"):
                 raise
@@ -121,6 +118,11 @@ class ImageStream:
         finally:
             classifier.set_params(random_state=self._seed)
         return False
+
+    def _tell(self, bar, classifier):
+        n_done = classifier.t_
+        state = f"loss {classifier.loss_:.4f}  {n_done / bar.seconds:,.0f} images/s"
+        bar.advance(n_done, state, f"{n_done:,}/{self.n_samples:,} images")
 
     def describe(self, classifier):
         """How many epochs were trained for, and the words for what was done."""
@@ -210,41 +212,3 @@ def _train_on_batch(classifier, X, y, classes):
         warnings.simplefilter("always", TrainingInterruptedWarning)
         classifier.partial_fit(X, y, classes=classes)
     return bool(interruptions)
-
-
-class StreamProgress(contextlib.AbstractContextManager):
-    """Shows images, loss and images a second on standard error: a bar on a terminal, about ten lines elsewhere."""
-
-    def __init__(self, n_samples):
-        self._n_samples, self._n_done, self._start = n_samples, 0, time.perf_counter()
-        self._console = ErrorConsole()
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("Training", total=n_samples, state="")
-
-    def __enter__(self):
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_):
-        self._bar.stop()
-
-    def advance(self, n_samples, loss):
-        """Take note of a batch."""
-        before, self._n_done = self._n_done, self._n_done + n_samples
-        seconds = time.perf_counter() - self._start
-        state = f"loss {loss:.4f}  {self._n_done / seconds:,.0f} images/s"
-        self._bar.update(self._task, completed=self._n_done, state=state)
-        is_due = self._n_done * _PLAIN_LINES // self._n_samples > before * _PLAIN_LINES // self._n_samples
-        if is_due and not self._console.is_terminal:
-            line = f"{self._n_done:,}/{self._n_samples:,} images  {state}  {seconds:.1f} s"
-            self._console.print(line, soft_wrap=True)

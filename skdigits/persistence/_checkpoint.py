@@ -153,7 +153,10 @@ class Checkpoint:
         """The progress that the file holds, checked against the estimator and a description of the samples."""
         if not self.resume or not Path(self.path).exists():
             return None
-        saved, progress = read_content(Path(self.path))
+        try:
+            saved, progress = read_content(Path(self.path))
+        except ModelFormatError as error:
+            raise ModelFormatError(f"{error} Remove it to train from the start.") from error
         if not isinstance(progress, dict) or not isinstance(saved, MLPDigitClassifier):
             raise ValueError(
                 f"{self.path} holds a model, but no training to go on with: it was not written by Checkpoint in the "

@@ -122,7 +122,8 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     are, because it calls `transform`. The deformations are then drawn once, and are the same in all epochs.
     As `augmenter` of :class:`skdigits.MLPDigitClassifier` it draws them anew for each epoch, which gives more.
 
-    Images may hold any finite numbers, but 0 must be their background: deform before a scaler that changes it.
+    Images may hold any numbers whose sums are finite, but 0 must be their background: deform before a scaler that
+    changes it.
 
     The fields are not filtered noise but numbers of the same distribution, which cost a tenth of the work. Filters by
     row and by column are matrices :math:`G_h` and :math:`G_w`, and turn noise N into :math:`G_h N G_w^T`. With their
@@ -131,7 +132,9 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     independent and normal with the variance of the noise, 1/3. They are drawn as such (each as half the sum of four
     uniform numbers, which is near enough), and as singular values below a thousandth of the largest are left out,
     8 x 8 of them are all that a field needs by default. Below a `sigma` of about one pixel, where a filter sums over
-    few pixels, fields differ from filtered uniform noise in all but mean and covariance.
+    few pixels, fields differ from filtered uniform noise in all but mean and covariance. The decompositions are made
+    once for each shape of images, in a time that grows with the cube of their sides: sides of 2,000 pixels take
+    seconds.
 
     For the same `random_state`, images of float32 and float64 are deformed in the same way. Other versions of NumPy
     may draw other numbers.

@@ -72,7 +72,12 @@ def test_file_that_can_run_code_is_left_closed(assert_refused, tmp_path, command
 
 def test_files_to_predict_before_the_model_are_noticed(assert_refused, trained, tmp_path):
     (tmp_path / "x.npy").touch()
-    assert_refused("predict", tmp_path / "x.npy", trained.path, says=["no model by its name", "The model comes first"])
+    assert_refused(
+        "predict",
+        tmp_path / "x.npy",
+        trained.path,
+        says=["no model by its name", "The model comes before any other file"],
+    )
 
 
 def test_pickle_is_read_where_it_is_trusted(run, assert_refused, trained, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from skdigits import MLPDigitClassifier
-from skdigits._cli.progress import TrainingProgress
+from skdigits._cli.progress import TrainingBar, TrainingProgress
 
 # Fits that make no progress go on, so that the number of epochs is known.
 SETTINGS = {"hidden_layer_sizes": (4,), "random_state": 0, "n_iter_no_change": np.inf, "n_jobs": 1}
@@ -37,6 +37,17 @@ def test_terminal_shows_a_bar_with_the_loss(fit, solver):
     assert last.startswith("Training")
     assert "5/5" in last
     assert f"loss {classifier.loss_:.4f}" in last
+
+
+@pytest.mark.parametrize(("width", "has_times"), [(40, False), (60, False), (80, True)])
+def test_narrow_terminal_shows_what_is_done(width, has_times):
+    stream = io.StringIO()
+    bar = TrainingBar(100, Console(file=stream, force_terminal=True, width=width, legacy_windows=False))
+    bar.advance(42, "loss 0.1234", "")
+    bar.close()
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()).rstrip().splitlines()[-1]
+    assert "42/100 loss 0.1234" in " ".join(last.split())
+    assert ("left" in last) == has_times
 
 
 def test_terminal_shows_the_cursor_again(fit):

@@ -167,10 +167,10 @@ def test_progress_goes_to_standard_error(run, files, test_files, tmp_path):
 
 @pytest.mark.usefixtures("small_batches")
 def test_ctrl_c_keeps_what_was_learnt(run, files, tmp_path, monkeypatch):
-    def interrupt(self, n_samples, loss):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stream.StreamProgress, "advance", interrupt)
+    monkeypatch.setattr(stream.TrainingBar, "advance", interrupt)
     outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.npz")
     kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
