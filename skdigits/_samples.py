@@ -47,10 +47,11 @@ def check_samples(estimator: Any, X: MatrixLike, dtype: DTypeLike, *, finite: bo
 
 
 def refuse_what_is_no_number(X: MatrixLike) -> None:
-    """Raise ValueError for an array of text, dates or spans of time, which NumPy would convert to numbers."""
-    dtype = getattr(X, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind in "MmUS":
-        raise ValueError(f"Expected numbers as X, got values of type {dtype}. Convert them first: X.astype(float).")
+    """Raise ValueError for an array or frame of text, dates or spans of time, which NumPy would convert to numbers."""
+    dtypes = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))  # frames have one for each column
+    for dtype in dtypes:
+        if getattr(dtype, "kind", "f") in tuple("MmUST"):
+            raise ValueError(f"Expected numbers as X, got values of type {dtype}. Convert them first: X.astype(float).")
 
 
 def _is_checked(estimator: Any, X: MatrixLike) -> bool:

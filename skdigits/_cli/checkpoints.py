@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class TrainingState:
     """
 
     def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
+        output = Path(os.path.realpath(output))  # through a link
         self._output, self.path = output, output.with_name(f"{output.stem}.checkpoint.npz")
         self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
         self._is_kept = arguments.stream is None

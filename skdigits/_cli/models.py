@@ -1,12 +1,9 @@
 """Models on disk: the format is that of the suffix, and a file that can run code is read only where it is trusted."""
 
 import argparse
-import contextlib
 import importlib.util
-import signal
+import os
 import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +62,7 @@ def check_output(path: Path) -> None:
         raise ValueError(f"--output {path}: expected a name that ends in one of {', '.join(_WRITTEN)}")
     if is_missing(path.suffix):
         raise ValueError(f"--output {path} needs {_PACKAGES[path.suffix]}. {_way_out()}")
-    check_folder(path.parent, f"--output {path}")
+    check_folder(Path(os.path.realpath(path)).parent, f"--output {path}")
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -101,23 +98,6 @@ def save_somewhere(model: Any, path: Path) -> Path:
         except OSError:
             raise error from None
         return other
-
-
-@contextlib.contextmanager
-def held_interrupts(message: str) -> Iterator[None]:
-    """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it: it saves what has been learnt."""
-    is_main = threading.current_thread() is threading.main_thread()  # which alone gets them
-    if not is_main or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
-        yield
-        return
-    received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if received:
-        raise KeyboardInterrupt(message)
 
 
 def load_model(path: str | Path, *, trust: bool) -> Any:

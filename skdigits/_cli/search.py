@@ -10,6 +10,7 @@ import numpy as np
 
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, layers, number
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
+from skdigits._cli.interrupts import held_interrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
 from skdigits._console import announce, tell
 from skdigits.exceptions import TrainingInterruptedWarning
@@ -101,18 +102,27 @@ def run(arguments):
 
 
 def _search_in(folder, arguments, X, X_test, y, y_test):
-    from skdigits._cli.models import check_output, held_interrupts, save_model
-    from skdigits._cli.report import print_json
+    from skdigits._cli.models import check_output, save_model
     from skdigits._cli.search_store import open_store
 
     fits = open_store(folder, _settings(arguments), X, y, resume=arguments.resume)
     check_output(folder / _MODEL)
-    say = (lambda *_: None) if arguments.json else print
     with _warnings_of_a_search():
         search = _run_search(arguments, fits, X, y)
         model = _train_best(arguments, search.best_params_, X, y)
-    with held_interrupts(f"interrupted; the best model is in {folder / _MODEL}, and --resume makes the table"):
+    message = f"interrupted; the best model is in {folder / _MODEL}, and --resume makes the table"
+    with held_interrupts(message):
         save_model(model, folder / _MODEL)
+    with told_when_interrupted(message):
+        _tell(arguments, folder, fits, search, model, (X, X_test, y_test))
+
+
+def _tell(arguments, folder, fits, search, model, data):
+    """Score the best model, write and print what was found."""
+    from skdigits._cli.report import print_json
+
+    X, X_test, y_test = data
+    say = (lambda *_: None) if arguments.json else print
     summary = {
         "dataset": arguments.dataset,
         "n_samples": len(X),

@@ -1,18 +1,18 @@
 """``skdigits train``: from a data set to a saved model and its report."""
 
 import argparse
-import contextlib
 import math
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from skdigits._cli.checkpoints import TrainingState, add_options
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, SHARE, layers
 from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
+from skdigits._cli.interrupts import TrainingInterrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
 from skdigits._console import announce
 
@@ -128,15 +128,30 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     return parser
 
 
+class _Trained(NamedTuple):
+    """A model that has been saved, and what is told of its training."""
+
+    model: Any
+    images: Any
+    output: Path
+    seconds: float
+    has_compiled: bool
+
+
 def run(arguments: argparse.Namespace) -> None:
-    """Train, report, save."""
+    """Train, save, report."""
+    trained = _train(arguments)
+    with told_when_interrupted(f"interrupted; the model is in {trained.output}"):
+        _tell(arguments, trained)
+
+
+def _train(arguments: argparse.Namespace) -> _Trained:
     from skdigits._cli.html_report import check_shape
-    from skdigits._cli.report import print_json, score_model
 
     output, partial_output, remark = _choose_files(arguments)
     state = TrainingState(arguments, output)
-    with state.locked():
-        model = _make_model(arguments, state)
+    with state.locked(), TrainingInterrupts() as interrupts:
+        model = _make_model(arguments, state, interrupts)
         images = _open_images(arguments)
         if arguments.report is not None:
             check_shape(images.image_shape, images.X_test.shape[1])
@@ -144,21 +159,31 @@ def run(arguments: argparse.Namespace) -> None:
         for line in filter(None, () if arguments.json else (head, remark, state.remark)):
             announce(line)
         start, had_numba = time.perf_counter(), "numba" in sys.modules
-        was_interrupted = _fit(model, images, partial_output)
-        train_seconds = time.perf_counter() - start
-        classifier = model[-1].set_callbacks()  # the saved model shows no progress
-        n_epochs, done = images.describe(classifier)
+        was_interrupted = _fit(model, images, partial_output, interrupts)
+        seconds = time.perf_counter() - start
+        model[-1].set_callbacks()  # the saved model shows no progress
         if was_interrupted:
-            _end_interrupted(model, done, partial_output, state)
-        _save(model, output, state)
+            _end_interrupted(model, images, partial_output, state)
+        _save(model, output, state, interrupts)
+    # Numba is imported for compiling only.
+    return _Trained(model, images, output, seconds, "numba" in sys.modules and not had_numba)
+
+
+def _tell(arguments: argparse.Namespace, trained: _Trained) -> None:
+    """Score the model, write the report, print."""
+    from skdigits._cli.report import print_json, score_model
+
+    model, images, output, seconds, has_compiled = trained
+    classifier = model[-1]
+    n_epochs, done = images.describe(classifier)
     scores, text = score_model(model, images.X_test, images.y_test)
     accuracy = scores.pop("accuracy")
     result = {
         "dataset": arguments.dataset,
         "test_accuracy": accuracy,
-        "train_seconds": train_seconds,
+        "train_seconds": seconds,
         "n_iter": n_epochs,
-        **({} if arguments.stream is None else {"samples_per_second": classifier.t_ / train_seconds}),
+        **({} if arguments.stream is None else {"samples_per_second": classifier.t_ / seconds}),
         "loss": float(classifier.loss_),
         "model": str(output),
         "report": None if arguments.report is None else str(arguments.report / "index.html"),
@@ -167,10 +192,9 @@ def run(arguments: argparse.Namespace) -> None:
     }
     # Before anything is printed: nobody may be reading any more.
     problem = None if arguments.report is None else _report(arguments.report, model, images, result)
-    # Numba is imported for compiling only.
-    compiled = ", part of them to compile, which happens once" if "numba" in sys.modules and not had_numba else ""
+    compiled = ", part of them to compile, which happens once" if has_compiled else ""
     say: Callable[[str], object] = (lambda _: None) if arguments.json else print
-    say(f"{done} in {train_seconds:.2f} s{compiled}; loss {classifier.loss_:.4f}\n")
+    say(f"{done} in {seconds:.2f} s{compiled}; loss {classifier.loss_:.4f}\n")
     say(text)
     say(f"\nTest accuracy: {accuracy:.4f}")
     say(f"Model saved to {output}")
@@ -233,28 +257,30 @@ def _open_images(arguments: argparse.Namespace) -> Any:
     return _ImagesInMemory(arguments) if arguments.stream is None else ImageStream(arguments, _epochs(arguments))
 
 
-def _fit(model: Any, images: Any, partial_output: Path) -> bool:
+def _fit(model: Any, images: Any, partial_output: Path, interrupts: TrainingInterrupts) -> bool:
     """Train; return whether Ctrl-C ended it. Where an error does, what was learnt before is saved."""
-    from skdigits._cli.models import held_interrupts, save_somewhere
+    from skdigits._cli.models import save_somewhere
 
     try:
-        return bool(images.fit(model))
+        was_interrupted = bool(images.fit(model))
     except (ValueError, OSError, MemoryError) as error:
+        interrupts.hold()
         if not _has_learnt(model[-1]):
             raise
-        with held_interrupts(f"interrupted; {error or 'not enough memory'}"):
-            where = save_somewhere(model, partial_output)
+        where = save_somewhere(model, partial_output)
         raise ValueError(f"{error or 'not enough memory'}; what was learnt before is in {where}") from error
+    interrupts.hold()  # which it does behind an epoch, but not behind a batch of a stream
+    return was_interrupted
 
 
-def _end_interrupted(model: Any, done: str, partial_output: Path, state: TrainingState) -> None:
+def _end_interrupted(model: Any, images: Any, partial_output: Path, state: TrainingState) -> None:
     """Save what was learnt, and raise KeyboardInterrupt."""
-    from skdigits._cli.models import held_interrupts, save_somewhere
+    from skdigits._cli.models import save_somewhere
 
     if not _has_learnt(model[-1]):  # an older file may hold more
         raise KeyboardInterrupt(f"interrupted before the end of the first epoch{state.way_out}")
-    with contextlib.suppress(KeyboardInterrupt), held_interrupts("interrupted"):
-        where = save_somewhere(model, partial_output)
+    _, done = images.describe(model[-1])
+    where = save_somewhere(model, partial_output)
     raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {where}{state.way_out}")
 
 
@@ -262,14 +288,15 @@ def _has_learnt(classifier: Any) -> bool:
     return hasattr(classifier, "coefs_") and max(classifier.n_iter_, classifier.t_) > 0
 
 
-def _save(model: Any, output: Path, state: TrainingState) -> None:
-    from skdigits._cli.models import held_interrupts, save_somewhere
+def _save(model: Any, output: Path, state: TrainingState, interrupts: TrainingInterrupts) -> None:
+    from skdigits._cli.models import save_somewhere
 
-    with held_interrupts(f"interrupted; the model is in {output}"):
-        where = save_somewhere(model, output)
-        state.forget()
+    where = save_somewhere(model, output)
+    state.forget()
     if where != output:
         raise ValueError(f"--output {output} could not be written; the model is in {where}")
+    if interrupts.received:
+        raise KeyboardInterrupt(f"interrupted; the model is in {output}")
 
 
 class _ImagesInMemory:
@@ -305,7 +332,7 @@ def _epochs(arguments: argparse.Namespace) -> int:
     return arguments.epochs or EPOCHS[arguments.dataset]
 
 
-def _make_model(arguments: argparse.Namespace, state: TrainingState) -> Any:
+def _make_model(arguments: argparse.Namespace, state: TrainingState, interrupts: TrainingInterrupts) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Normalizer
 
@@ -330,7 +357,7 @@ def _make_model(arguments: argparse.Namespace, state: TrainingState) -> Any:
         validation_fraction=arguments.validation or 0.1,
         n_jobs=arguments.jobs,
     )
-    model[-1].set_callbacks(TrainingProgress(), *state.callbacks(model[-1].solver))
+    model[-1].set_callbacks(interrupts, TrainingProgress(), *state.callbacks(model[-1].solver))
     if arguments.stream is not None:
         # The first batch does not tell what the others hold: images are scaled one by one, as MNIST's are.
         return make_pipeline(Normalizer(norm="max"), model[-1])

@@ -1,5 +1,6 @@
 """Mini-batch training: epochs until the loss or a validation score stops improving."""
 
+import copy
 import time
 from dataclasses import dataclass
 
@@ -76,8 +77,8 @@ class Plan:
     draws_seeds : bool, default=False
         Whether each epoch needs a seed of its own, for dropout.
     n_repeated : int, default=0
-        Samples that earlier calls have seen whose `random_state` began as that of this one: what an epoch draws beside
-        its order then depends on this number, too, lest every call draw the same. 0 leaves it as it is.
+        Samples that earlier calls have seen whose `random_state` began as that of this one. If there are any, what an
+        epoch draws beside its order depends on how many have been seen, lest every call draw the same.
     """
 
     n_samples: int
@@ -171,7 +172,7 @@ def _train_epoch(progress, hooks, plan):
 def _run_epoch(progress, hooks, plan, start):
     """Look at all samples once and what that has brought; return whether the validation score is the best so far."""
     optimizer, record = progress.optimizer, progress.record
-    random_state = _random_state_beside_the_order(progress.random_state, plan.n_repeated)
+    random_state = _random_state_beside_the_order(progress, plan)
     seed = int(random_state.randint(2**31)) if plan.draws_seeds else 0
     share_done = optimizer.share_done(progress.runner.count_steps(plan.n_samples))
     inputs = hooks.draw_inputs(random_state, share_done)
@@ -197,12 +198,13 @@ def _run_epoch(progress, hooks, plan, start):
     return is_best
 
 
-def _random_state_beside_the_order(random_state, n_repeated):
-    """What dropout and an augmenter draw from."""
-    if not n_repeated:
-        return random_state
-    entropy = [int(random_state.randint(2**31)), n_repeated]
-    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(entropy)))
+def _random_state_beside_the_order(progress, plan):
+    """What dropout and an augmenter draw from; where calls repeat, another one that leaves the order as it is."""
+    if not plan.n_repeated:
+        return progress.random_state
+    drawn = copy.deepcopy(progress.random_state).randint(2**31)
+    seed = np.random.SeedSequence([int(drawn), progress.record.n_samples_seen])
+    return np.random.RandomState(np.random.MT19937(seed))
 
 
 def _has_settled(record, optimizer, hooks, plan):

@@ -101,7 +101,7 @@ class Checkpoint:
         if not isinstance(estimator, MLPDigitClassifier):
             raise ValueError(f"Checkpoint is for MLPDigitClassifier, got {type(estimator).__name__}.")
         self._check_parameters()
-        if not Path(self.path).absolute().parent.is_dir():
+        if not os.path.isdir(os.path.dirname(os.path.realpath(self.path))):
             raise ValueError(f"The checkpoint {self.path} cannot be written: there is no such folder.")
         if self.resume and context.task_name == "partial_fit":
             raise ValueError(

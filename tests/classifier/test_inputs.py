@@ -272,3 +272,12 @@ def test_what_is_no_number_is_refused(method, dtype):
     model = make().fit(X, Y)
     with pytest.raises(ValueError, match="Expected numbers as X, got values of type"):
         model.fit(samples, Y) if method == "fit" else model.predict(samples)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[s]"])
+def test_frames_of_dates_are_refused(kind):
+    frame = pandas.DataFrame(X.astype(int))
+    model = make().fit(frame, Y)
+    frame[5] = frame[5].astype("int64").astype(kind)
+    with pytest.raises(ValueError, match="Expected numbers as X"):
+        model.predict(frame)

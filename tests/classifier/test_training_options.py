@@ -130,6 +130,24 @@ def test_order_of_the_samples_is_that_of_mlpclassifier_in_each_call():
     np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=1e-9)
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_warm_start_goes_on_as_mlpclassifier_does(early_stopping):
+    options = {"max_iter": 3, "batch_size": 32, "random_state": 0, "warm_start": True, "tol": 0}
+    options["early_stopping"] = early_stopping
+    ours, theirs = MLPDigitClassifier((16,), dtype="float64", **options), MLPClassifier((16,), **options)
+    for _ in range(3):
+        ours.fit(X, Y)
+        theirs.fit(X, Y)
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_what_is_dropped_differs_from_epoch_to_epoch(shuffle):
+    model = make(dropout=0.5, learning_rate_init=1e-12, max_iter=4, tol=0, warm_start=True, shuffle=shuffle).fit(X, Y)
+    losses = [round(float(loss), 7) for loss in model.fit(X, Y).loss_curve_]
+    assert len(losses) == len(set(losses)) == 8
+
+
 class TestOutputActivation:
     def test_logistic_outputs_are_independent_and_normalised(self):
         model = make(output_activation="logistic").fit(X, Y)

@@ -7,11 +7,12 @@ import sys
 import tempfile
 import warnings
 
+import numpy as np
 import pytest
 from small_search import CANDIDATES
 
 from skdigits import MLPDigitClassifier
-from skdigits._cli import checkpoints, models, search_store
+from skdigits._cli import checkpoints, models, search_store, stream
 from skdigits._cli.locks import only_process
 from skdigits._cli.progress import TrainingProgress
 from skdigits._cli.search_progress import EpochCallback
@@ -54,6 +55,76 @@ def test_ctrl_c_before_an_epoch_has_ended_replaces_nothing(run, tmp_path, monkey
     outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
     assert (outcome.status, outcome.err) == (130, "skdigits: interrupted before the end of the first epoch\n")
     assert (tmp_path / "m-interrupted.npz").read_bytes() == b"of 200 epochs"
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as in a shell: a test run in the background would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda times=1: [os.kill(os.getpid(), signal.SIGINT) for _ in range(times)]
+    signal.signal(signal.SIGINT, before)
+
+
+def before(method, act):
+    """A method that does something first."""
+
+    def changed(self, *arguments, **options):
+        act()
+        return method(self, *arguments, **options)
+
+    return changed
+
+
+def test_ctrl_c_behind_the_last_epoch_loses_nothing(run, tmp_path, monkeypatch, interruptible):
+    monkeypatch.setattr(TrainingProgress, "teardown", before(TrainingProgress.teardown, interruptible))
+    outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
+    assert outcome.status == 130
+    assert outcome.err.splitlines()[-1] == f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}"
+    assert load_weights(tmp_path / "m.npz")[-1].n_iter_ == 3
+
+
+def test_ctrl_c_between_epochs_ends_training(run, tmp_path, monkeypatch, interruptible):
+    monkeypatch.setattr(TrainingProgress, "on_fit_task_end", before(TrainingProgress.on_fit_task_end, interruptible))
+    outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
+    kept = tmp_path / "m-interrupted.npz"
+    assert outcome.status == 130
+    assert outcome.err.endswith(f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}\n")
+    assert load_weights(kept)[-1].n_iter_ == 1
+
+
+def test_second_ctrl_c_loses_nothing(run, digits, tmp_path, monkeypatch, interruptible):
+    monkeypatch.setattr(stream, "_BATCH", 400)
+    monkeypatch.setattr(stream.TrainingBar, "close", before(stream.TrainingBar.close, interruptible))
+    np.save(tmp_path / "images.npy", digits[0])
+    np.save(tmp_path / "labels.npy", digits[1])
+    advance = stream.TrainingBar.advance
+    monkeypatch.setattr(stream.TrainingBar, "advance", before(advance, interruptible))
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    outcome = run("train", "--stream", *files, "--output", tmp_path / "m.npz")
+    kept = tmp_path / "m-interrupted.npz"
+    assert outcome.status == 130
+    assert outcome.err == f"skdigits: interrupted after 360 images, what was learnt is in {kept}\n"
+    assert load_weights(kept)[-1].t_ == 360
+
+
+def test_ctrl_c_while_scoring_says_where_the_model_is(run, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skdigits._cli.report.score_model", interrupt)
+    outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
+    assert outcome.status == 130
+    assert outcome.err.endswith(f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}\n")
+
+
+def test_ctrl_c_while_results_of_a_search_are_written(run, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skdigits._cli.search_results.write_results", interrupt)
+    outcome = run("search", *CANDIDATES, "--jobs", 2, "--output", tmp_path)
+    said = f"skdigits: interrupted; the best model is in {tmp_path / 'best.npz'}, and --resume makes the table\n"
+    assert (outcome.status, outcome.err[-len(said) :]) == (130, said)
 
 
 @pytest.fixture
@@ -215,6 +286,12 @@ def test_link_stays_and_its_file_is_replaced(run, tmp_path):
     assert run("train", *FEW, "--output", tmp_path / "latest.npz").status == 0
     assert (tmp_path / "latest.npz").is_symlink()
     assert load_weights(tmp_path / "real.npz")[-1].n_iter_ == 3
+
+
+def test_link_that_leads_nowhere_is_refused_before_training(assert_refused, tmp_path):
+    (tmp_path / "m.npz").symlink_to(tmp_path / "nowhere" / "m.npz")
+    says = f"--output {tmp_path / 'm.npz'} cannot be written: there is no folder {tmp_path / 'nowhere'}"
+    assert_refused("train", *FEW, "--output", tmp_path / "m.npz", says=says)
 
 
 @pytest.mark.parametrize(

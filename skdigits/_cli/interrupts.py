@@ -1,0 +1,96 @@
+"""Ctrl-C while something is made that must not be lost."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+class TrainingInterrupts:
+    """Ctrl-C in a training: raised once, and only where training ends with what was learnt.
+
+    A context manager, and the first callback of the classifier. Within an epoch the network answers KeyboardInterrupt
+    by ending its training. Behind an epoch, which may have been the last, and behind a first Ctrl-C it would take away
+    what was learnt: it is held until the next epoch begins, if one does.
+
+    Attributes
+    ----------
+    received : bool
+        Whether there was a Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self.received, self._is_held, self._was_raised = False, False, False
+        self._before: Any = None
+
+    def __enter__(self) -> "TrainingInterrupts":
+        if _gets_interrupts():
+            self._before = signal.signal(signal.SIGINT, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def hold(self) -> None:
+        """Raise no KeyboardInterrupt from now on."""
+        self._is_held = True
+
+    def _receive(self, *_: object) -> None:
+        self.received = True
+        if not self._is_held:
+            self._raise()
+
+    def _raise(self) -> None:
+        self._is_held, self._was_raised = True, True
+        raise KeyboardInterrupt
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing: there is nothing to be lost yet."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Raise what was held, if an epoch begins."""
+        if context.task_name == "epoch" and not self._was_raised:
+            if self.received:
+                self._raise()
+            self._is_held = False
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        """Hold behind an epoch."""
+        if context.task_name == "epoch":
+            self.hold()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing: it is held until the model is saved."""
+
+
+@contextlib.contextmanager
+def held_interrupts(message: str) -> Iterator[None]:
+    """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it: it saves what has been learnt."""
+    if not _gets_interrupts():
+        yield
+        return
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if received:
+        raise KeyboardInterrupt(message)
+
+
+@contextlib.contextmanager
+def told_when_interrupted(message: str) -> Iterator[None]:
+    """Have Ctrl-C in the ``with`` block say more than that it was one."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or message) from None
+
+
+def _gets_interrupts() -> bool:
+    """Whether this is the main thread, which alone gets them, of a process that does not ignore them."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None)
