@@ -10,7 +10,6 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdigits import MLPDigitClassifier
@@ -112,40 +111,6 @@ def test_optimizer_in_use_decides_about_the_penalty(first, then):
     changed, same = fit(then), fit(first)
     assert changed.loss_ == same.loss_
     np.testing.assert_array_equal(changed.coefs_[0], same.coefs_[0])
-
-
-@pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_what_is_dropped_differs_from_call_to_call(method):
-    model = make(dropout=0.5, learning_rate_init=1e-12, max_iter=1, warm_start=True, shuffle=False).fit(X, Y)
-    losses = [float(getattr(model, method)(X, Y).loss_) for _ in range(5)]
-    assert len(set(losses)) == 5
-
-
-def test_order_of_the_samples_is_that_of_mlpclassifier_in_each_call():
-    """Which begins anew from an int."""
-    ours, theirs = make(dtype="float64"), MLPClassifier((16,), batch_size=32, random_state=0)
-    for _ in range(3):
-        ours.partial_fit(X, Y, classes=np.arange(10))
-        theirs.partial_fit(X, Y, classes=np.arange(10))
-    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=1e-9)
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_warm_start_goes_on_as_mlpclassifier_does(early_stopping):
-    options = {"max_iter": 3, "batch_size": 32, "random_state": 0, "warm_start": True, "tol": 0}
-    options["early_stopping"] = early_stopping
-    ours, theirs = MLPDigitClassifier((16,), dtype="float64", **options), MLPClassifier((16,), **options)
-    for _ in range(3):
-        ours.fit(X, Y)
-        theirs.fit(X, Y)
-    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=1e-9)
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_what_is_dropped_differs_from_epoch_to_epoch(shuffle):
-    model = make(dropout=0.5, learning_rate_init=1e-12, max_iter=4, tol=0, warm_start=True, shuffle=shuffle).fit(X, Y)
-    losses = [round(float(loss), 7) for loss in model.fit(X, Y).loss_curve_]
-    assert len(losses) == len(set(losses)) == 8
 
 
 class TestOutputActivation:
