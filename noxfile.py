@@ -87,7 +87,7 @@ def _build_demo(session, folder):
 
 @nox.session
 def bench(session):
-    """A small part of each benchmark; ``-- full``: all of it, more than an hour, which writes benchmarks/results."""
+    """A small part of each benchmark; ``-- full``: all of it, some hours, which writes benchmarks/results."""
     full = session.posargs == ["full"]
     # Results that are kept have a column for PyTorch.
     session.install(".[bench]", *(["torch"] if full else []))

@@ -161,7 +161,7 @@ def _how_measured(content, warm_up):
     rounds = f"Medians of {n_rounds}{' interleaved' if is_interleaved else ''} rounds" if n_rounds > 1 else "One round"
     parts = [f"{rounds} {warm_up}, {n_threads} thread{'s' if n_threads > 1 else ''} unless a row says otherwise"]
     if any("accuracy" in side for row in rows for side in row["sides"].values()):
-        parts.append("behind the seconds the accuracy on the 10,000 test images where there is one")
+        parts.append("after the seconds the accuracy on the 10,000 test images where there is one")
     if any(row["ratios"] for row in rows):
         parts.append("ratios are medians of the ratios of each round, with the least and the most of them")
     return "; ".join(parts) + "."
