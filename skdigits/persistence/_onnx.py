@@ -12,7 +12,6 @@ from sklearn.base import is_classifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Binarizer
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._version import __version__
@@ -68,8 +67,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
     prepared in double precision.
 
     Some estimators of scikit-learn `skl2onnx` converts to something else (`QuantileTransformer` and isotonic
-    calibration among them). A graph with others than scalers is therefore run on made-up images first, and refused
-    where more than one in twenty results differs by a thousandth.
+    calibration among them). A graph with others than scalers is therefore run on made-up images first, if its
+    steps take them, and refused where more than one in twenty results differs by a thousandth.
 
     ONNX Runtime adds up in another order than `predict_proba`. In double precision probabilities agree to 1e-12. In
     single precision they were seen to differ by up to 1.5e-6 for pixels in [0, 1], and by up to 5e-5 for networks that
@@ -204,13 +203,12 @@ def _convert(steps, dtype):
 def _convert_by_skl2onnx(estimator, input_type):
     from skl2onnx import convert_sklearn
 
-    from skdigits.persistence._onnx_binarizer import convert_binarizer, find_binarizer_types
+    from skdigits.persistence._onnx_sklearn import CONVERTERS, find_types
 
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     return convert_sklearn(
         estimator, name="skdigits", initial_types=[("X", input_type)], options=_options(last), target_opset=_OPSETS,
-        custom_conversion_functions={Binarizer: convert_binarizer},
-        custom_shape_calculators={Binarizer: find_binarizer_types},
+        custom_conversion_functions=CONVERTERS, custom_shape_calculators=dict.fromkeys(CONVERTERS, find_types),
     )  # fmt: skip
 
 

@@ -66,12 +66,15 @@ def _make_images(first, shape):
 def _results(estimator, X):
     """What the graph should give, output by output."""
     if not hasattr(estimator, "predict"):
-        features = estimator.transform(X)
-        return [features.toarray() if sparse.issparse(features) else features]
-    results = [estimator.predict(X)]
+        return [_dense(estimator.transform(X))]
+    results = [_dense(estimator.predict(X))]
     if is_classifier(estimator) and hasattr(estimator, "predict_proba"):
         results.append(estimator.predict_proba(X))
     return results
+
+
+def _dense(array):
+    return array.toarray() if sparse.issparse(array) else array
 
 
 def _rows_agree(computed, expected):
