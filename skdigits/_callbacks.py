@@ -57,7 +57,7 @@ class EstimatorHooks(TrainingHooks):
         )
         can_resume = capture is not None and self._origin is not None
         if can_resume and not is_whole:
-            return asked_to_stop  # what was kept behind the last whole epoch is what can be gone on from
+            return asked_to_stop  # what was kept after the last whole epoch is what can be gone on from
         for keeper in self._keepers:
             keeper.keep_progress(self._estimator, (lambda: self._origin | capture()) if can_resume else None)
         return asked_to_stop

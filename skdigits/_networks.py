@@ -75,7 +75,7 @@ def gather(estimator: Any, dtype: DTypeLike) -> Network:
 
 def own_dtype(estimator: Any) -> np.dtype:
     """Type of the learned attributes, or one that the kernels know for others that a user has set."""
-    dtype = np.result_type(*estimator.coefs_)
+    dtype = np.result_type(*map(np.asarray, estimator.coefs_))
     if dtype in (np.float32, np.float64):
         return dtype
     return np.dtype(np.float32 if dtype == np.float16 else np.float64)

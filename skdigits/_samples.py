@@ -40,17 +40,21 @@ def check_samples(estimator: Any, X: MatrixLike, dtype: DTypeLike, *, finite: bo
     if not finite and _is_checked(estimator, X):
         return X
     refuse_what_is_no_number(X)
-    return validate_data(
+    checked = validate_data(
         estimator, X, accept_sparse="csr", dtype=accepted_types(dtype), order="C",
         ensure_all_finite=finite or sparse.issparse(X), reset=False,
     )  # fmt: skip
+    if finite:
+        refuse_too_large(estimator, checked, dtype)
+    return checked
 
 
 def refuse_what_is_no_number(X: MatrixLike) -> None:
     """Raise ValueError for an array or frame of text, dates or spans of time, which NumPy would convert to numbers."""
     dtypes = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))  # frames have one for each column
     for dtype in dtypes:
-        if getattr(dtype, "kind", "f") in tuple("MmUST"):
+        # The kind of text in pandas is that of objects.
+        if getattr(dtype, "kind", "f") in tuple("MmUST") or getattr(dtype, "type", None) is str:
             raise ValueError(f"Expected numbers as X, got values of type {dtype}. Convert them first: X.astype(float).")
 
 
@@ -65,6 +69,14 @@ def _is_checked(estimator: Any, X: MatrixLike) -> bool:
         and X.flags.c_contiguous
         and not hasattr(estimator, "feature_names_in_")
     )
+
+
+def refuse_too_large(estimator: Any, X: Any, dtype: DTypeLike) -> None:
+    """Raise scikit-learn's error for finite samples of which some are not in the type in which the network computes."""
+    values = X.data if sparse.issparse(X) else X
+    limit = np.finfo(dtype).max
+    if values.dtype == np.float64 and values.size and not -limit <= values.min() <= values.max() <= limit:
+        refuse_not_finite(estimator, X, dtype)
 
 
 def refuse_not_finite(estimator: Any, X: MatrixLike, dtype: DTypeLike) -> None:

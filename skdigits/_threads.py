@@ -26,11 +26,12 @@ def _environment_limits() -> list[int]:
 
 def _threads_of_dask_worker() -> int | None:
     """How many tasks the Dask worker that runs this one may run at once in this process; None outside of a worker."""
-    distributed = sys.modules.get("distributed")  # a worker has imported it
-    if distributed is None:
+    # A worker has imported it; another module of that name, or one that is being imported, has no such function.
+    get_worker = getattr(sys.modules.get("distributed"), "get_worker", None)
+    if get_worker is None:
         return None
     try:
-        return distributed.get_worker().state.nthreads
+        return get_worker().state.nthreads
     except ValueError:
         return None
 

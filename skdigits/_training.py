@@ -125,6 +125,11 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         Whether this is one epoch of `partial_fit`.
     n_threads : int
     deadline : float or None
+
+    Returns
+    -------
+    has_diverged : bool
+        Whether the loss is no number any more.
     """
     if incremental:
         _check_size(estimator, network)
@@ -165,6 +170,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     if not (np.isfinite(network.parameters).all() and np.isfinite(optimizer.moments).all()):
         forget_state(estimator)  # what is kept is the best epoch, not one that could be gone on from
     _warn(outcome, estimator, incremental)
+    return outcome == "diverged"
 
 
 def _warn(outcome, estimator, incremental):
@@ -194,7 +200,9 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         return stop or (deadline is not None and time.monotonic() >= deadline)
 
     forget_state(estimator)
-    vars(estimator).pop("loss_", None)
+    n_samples_seen = estimator.t_
+    TrainingRecord.withdraw(estimator)  # of another solver in a call before
+    estimator.t_ = n_samples_seen
     record.publish(estimator)  # an interruption may come before the first iteration ends
     if data.held_out is not None:
         hooks.watch(data.held_out, network, n_threads)

@@ -2,7 +2,7 @@
 
 import contextlib
 
-# Set by scikit-learn at the beginning of a fit and taken away behind its end, also behind one that failed.
+# Set by scikit-learn at the beginning of a fit and taken away after its end, also after one that failed.
 _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 

@@ -78,7 +78,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'}, default='constant'
         'constant' is `learning_rate_init`. 'cosine' falls from it along half a wave, and 'one_cycle' rises from 1/25
-        of it for three tenths of all steps and falls to 1/250,000 of it behind, both along half a wave, as PyTorch's
+        of it for three tenths of all steps and then falls to 1/250,000 of it, both along half a wave, as PyTorch's
         ``OneCycleLR`` does; these two are for all mini-batch solvers and reach their end after `max_iter` epochs,
         which is then no failure to converge. The other two are used by 'sgd' alone: 'invscaling' is
         ``learning_rate_init / (t + 1) ** power_t`` after t samples, and 'adaptive' divides the rate by 5 each time
@@ -174,7 +174,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     weight_averaging : float or None, default=None
         Decay d in (0, 1) of an exponential moving average of the weights: after step n that of step i counts
         ``d ** (n - i)``, divided by the sum of these. `coefs_` and `intercepts_` are the average, with which
-        validation and predictions are made. `partial_fit` goes on from the weights behind it.
+        validation and predictions are made. `partial_fit` goes on from the weights, not from their average.
 
     class_weight : dict, 'balanced', list of dict or None, default=None
         Weights of the classes in the objective, times `sample_weight`: by label, or in inverse proportion to their
@@ -196,8 +196,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     augmenter : object or None, default=None
         Deforms the training samples anew in each epoch, as :class:`skdigits.preprocessing.ElasticDeformer` does. Its
         method ``augment(X, random_state, out=out, progress=progress)`` writes new samples to `out`, which is like X,
-        and returns them. X is dense, in the type of the network; `progress` is the share of `max_iter` that is behind,
-        in [0, 1]. Held-out samples are left as they are. An augmenter whose own `n_jobs` is None works with that of
+        and returns them. X is dense, in the type of the network; `progress` is the share of `max_iter` that is done, in
+        [0, 1]. Held-out samples are left as they are. An augmenter whose own `n_jobs` is None works with that of
         the classifier. X must not be written to.
 
     Attributes
@@ -222,9 +222,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     history_ : dict of str to list of float
         An entry an epoch, or an iteration of 'lbfgs', in each list; NaN for what is not known. 'loss' and 'accuracy'
-        of the training samples as they were met, before the update of their mini-batch and with dropout and
-        deformation; 'validation_loss', the mean cross-entropy of held-out samples, without penalty and smoothing,
-        and 'validation_score'; 'learning_rate' of the last step; 'seconds' of the epoch, validation included.
+        of the training samples as they were met, before the update of their mini-batch, with dropout, deformation
+        and the weights of samples and classes; 'validation_loss', the mean cross-entropy of held-out samples, without
+        penalty and smoothing, and 'validation_score'; 'learning_rate' of the last step; 'seconds' of the epoch,
+        validation included.
 
     validation_loss_curve_ : list of float or None
         'validation_loss' of `history_`; None where nothing is held out.
@@ -459,6 +460,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If the input is not as described, if an option does not go with another, or if training diverged.
+        ZeroDivisionError
+            If the weights of a mini-batch sum to 0.
+        TypeError
+            If `scoring` returns no number.
 
         Warns
         -----
@@ -497,6 +502,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If the input is not as described, if `early_stopping` is set, or if training diverged.
+        ZeroDivisionError
+            If the weights of a mini-batch sum to 0.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -506,6 +513,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             if _check_partial_fit_first_call(self, classes):
                 self._label_binarizer = _targets.fit_binarizer(y, classes)
+            else:
+                self._validate_params()  # which scikit-learn leaves to the first call
             return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
 
     def predict(self, X: MatrixLike) -> NDArray:
@@ -669,6 +678,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         random_state = check_random_state(self.random_state)
         dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
         inputs = _training.compress(self, X, dtype, threads)
+        if self.augmenter is not None:
+            _samples.refuse_too_large(self, X, dtype)
         held_out = check_held_out(self, dtype, *validation)
         data = _training.Data(X, inputs, targets, sample_weight, plain_weight, held_out)
         if first_pass:
@@ -676,17 +687,19 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         network = self._trainable_network(dtype)
         hooks = EstimatorHooks(self, context, task, self._snapshot)
         options = {"n_threads": threads, "deadline": deadline}
+        has_diverged = False
         if self.solver == "lbfgs":
             _training.fit_lbfgs(self, network, data, hooks, **options)
         else:
-            _training.fit_stochastic(
+            has_diverged = _training.fit_stochastic(
                 self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
             )
-        if not all(np.isfinite(layer).all() for layer in (*self.coefs_, *self.intercepts_)):
+        is_finite = all(np.isfinite(layer).all() for layer in (*self.coefs_, *self.intercepts_))
+        if has_diverged or not is_finite:
             samples = "The input data" if self.augmenter is None else f"What {type(self.augmenter).__name__} returned"
             raise ValueError(
-                f"Solver produced non-finite parameter weights. {samples} may contain large values and need to be "
-                "preprocessed: scale it, with MinMaxScaler for example, or lower "
+                f"Solver produced {'a loss of NaN' if is_finite else 'non-finite parameter weights'}. {samples} may "
+                "contain large values and need to be preprocessed: scale it, with MinMaxScaler for example, or lower "
                 f"learning_rate_init={self.learning_rate_init}."
             )
         context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **task)
@@ -708,7 +721,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.classes_ = self._label_binarizer.classes_
         else:
             _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
-        return X, y, _targets.encode(self._label_binarizer, y)
+        targets = _targets.encode(self._label_binarizer, y)
+        if not reset and targets.shape[1] != self.n_outputs_:
+            # Numbers of 0 and 1 are known labels of either kind.
+            raise ValueError(
+                f"`y` has one label a sample, and the network has learnt {self.n_outputs_} of which a sample may have "
+                f"several. Expected y of shape ({len(y)}, {self.n_outputs_}), got {y.shape}."
+            )
+        return X, y, targets
 
     def _computing_dtype(self, X, first_pass):
         if self.dtype != "auto":

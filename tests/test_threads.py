@@ -1,3 +1,6 @@
+import sys
+from types import ModuleType
+
 import joblib
 import pytest
 import threadpoolctl
@@ -38,6 +41,11 @@ def test_smaller_limit_wins(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
     assert allowed_threads(None) == 3
+
+
+def test_another_module_named_distributed_does_no_harm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", ModuleType("distributed"))
+    assert allowed_threads(None) == 6
 
 
 def test_worker_threads_of_joblib_get_one_each():

@@ -19,8 +19,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=SECONDS,
         default=None,
         metavar="SECONDS",
-        help="longest time of training that a crash may cost, and the rest of an epoch: so often the state of the "
-        f"training is saved beside the model; not with lbfgs or --stream (default: {_SECONDS:g})",
+        help="save the state of the training beside the model at the end of the first epoch that ends so long after "
+        f"it was saved before: about what a crash may cost; not with lbfgs or --stream (default: {_SECONDS:g})",
     )
     parser.add_argument(
         "--resume",

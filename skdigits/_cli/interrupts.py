@@ -11,7 +11,7 @@ class TrainingInterrupts:
     """Ctrl-C in a training: raised once, and only where training ends with what was learnt.
 
     A context manager, and the first callback of the classifier. Within an epoch the network answers KeyboardInterrupt
-    by ending its training. Behind an epoch, which may have been the last, and behind a first Ctrl-C it would take away
+    by ending its training. After an epoch, which may have been the last, and after a first Ctrl-C it would take away
     what was learnt: it is held until the next epoch begins, if one does.
 
     Attributes
@@ -57,7 +57,7 @@ class TrainingInterrupts:
             self._is_held = False
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        """Hold behind an epoch."""
+        """Hold at the end of an epoch."""
         if context.task_name == "epoch":
             self.hold()
 
@@ -67,7 +67,7 @@ class TrainingInterrupts:
 
 @contextlib.contextmanager
 def held_interrupts(message: str) -> Iterator[None]:
-    """Raise KeyboardInterrupt for a Ctrl-C behind the ``with`` block, not in it: it saves what has been learnt."""
+    """Raise KeyboardInterrupt for a Ctrl-C after the ``with`` block, not in it: it saves what has been learnt."""
     if not _gets_interrupts():
         yield
         return

@@ -88,7 +88,7 @@ def _largest_pixel(model: Any) -> float:
 
 
 def network_images(samples: NDArray, model: Any) -> NDArray:
-    """Samples as the network is given them, behind the other steps of a pipeline, as images with values in [0, 1].
+    """Samples as the network is given them, after the other steps of a pipeline, as images with values in [0, 1].
 
     Where these steps make something else than images of 28 x 28 pixels, and of ONNX files, which do not tell, the
     samples themselves.

@@ -255,7 +255,7 @@ def _in_threads(n_jobs, display):
         with joblib.parallel_config("threading", n_jobs=n_jobs):
             yield
     except BaseException:
-        # joblib leaves its daemon threads to themselves: they would write down fits behind what the user is told, and
+        # joblib leaves its daemon threads to themselves: they would write down fits after what the user is told, and
         # `numpy.unique` aborts a process that ends while a daemon thread is in it.
         display.stop()
         for thread in set(threading.enumerate()) - before:

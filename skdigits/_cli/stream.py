@@ -91,8 +91,7 @@ class ImageStream:
         scaler, classifier = model[0], model[-1].set_callbacks()
         batch_size = _BATCH if classifier.batch_size == "auto" else max(_BATCH, classifier.batch_size)
         deformer = self._deformer(classifier.augmenter) if self._is_deformed else None
-        # An int would draw the same order, the same dropout and the same deformations for every batch. Schedules end
-        # after max_iter calls.
+        # An int would give every batch the same order. Schedules end after max_iter calls.
         classifier.set_params(
             random_state=np.random.RandomState(self._seed),
             max_iter=math.ceil(self._n_drawn / batch_size),

@@ -208,7 +208,7 @@ def _tell(arguments: argparse.Namespace, trained: _Trained) -> None:
 
 
 def _report(folder: Path, model: Any, images: Any, result: dict[str, Any]) -> ValueError | None:
-    """Write the report; where that fails, return what to raise behind the results."""
+    """Write the report; where that fails, return what to raise after the results."""
     from skdigits._cli.html_report import write_report
 
     try:
@@ -269,7 +269,7 @@ def _fit(model: Any, images: Any, partial_output: Path, interrupts: TrainingInte
             raise
         where = save_somewhere(model, partial_output)
         raise ValueError(f"{error or 'not enough memory'}; what was learnt before is in {where}") from error
-    interrupts.hold()  # which it does behind an epoch, but not behind a batch of a stream
+    interrupts.hold()  # which it does after an epoch, but not after a batch of a stream
     return was_interrupted
 
 

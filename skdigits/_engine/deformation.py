@@ -65,10 +65,12 @@ def deform(images, shape, settings, seed, n_threads, out):
 
     def work(_):
         scratch = _allocate_scratch(frame, dtype)
-        noise = np.empty(_CHUNK * 2 * frame.row_rank * frame.column_rank, np.float32)
+        n_random = 2 * frame.row_rank * frame.column_rank
+        noise = np.empty(min(_CHUNK, n_images) * n_random, np.float32)
         for chunk in iter(take_chunk, None):
             rows = slice(_CHUNK * chunk, min(_CHUNK * (chunk + 1), n_images))
-            affine_maps = draw_chunk(seed, chunk, rows.stop - rows.start, shape, settings, noise)
+            n_now = rows.stop - rows.start
+            affine_maps = draw_chunk(seed, chunk, n_now, shape, settings, noise[: n_now * n_random])
             deform_images(images[rows], affine_maps.astype(dtype), noise, frame, scratch, out[rows])
 
     n_threads = useful_threads(n_threads, _MULTIPLICATIONS_A_PIXEL * images.size, are_new=True)
@@ -113,7 +115,7 @@ def draw_chunk(seed, chunk, n_images, shape, settings, noise):
 
 @lru_cache(maxsize=32)
 def factor_gaussian_filter(n, sigma):
-    """Factor of the covariance of white noise behind a Gaussian filter.
+    """Factor of the covariance of white noise after a Gaussian filter.
 
     The filter of n numbers, zeros outside, is a matrix G = U S V'. White Gaussian noise z has the same distribution
     as V' z, so that U S z, with the few columns of U S that are not negligible, is distributed as the filtered noise

@@ -1,13 +1,11 @@
 """Samples as the kernels read them."""
 
-from functools import lru_cache
-
 import numpy as np
 from scipy import sparse
 
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.team import ThreadTeam, useful_threads
-from skdigits._engine.tiling import tile_features
+from skdigits._engine.tiling import kept_where_small, tile_features
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.codes import CONTROL_SIZE
 from skdigits._kernels.entry_points import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
@@ -132,9 +130,11 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
 
 
 def _list_csr(X, dtype, n_threads, in_squares):
+    # Of the same arrays, as SciPy's checks cut and convert those of the array that they are called on.
+    X = sparse.csr_array((X.data, X.indices, X.indptr), shape=X.shape)
     X.check_format(full_check=True)  # kernels would read beside the samples
     if not X.has_canonical_format:
-        X = X.copy()
+        X = X.astype(X.dtype if X.dtype.kind == "f" else dtype, copy=True)  # bytes would not hold the sums
         X.sum_duplicates()
     n_samples, n_features = X.shape
     tiling = tile_features(n_features, in_squares=in_squares)
@@ -175,7 +175,7 @@ def _make_inputs(n_features, dtype, in_squares, *, is_listed=False, **arrays):
     return _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(is_listed=is_listed, **arrays)
 
 
-@lru_cache(maxsize=16)
+@kept_where_small
 def _no_samples(n_features, dtype, in_squares):
     """Inputs without samples or background. Kept, because making the arrays takes longer than recognising a digit."""
     tiling = tile_features(n_features, in_squares=in_squares)

@@ -53,7 +53,7 @@ class Optimizer:
         return self.learning_rate_init * SCHEDULES[self.lr_schedule](steps, float(self.n_epochs * n_steps))
 
     def share_done(self, n_steps):
-        """Share of `n_epochs` that is behind, in [0, 1], where an epoch has so many steps."""
+        """Share of `n_epochs` that is done, in [0, 1], where an epoch has so many steps."""
         return min(self.t / (self.n_epochs * n_steps), 1.0)
 
     def settings(self, n_steps):

@@ -83,7 +83,7 @@ def join(coefs, intercepts, dtype):
         Writing into it changes `coefs` and `intercepts` only where they are views of it.
     """
     arrays = [*coefs, *intercepts]
-    units = [len(coefs[0]), *(intercept.size for intercept in intercepts)]
+    units = [len(coefs[0]), *map(np.size, intercepts)]
     base = getattr(arrays[0], "base", None)
     if isinstance(base, np.ndarray) and base.dtype == dtype and _fills(base, arrays, _slack(units)):
         return base[: count_parameters(units)]

@@ -167,11 +167,15 @@ def restored_random_state(state):
     """
     try:
         name = state["bit_generator"]
-        # NumPy believes this number, and reads where it points.
-        if name == "MT19937" and not 0 <= int(state["state"]["pos"]) <= _MT19937_WORDS:
+        if not is_drawable(state):
             raise ValueError("position")
         random_state = np.random.RandomState(_BIT_GENERATORS[name]())
         random_state.set_state(state)
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise ProgressError(f"The checkpoint holds no state of a random generator ({error}).") from error
     return random_state
+
+
+def is_drawable(state):
+    """Whether the position in ``get_state(legacy=False)`` is one: NumPy believes it, and reads where it points."""
+    return state["bit_generator"] != "MT19937" or 0 <= int(state["state"]["pos"]) <= _MT19937_WORDS

@@ -94,6 +94,8 @@ class TrainingRecord:
             for name, attribute in _ATTRIBUTES.items()
             if attribute in vars(estimator)
         }
+        if "loss_curve" not in known:
+            known.pop("history", None)  # of iterations of L-BFGS, not of epochs
         record = cls(**known)
         was_by_score = record.best_loss is None
         if was_by_score and record.judged_by is None:

@@ -14,7 +14,7 @@ def cosine(steps, n_steps):
     Parameters
     ----------
     steps : ndarray
-        Numbers of steps, from 0 on; behind the last one the rate of the last one.
+        Numbers of steps, from 0 on; after the last one the rate of the last one.
     n_steps : int
         All steps of the schedule.
 
@@ -32,7 +32,7 @@ def one_cycle(steps, n_steps):
     Parameters
     ----------
     steps : ndarray
-        Numbers of steps, from 0 on; behind the last one the rate of the last one.
+        Numbers of steps, from 0 on; after the last one the rate of the last one.
     n_steps : int
         All steps of the schedule.
 

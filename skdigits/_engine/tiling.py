@@ -6,13 +6,27 @@ rows of the first layer's weights are numbered. Nobody needs to know whether a s
 tiles are empty than before.
 """
 
-from functools import lru_cache
+from functools import lru_cache, wraps
 from math import isqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from skdigits._kernels.sizes import TILE
+
+# Of a million features what is kept would take 14 MB.
+_MOST_FEATURES_KEPT = 2**16
+
+
+def kept_where_small(function):
+    """Keep what a function of a number of features has made, unless these are so many that memory would be missed."""
+    kept = lru_cache(maxsize=16)(function)
+
+    @wraps(function)
+    def look_up(n_features, *args, **options):
+        return (kept if n_features <= _MOST_FEATURES_KEPT else function)(n_features, *args, **options)
+
+    return look_up
 
 
 class Tiling(NamedTuple):
@@ -23,7 +37,7 @@ class Tiling(NamedTuple):
     slots: np.ndarray  # (K,) int64: place of each feature in the order of the tiles
 
 
-@lru_cache(maxsize=16)
+@kept_where_small
 def tile_features(n_features, *, in_squares):
     """The tiles of so many features: squares where they can be and are wanted, else four neighbours each."""
     side = square_side(n_features) if in_squares else 0

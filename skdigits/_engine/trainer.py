@@ -25,7 +25,7 @@ class TrainingHooks:
         ----------
         random_state : numpy.random.RandomState
         progress : float
-            Share of all epochs that is behind, in [0, 1].
+            Share of all epochs that is done, in [0, 1].
         """
 
     def validate(self):
@@ -45,7 +45,7 @@ class TrainingHooks:
         ----------
         record : TrainingRecord
         capture : callable
-            Returns the state from which training could go on behind this epoch, as `train` takes it.
+            Returns the state from which training could go on after this epoch, as `train` takes it.
         is_whole : bool
             Whether all samples were seen, and the time had not run out before. To go on from an epoch that was cut
             short would leave the others out.
@@ -73,7 +73,7 @@ class Plan:
     restore_best : bool, default=True
         Whether, with `early_stopping`, the parameters of the best epoch are kept, not those of the last one.
     deadline : float or None, default=None
-        Of :func:`time.monotonic`; training ends with the first mini-batch behind it.
+        Of :func:`time.monotonic`; training ends with the first mini-batch after it.
     draws_seeds : bool, default=False
         Whether each epoch needs a seed of its own, for dropout.
     n_repeated : int, default=0

@@ -1,4 +1,4 @@
-"""Flush denormal numbers to zero around a kernel, and restore the caller's way with them behind it.
+"""Flush denormal numbers to zero around a kernel, and restore the caller's way with them afterwards.
 
 Moments of pixels that are never lit decay into numbers below the smallest normal one. Arithmetic with these is some
 fifty times slower, and they matter to no digit of a result: 1e-38 in single precision, 1e-308 in double.

@@ -2,7 +2,7 @@
 
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 
-Each block has two phases with a barrier behind each. First every thread takes some of the *sections* of the samples:
+Each block has two phases with a barrier after each. First every thread takes some of the *sections* of the samples:
 entries by tile, forward, loss, and the gradient by the logits of each layer. Then every thread takes some of the *rows
 of the weights*, four at a time: their gradient is a sum over the samples of the block, and at the end of the mini-batch
 the optimizer is applied to the rows at once. No sum is ever split between threads, so that the results are the same
@@ -151,7 +151,7 @@ def train_epoch(
                 for position in range(block.shape[0]):
                     batch_loss += workspace.losses[position]
                     recognised += workspace.recognised[position]
-                # Decided by one thread and read by all behind the barrier, so that all stop at the same step.
+                # Decided by one thread and read by all after the barrier, so that all stop at the same step.
                 control[codes.STOP_AGREED] = barrier.read_flag(control, codes.STOP_REQUESTED)
             is_last = start + block_size >= batch.shape[0]
             update_parameters(

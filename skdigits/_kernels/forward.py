@@ -3,6 +3,8 @@
 The letters of sizes, and all arrays that kernels share, are in arrays.py.
 """
 
+import numpy as np
+
 from skdigits._kernels.activations import activation_forward, activation_forward_with_slopes
 from skdigits._kernels.codes import SOFTMAX
 from skdigits._kernels.dropout import drop_units
@@ -182,7 +184,7 @@ def start_rows(layer, first, last, inputs, parameters, layout, buffers):
         row[h] = biases[h] if h < layout.units[layer] else 0
     if layer == 1:
         for i in range(inputs.background_tiles.shape[0]):
-            k = TILE * inputs.background_tiles[i]
+            k = TILE * np.int64(inputs.background_tiles[i])
             for vector in range(0, n_vectors, PANEL):
                 scatter(
                     smaller(PANEL, n_vectors - vector), buffers.every_position, 0, 1, 1, inputs.background_values, k,

@@ -13,7 +13,7 @@ from skdigits._kernels.sizes import PLACE
 
 @kernel
 def open_share(layer, n_tiles, t, n_threads, next_tiles):
-    """Make the tiles of a thread's share of a layer free to be taken, behind the next barrier."""
+    """Make the tiles of a thread's share of a layer free to be taken, after the next barrier."""
     next_tiles[PLACE * (layer * n_threads + t)] = t * n_tiles // n_threads
 
 

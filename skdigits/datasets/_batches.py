@@ -81,7 +81,7 @@ def iter_digit_batches(
     -----
     Samples come in the order of the source. :meth:`skdigits.MLPDigitClassifier.partial_fit` shuffles those of a batch:
     a source that is sorted by label should be shuffled once when it is written. Give the estimator a ``RandomState``
-    instance and not an int, or it draws the same numbers for every batch.
+    instance and not an int, which gives all batches of one size the same order.
 
     Examples
     --------

@@ -29,6 +29,8 @@ _SAFETENSORS_DTYPES = {
     "U32": "uint32", "U64": "uint64", "F16": "float16", "F32": "float32", "F64": "float64",
 }  # fmt: skip
 _END_OF_ZIP = struct.Struct("<4s4H2LH")
+_ZIP64_LOCATOR = struct.Struct("<4sLQL")
+_END_OF_ZIP64 = struct.Struct("<4sQ2H2L4Q")
 _NPY_MAGIC = b"\x93NUMPY\x01\x00"
 
 
@@ -41,7 +43,7 @@ def opened_zip(stream):
     if len(end) < _END_OF_ZIP.size or not end.startswith(b"PK\5\6"):
         raise ModelFormatError("it is cut off, or of another kind")
     # What Python reads at once, before any member.
-    if _END_OF_ZIP.unpack(end)[5] > MAX_DESCRIPTION:
+    if max(_directory_sizes(stream, size, end)) > MAX_DESCRIPTION:
         raise ModelFormatError("its list of members is too long")
     with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
@@ -54,6 +56,21 @@ def opened_zip(stream):
         if sum(member.file_size for member in members) > size:
             raise ModelFormatError("its members are larger than the file")
         yield archive
+
+
+def _directory_sizes(stream, size, end):
+    """What the record at the end of a zip file says, and the one for large files before it, which has precedence."""
+    yield _END_OF_ZIP.unpack(end)[5]
+    place = size - _END_OF_ZIP.size - _ZIP64_LOCATOR.size
+    stream.seek(max(place, 0))
+    signature, _, told, _ = _ZIP64_LOCATOR.unpack(stream.read(_ZIP64_LOCATOR.size))
+    if place < 0 or signature != b"PK\6\7":
+        return
+    # Versions of Python differ in whether they look straight before the locator or where it points.
+    for start in {place - _END_OF_ZIP64.size, told}:
+        if 0 <= start <= place - _END_OF_ZIP64.size:
+            stream.seek(start)
+            yield _END_OF_ZIP64.unpack(stream.read(_END_OF_ZIP64.size))[8]
 
 
 def parse_npy(content, name, *, with_text=False):

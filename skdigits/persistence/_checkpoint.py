@@ -97,7 +97,7 @@ class Checkpoint:
         self.resume = resume
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Check before an hour of training what would fail behind its first epoch."""
+        """Check before an hour of training what would fail after its first epoch."""
         if not isinstance(estimator, MLPDigitClassifier):
             raise ValueError(f"Checkpoint is for MLPDigitClassifier, got {type(estimator).__name__}.")
         self._check_parameters()
@@ -113,7 +113,8 @@ class Checkpoint:
                 "or train with another solver."
             )
         _stored_parameters(estimator)
-        self._n_epochs, self._saved_at = 0, time.monotonic()
+        if context.task_name != "partial_fit" or not hasattr(self, "_n_epochs"):  # epochs of many calls count together
+            self._n_epochs, self._saved_at = 0, time.monotonic()
 
     def _check_parameters(self):
         check_suffix(Path(self.path))
@@ -131,10 +132,10 @@ class Checkpoint:
         """Nothing: epochs are saved at their end."""
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        """Nothing: `keep_progress` is called behind it."""
+        """Nothing: `keep_progress` is called after it."""
 
     def keep_progress(self, estimator: Any, capture: Callable[[], dict[str, Any]] | None) -> None:
-        """Save the model behind an epoch, where the file is due; `capture` returns the progress, or is None."""
+        """Save the model after an epoch, where the file is due; `capture` returns the progress, or is None."""
         self._n_epochs += 1
         if self._n_epochs < self.every or time.monotonic() - self._saved_at < self.seconds:
             return

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skdigits._engine.progress import is_drawable
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence._archives import ARCHIVES, NUMBER_TYPES, opened_zip, parse_npy
@@ -80,7 +81,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     model : estimator
         `MLPDigitClassifier`, a transformer of :mod:`skdigits.preprocessing`, or one of scikit-learn's `Pipeline`,
         `FeatureUnion`, `BaggingClassifier`, `OneVsRestClassifier`, `PCA`, `TruncatedSVD`, `VarianceThreshold`,
-        `Binarizer`, `Normalizer` and scalers, made of these. Of a search, save its ``best_estimator_``.
+        `Binarizer`, `Normalizer`, `PowerTransformer`, `QuantileTransformer` and scalers, made of these. Of a search,
+        save its ``best_estimator_``.
     path : str or path-like
         A file name that ends in '.skops'.
 
@@ -312,3 +314,5 @@ def _check_objects(model):
             waiting.extend((where, entry) for entry in value)
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
             raise ModelFormatError(f"{where} has numbers that are not finite")
+        elif isinstance(value, np.random.RandomState) and not is_drawable(value.get_state(legacy=False)):
+            raise ModelFormatError(f"{where} is no state of a random generator")

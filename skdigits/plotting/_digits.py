@@ -114,8 +114,13 @@ class DigitsDisplay:
         """
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(f"expected a fitted classifier with predict_proba, got a {type(estimator).__name__}")
+        y_pred, probabilities = np.asarray(estimator.predict(X)), estimator.predict_proba(X)
+        if y_pred.ndim == 1:
+            # Not the largest of all where a threshold has decided.
+            places = (y_pred[:, np.newaxis] == estimator.classes_).argmax(axis=1)
+            probabilities = np.asarray(probabilities)[np.arange(len(places)), places]
         return cls.from_predictions(
-            X, y, estimator.predict(X), estimator.predict_proba(X), which=which, n_digits=n_digits,
+            X, y, y_pred, probabilities, which=which, n_digits=n_digits,
             image_shape=image_shape, random_state=random_state, ax=ax,
         )  # fmt: skip
 

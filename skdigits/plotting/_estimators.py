@@ -76,6 +76,7 @@ def dense(X: Any) -> NDArray:
 
 def take(X: Any, indices: NDArray) -> NDArray:
     """Some samples, as a dense array."""
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else X  # none of a list would have no shape
     return dense(_safe_indexing(X.tocsr() if sparse.issparse(X) else X, indices))
 
 

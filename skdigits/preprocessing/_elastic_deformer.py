@@ -56,7 +56,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     by bilinear interpolation between pixels; everything outside the image is 0. c is the centre of the image. For
     each image the angle :math:`\theta`, the scales s, the shear k and the shift d are drawn from uniform
     distributions. The elastic displacements e in x and in y are two random fields: noise that is uniform in [-1, 1],
-    independent from pixel to pixel, behind a Gaussian filter that takes zeros outside the image, times `alpha`.
+    independent from pixel to pixel, after a Gaussian filter that takes zeros outside the image, times `alpha`.
 
     The map leads from the deformed image back to the given one: what is drawn moves the other way. A shift of d
     moves strokes by -d, scales above 1 make them smaller, and an angle above 0 turns them counterclockwise.
@@ -298,7 +298,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             C-ordered array of the type of X to write to; it may be X itself, but not overlap it otherwise. None makes
             a new one.
         progress : float, default=0.0
-            Share of the training that is behind, in [0, 1]; `fade` looks at it.
+            Share of the training that is done, in [0, 1]; `fade` looks at it.
 
         Returns
         -------

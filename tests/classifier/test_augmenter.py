@@ -140,3 +140,9 @@ class TestAugmenter:
         bad[3, 3] = np.nan
         with pytest.raises(ValueError, match="contains NaN"):
             make(augmenter=Negative()).fit(bad, Y)
+
+    def test_samples_too_large_for_the_network_are_refused_by_name(self):
+        augmenter = Negative()
+        with pytest.raises(ValueError, match="Input X contains infinity or a value too large for dtype"):
+            make(augmenter=augmenter).fit(np.where(X > 0.9, 1e39, X), Y)
+        assert augmenter.calls == []

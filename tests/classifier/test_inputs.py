@@ -281,3 +281,40 @@ def test_frames_of_dates_are_refused(kind):
     frame[5] = frame[5].astype("int64").astype(kind)
     with pytest.raises(ValueError, match="Expected numbers as X"):
         model.predict(frame)
+
+
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_frames_of_text_are_refused(method):
+    frame = pandas.DataFrame(X.astype(int)).astype("string")
+    model = make().fit(X, Y)
+    with pytest.raises(ValueError, match="Expected numbers as X"):
+        model.fit(frame, Y) if method == "fit" else model.predict(frame)
+
+
+def test_sparse_samples_stay_the_object_that_they_were():
+    samples = sparse.csr_array(X)
+    samples.data, samples.indices = np.append(samples.data, 0), np.append(samples.indices, 0).astype(np.int32)
+    samples.indptr = samples.indptr.astype(np.int64)
+    before = samples.data, samples.indices, samples.indptr
+    model = make().fit(samples, Y)
+    model.predict(samples)
+    assert all(a is b for a, b in zip(before, (samples.data, samples.indices, samples.indptr), strict=True))
+    np.testing.assert_array_equal(model.coefs_[0], make().fit(sparse.csr_array(X), Y).coefs_[0])
+
+
+def test_sums_of_bytes_do_not_wrap_around():
+    entries = np.array([200, 100, 9], np.uint8), np.array([0, 0, 1]), np.array([0, 2, 3])
+    model = make().fit(X[:, :4], Y)
+    samples = sparse.csr_array(entries, shape=(2, 4))
+    expected = model.decision_function([[300.0, 0, 0, 0], [0, 9, 0, 0]])
+    np.testing.assert_allclose(model.decision_function(samples), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_one_label_a_sample_is_refused_where_two_were_learnt(method):
+    samples, labels = make_multilabel_classification(60, n_classes=2, random_state=0)
+    model = make(warm_start=True).fit(samples, labels)
+    before = model.coefs_[0].copy()
+    with pytest.raises(ValueError, match=r"one label a sample.* Expected y of shape \(60, 2\), got \(60,\)"):
+        getattr(model, method)(samples, labels[:, 0])
+    np.testing.assert_array_equal(model.coefs_[0], before)

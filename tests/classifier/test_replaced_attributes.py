@@ -124,3 +124,10 @@ def test_lbfgs_that_is_interrupted_at_once_has_a_history_of_its_own(monkeypatch)
     with pytest.warns(UserWarning, match="interrupted"):
         model.fit(X, Y)
     assert (model.n_iter_, model.history_["loss"], hasattr(model, "loss_")) == (0, [], False)
+
+
+def test_lists_of_numbers_are_a_network():
+    model = fit()
+    expected = model.predict_proba(X)
+    model.coefs_, model.intercepts_ = [coef.tolist() for coef in model.coefs_], [b.tolist() for b in model.intercepts_]
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5)

@@ -207,6 +207,25 @@ def test_refuses_damaged_gzip_when_it_gets_there(tmp_path, fault):
         list(batches)
 
 
+def flipped(content):
+    """A gzip file with a wrong pixel, which its check sum tells."""
+    damaged = bytearray(gzip.compress(content, compresslevel=0))
+    damaged[-20] ^= 1
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("batch_size", [10, N])
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("damage", [flipped, lambda content: gzip.compress(content + b"\0")], ids=["flipped", "longer"])
+def test_gzip_is_verified_before_its_last_samples_are_given(tmp_path, damage, which, batch_size):
+    files = as_files(".gz")(tmp_path)
+    files[which].write_bytes(damage(idx((IMAGES, LABELS)[which])))
+    given = []
+    with pytest.raises(DataFileError, match=rf"{files[which]}: "):
+        given.extend(len(X) for X, _ in iter_digit_batches(files, batch_size=batch_size))
+    assert given == ([] if batch_size == N else [10, 10])
+
+
 @pytest.mark.parametrize("content", [b"no archive", None])
 def test_refuses_a_damaged_npz(tmp_path, content):
     if content is None:

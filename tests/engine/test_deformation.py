@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
@@ -53,3 +55,16 @@ def test_infinite_displacements_lead_outside():
     with np.errstate(over="ignore", invalid="ignore"):
         deform(images, (3, 3), NOTHING._replace(shift=1e300), 0, 1, images)
     np.testing.assert_array_equal(images, 0)
+
+
+def test_a_few_images_take_memory_for_a_few():
+    images = np.random.default_rng(0).random((2, 100 * 100), np.float32)
+    settings = NOTHING._replace(alpha=8.0, sigma=2.0)
+    deform(images, (100, 100), settings, 0, 1, images.copy())  # what is kept of the shape
+    tracemalloc.start()
+    try:
+        deform(images, (100, 100), settings, 0, 1, images.copy())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000

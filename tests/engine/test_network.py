@@ -79,7 +79,7 @@ def test_gradient_agrees_with_central_differences(activation, out_activation, dt
 
 @pytest.mark.parametrize("background", [0, 0.5, -3.0])
 @pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("n_features", [6, 16])
+@pytest.mark.parametrize("n_features", [6, 16, 400])
 @DTYPES
 @WEIGHTS
 def test_background_of_the_input_changes_nothing(background, density, n_features, dtype, weighted):

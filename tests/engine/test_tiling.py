@@ -35,3 +35,8 @@ def test_order_of_tiles_is_a_view():
     values = np.zeros((16, 3))
     as_tiles(values, 4)[0, 1] = 1
     assert np.flatnonzero(values[:, 0]).tolist() == [2, 3, 6, 7]
+
+
+def test_tiles_of_many_features_are_not_kept():
+    assert tile_features(64, in_squares=True) is tile_features(64, in_squares=True)
+    assert tile_features(10**6, in_squares=True) is not tile_features(10**6, in_squares=True)

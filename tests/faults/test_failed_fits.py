@@ -47,6 +47,14 @@ METHODS = {"fit": MLPDigitClassifier.fit, "partial_fit": lambda model, *given, *
 )}  # fmt: skip
 
 
+def test_a_loss_of_nan_is_an_error_though_weights_are_finite():
+    """As squares of weights above 1e19 are infinite in single precision, and nothing times infinity is no number."""
+    model = MLPDigitClassifier((), solver="sgd", alpha=0.0, momentum=0.0, learning_rate_init=1e21, random_state=0)
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="a loss of NaN"):
+        model.fit(X, Y)
+    assert not hasattr(model, "coefs_")
+
+
 def state(model):
     return pickle.dumps({name: value for name, value in vars(model).items() if name.endswith("_")})
 

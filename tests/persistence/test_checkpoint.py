@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_model_in_the_file_is_that_of_the_epoch(path, epoch):
 
 def test_file_is_due_every_so_many_epochs(path):
     kill(make(), Checkpoint(path, every=3), 6)
-    assert load_weights(path).n_iter_ == 3
+    assert load_weights(path).t_ == 3 * len(X)
 
 
 def test_file_is_due_after_so_many_seconds(path, monkeypatch):
@@ -114,7 +115,7 @@ def test_file_is_due_after_so_many_seconds(path, monkeypatch):
 
     with pytest.raises(KilledError):
         make().set_callbacks(Checkpoint(path, seconds=25), Clock(6)).fit(X, Y)
-    assert load_weights(path).n_iter_ == 3
+    assert load_weights(path).t_ == 3 * len(X)
 
 
 def test_without_resume_training_starts_anew(path):
@@ -142,6 +143,24 @@ def test_last_iteration_of_lbfgs_is_saved(path):
 def test_partial_fit_is_saved(path):
     model = make().set_callbacks(Checkpoint(path)).partial_fit(X, Y, classes=np.arange(10))
     np.testing.assert_array_equal(load_weights(path).predict_proba(X), model.predict_proba(X))
+
+
+def test_calls_of_partial_fit_count_together(path):
+    model, seen = make().set_callbacks(Checkpoint(path, every=3)), []
+    for _ in range(7):
+        model.partial_fit(X, Y, classes=np.arange(10))
+        seen.append(load_weights(path).t_ // len(X) if path.exists() else 0)
+    assert seen == [0, 0, 3, 3, 3, 6, 6]
+
+
+def test_seconds_count_from_the_last_file_through_calls_of_partial_fit(path, monkeypatch):
+    clock = iter([0.0, 4.0, 8.0, 12.0, 12.0])  # set up, three looks, of which the last one saves
+    monkeypatch.setattr(_checkpoint, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    model = make().set_callbacks(Checkpoint(path, seconds=10))
+    for _ in range(3):
+        assert not path.exists()
+        model.partial_fit(X, Y, classes=np.arange(10))
+    assert load_weights(path).t_ == 3 * len(X)
 
 
 def test_weights_that_are_not_finite_are_not_saved(path):

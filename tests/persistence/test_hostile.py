@@ -136,6 +136,15 @@ def zipped(members, compression=zipfile.ZIP_STORED):
     return stream.getvalue()
 
 
+def with_long_list_of_members(n_members):
+    """Entries without members, of which only the record for large files tells the number."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *[0] * 15)
+    size = n_members * len(entry)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, n_members, n_members, size, 0)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, size, 1)
+    return n_members * entry + record + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), 0, 0)
+
+
 def described(text, **members):
     """A file of weights with a description and members."""
     if isinstance(text, dict):
@@ -159,6 +168,7 @@ WEIGHTS = {
     "nothing": (b"", "cut off"),
     "text": (b"no model\n" * 100, "cut off"),
     "no description": (zipped({"a.npy": npy("(1,)", data=b"1234")}), "no description"),
+    "many members": (with_long_list_of_members(30_000), "list of members is too long"),
     "compressed": (zipped({"a.npy": npy("(8,)", data=bytes(32))}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "zip bomb": (zipped({"a.npy": bytes(200 * MIB)}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "two of a name": (described({}, **{"description.npy/../a.npy": npy("()")}), "cannot be loaded"),

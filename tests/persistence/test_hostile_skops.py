@@ -143,6 +143,12 @@ def in_json(text):
     return change
 
 
+def position_outside(schema, content):
+    """Of the generator, which would read where this points."""
+    state = classifier_state(schema)["random_state"]["content"]["content"]["state"]["content"]
+    state["pos"].update(content="2000000000", __id__=1)
+
+
 FAULTS = {
     "another array": (set_array(np.zeros((4, 4), np.float32)), "do not fit together as a network"),
     "nan": (set_array(np.full((4, 3), np.nan, np.float32)), "coefs_ of"),
@@ -169,6 +175,12 @@ def test_changed_schema(model, tmp_path, fault):
     path = changed(model, tmp_path, change)
     with within_allowance(path), pytest.raises(ModelFormatError, match=says):
         load(path)
+
+
+def test_random_state_that_would_read_elsewhere(tmp_path):
+    model = make_pipeline(MinMaxScaler(), make().set_params(random_state=np.random.RandomState(0))).fit(X, Y)
+    with pytest.raises(ModelFormatError, match="random_state of MLPDigitClassifier is no state of a random generator"):
+        load(changed(model, tmp_path, position_outside))
 
 
 def test_member_that_nothing_speaks_of(model, tmp_path):

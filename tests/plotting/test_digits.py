@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skdigits.plotting import DigitsDisplay
 
@@ -38,6 +40,21 @@ def test_axes_for_each_image():
     with pytest.raises(ValueError, match=r"draws 5 panels: ax must be None, as many Axes, .* got 4 Axes"):
         DigitsDisplay.from_predictions(np.ones((5, 4)), [0] * 5, [0] * 5, ax=axes[:4])
     plt.close(figure)
+
+
+def test_probability_is_that_of_the_predicted_label():
+    X, y = np.repeat([[0.0, 0, 0, 0], [0.9, 0.9, 0.9, 0.9]], 20, axis=0), np.repeat([0, 8], 20)
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.999, pos_label=8).fit(X, y)
+    display = DigitsDisplay.from_estimator(model, X[[0, -1]], y[[0, -1]])
+    assert list(display.y_pred) == [0, 0]
+    np.testing.assert_array_equal(display.probabilities, model.predict_proba(X[[0, -1]])[:, 0])
+    assert display.probabilities[1] < 0.5
+
+
+@pytest.mark.parametrize("options", [{"which": "wrong"}, {"n_digits": 0}], ids=str)
+def test_none_of_a_list(options):
+    display = DigitsDisplay.from_predictions([[1.0] * 4, [0.0] * 4], [0, 1], [0, 1], **options)
+    assert [text.get_text() for text in display.ax_[0, 0].texts] == ["none"]
 
 
 def test_labels_are_no_formulas():
