@@ -18,7 +18,7 @@ _SECONDS_OF_FUZZING = "60"
 
 @nox.session
 def tests(session):
-    """All tests, or those that are named behind ``--``."""
+    """All tests, or those that are named after ``--``."""
     session.install(".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 

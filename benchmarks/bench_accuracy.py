@@ -161,7 +161,7 @@ def render(content):
         f"Errors of 10,000 test images; at five looks: each image as it is, and moved by a pixel up, down, left and "
         f"right. {content['settings']['threads']} threads; seconds are the median of whole fits on all 60,000 training "
         f"images, their deformation included, kernels compiled before; of a vote their sum. Prepared: "
-        f"behind the steps of `make_digit_pipeline` but the scaler, as `skdigits train` prepares images for recipes. "
+        f"after the steps of `make_digit_pipeline` but the scaler, as `skdigits train` prepares images for recipes. "
         f"{machine['processor']}, {machine['cores']} cores, {_results.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"

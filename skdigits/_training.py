@@ -185,7 +185,7 @@ def _warn(outcome, estimator, incremental):
 
 
 def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
-    """Train on all samples at once, and set the learned attributes. Parameters as in `fit_stochastic`."""
+    """Train on all samples at once, and set the learned attributes; all as in `fit_stochastic`."""
     record, start = FullBatchRecord(), time.perf_counter()
 
     def iteration_ends(n_iterations, loss):
@@ -218,11 +218,12 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         )  # fmt: skip
     if result is None:
         warnings.warn("Training interrupted by user.", TrainingInterruptedWarning)
-        return
+        return False
     estimator.loss_ = float(result.fun)
     record.loss = estimator.loss_
     if result.status != lbfgs.STOPPED_BY_CALLBACK:
         estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    return np.isnan(estimator.loss_)
 
 
 def _clipped_batch_size(estimator, n_samples):

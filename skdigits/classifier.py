@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.metrics import get_scorer_names
@@ -474,7 +475,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 
     @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)  # so that the configuration is the caller's
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, classes: ArrayLike | None = None
     ) -> Self:
@@ -513,7 +514,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             if _check_partial_fit_first_call(self, classes):
                 self._label_binarizer = _targets.fit_binarizer(y, classes)
-            else:
+            elif not get_config()["skip_parameter_validation"]:
                 self._validate_params()  # which scikit-learn leaves to the first call
             return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
 
@@ -687,9 +688,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         network = self._trainable_network(dtype)
         hooks = EstimatorHooks(self, context, task, self._snapshot)
         options = {"n_threads": threads, "deadline": deadline}
-        has_diverged = False
         if self.solver == "lbfgs":
-            _training.fit_lbfgs(self, network, data, hooks, **options)
+            has_diverged = _training.fit_lbfgs(self, network, data, hooks, **options)
         else:
             has_diverged = _training.fit_stochastic(
                 self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
@@ -721,14 +721,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.classes_ = self._label_binarizer.classes_
         else:
             _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
-        targets = _targets.encode(self._label_binarizer, y)
-        if not reset and targets.shape[1] != self.n_outputs_:
-            # Numbers of 0 and 1 are known labels of either kind.
+        n_labels = len(self.classes_)
+        if self._label_binarizer.y_type_.startswith("multilabel") and y.ndim != 2:
+            # The numbers from 0 on are known labels of either kind.
             raise ValueError(
-                f"`y` has one label a sample, and the network has learnt {self.n_outputs_} of which a sample may have "
-                f"several. Expected y of shape ({len(y)}, {self.n_outputs_}), got {y.shape}."
+                f"`y` has one label a sample, and the network has learnt {n_labels} where a sample may have several. "
+                f"Expected y of shape ({len(y)}, {n_labels}), got {y.shape}."
             )
-        return X, y, targets
+        return X, y, _targets.encode(self._label_binarizer, y)
 
     def _computing_dtype(self, X, first_pass):
         if self.dtype != "auto":

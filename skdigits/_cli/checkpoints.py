@@ -19,8 +19,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=SECONDS,
         default=None,
         metavar="SECONDS",
-        help="save the state of the training beside the model at the end of the first epoch that ends so long after "
-        f"it was saved before: about what a crash may cost; not with lbfgs or --stream (default: {_SECONDS:g})",
+        help="save the state of the training beside the model at the end of an epoch, once so many seconds have passed "
+        f"since the last time; not with lbfgs or --stream (default: {_SECONDS:g})",
     )
     parser.add_argument(
         "--resume",

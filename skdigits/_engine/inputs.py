@@ -5,7 +5,7 @@ from scipy import sparse
 
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.team import ThreadTeam, useful_threads
-from skdigits._engine.tiling import kept_where_small, tile_features
+from skdigits._engine.tiling import kept_by_width, tile_features
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.codes import CONTROL_SIZE
 from skdigits._kernels.entry_points import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
@@ -175,7 +175,7 @@ def _make_inputs(n_features, dtype, in_squares, *, is_listed=False, **arrays):
     return _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(is_listed=is_listed, **arrays)
 
 
-@kept_where_small
+@kept_by_width
 def _no_samples(n_features, dtype, in_squares):
     """Inputs without samples or background. Kept, because making the arrays takes longer than recognising a digit."""
     tiling = tile_features(n_features, in_squares=in_squares)

@@ -116,9 +116,8 @@ def _fills(base, arrays, slack):
         return False
     start = place = address(base)
     for array in arrays:
-        if array.base is not base or not array.flags.c_contiguous or array.dtype != base.dtype:
-            return False
-        if address(array) != place:
+        is_view = isinstance(array, np.ndarray) and array.base is base and array.flags.c_contiguous
+        if not is_view or array.dtype != base.dtype or address(array) != place:
             return False
         place += array.nbytes
     return place == start + base.nbytes - slack * base.itemsize

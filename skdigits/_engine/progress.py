@@ -9,6 +9,7 @@ from skdigits._engine.exceptions import ProgressError
 from skdigits._engine.record import TrainingRecord
 
 _MT19937_WORDS = 624
+_PHILOX_WORDS = 4
 _BIT_GENERATORS = {
     kind.__name__: kind
     for kind in (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)
@@ -178,4 +179,6 @@ def restored_random_state(state):
 
 def is_drawable(state):
     """Whether the position in ``get_state(legacy=False)`` is one: NumPy believes it, and reads where it points."""
+    if state["bit_generator"] == "Philox":
+        return 0 <= int(state["buffer_pos"]) <= _PHILOX_WORDS
     return state["bit_generator"] != "MT19937" or 0 <= int(state["state"]["pos"]) <= _MT19937_WORDS

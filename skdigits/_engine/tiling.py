@@ -14,17 +14,17 @@ import numpy as np
 
 from skdigits._kernels.sizes import TILE
 
-# Of a million features what is kept would take 14 MB.
-_MOST_FEATURES_KEPT = 2**16
+# Of a million features what is kept takes 14 MB.
+_FEW_FEATURES = 2**16
 
 
-def kept_where_small(function):
-    """Keep what a function of a number of features has made, unless these are so many that memory would be missed."""
-    kept = lru_cache(maxsize=16)(function)
+def kept_by_width(function):
+    """Keep what a function of a number of features has made; where these are many, the last of it only."""
+    few, many = lru_cache(maxsize=16)(function), lru_cache(maxsize=2)(function)  # two, as training has squares
 
     @wraps(function)
     def look_up(n_features, *args, **options):
-        return (kept if n_features <= _MOST_FEATURES_KEPT else function)(n_features, *args, **options)
+        return (few if n_features <= _FEW_FEATURES else many)(n_features, *args, **options)
 
     return look_up
 
@@ -37,7 +37,7 @@ class Tiling(NamedTuple):
     slots: np.ndarray  # (K,) int64: place of each feature in the order of the tiles
 
 
-@kept_where_small
+@kept_by_width
 def tile_features(n_features, *, in_squares):
     """The tiles of so many features: squares where they can be and are wanted, else four neighbours each."""
     side = square_side(n_features) if in_squares else 0

@@ -162,10 +162,10 @@ def _train_epoch(progress, hooks, plan):
     asked_to_stop = hooks.epoch_ends(record, progress.capture, is_whole=is_whole)
     if progress.has_settled:
         return "converged"
-    if asked_to_stop:
-        return "stopped"
     if np.isnan(record.loss) and not plan.early_stopping:
         return "diverged"  # a parameter that is not a number never becomes one again
+    if asked_to_stop:
+        return "stopped"
     return "timed out" if plan.is_over else "exhausted"
 
 

@@ -34,7 +34,8 @@ class Checkpoint:
         Whether every epoch at which the file is due is saved, or only one that is better than all epochs before: by
         its validation score where there is one, else by its training loss.
     every : int, default=1
-        The file is due when at least so many epochs have passed since it was last looked at, at least 1.
+        The file is due when at least so many epochs have passed since it was last looked at, at least 1. Calls of
+        `partial_fit` that go on from one another count together.
     seconds : float, default=0.0
         And at least so many seconds, from 0 on.
     resume : bool, default=False
@@ -113,7 +114,8 @@ class Checkpoint:
                 "or train with another solver."
             )
         _stored_parameters(estimator)
-        if context.task_name != "partial_fit" or not hasattr(self, "_n_epochs"):  # epochs of many calls count together
+        goes_on = context.task_name == "partial_fit" and hasattr(estimator, "coefs_") and hasattr(self, "_n_epochs")
+        if not goes_on:
             self._n_epochs, self._saved_at = 0, time.monotonic()
 
     def _check_parameters(self):
@@ -137,7 +139,8 @@ class Checkpoint:
     def keep_progress(self, estimator: Any, capture: Callable[[], dict[str, Any]] | None) -> None:
         """Save the model after an epoch, where the file is due; `capture` returns the progress, or is None."""
         self._n_epochs += 1
-        if self._n_epochs < self.every or time.monotonic() - self._saved_at < self.seconds:
+        n_seconds = time.monotonic() - self._saved_at  # below 0 where it was kept in a file, by another clock
+        if self._n_epochs < self.every or 0 <= n_seconds < self.seconds:
             return
         self._n_epochs, self._saved_at = 0, time.monotonic()
         layers = (*estimator.coefs_, *estimator.intercepts_)

@@ -230,7 +230,7 @@ def _options(last):
 def _check_step(name, step, number):
     """Raise an error that names a step if it cannot be converted on its own."""
     try:
-        _convert_by_skl2onnx(step, number([None, step.n_features_in_]))
+        _convert_by_skl2onnx(step, number([None, getattr(step, "n_features_in_", None)]))
     except Exception as error:
         raise ValueError(f"{_describe(name, step)} cannot be expressed in ONNX: {_first_line(error)}") from error
 

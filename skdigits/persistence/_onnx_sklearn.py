@@ -5,9 +5,12 @@ from sklearn.preprocessing import Binarizer, MaxAbsScaler, Normalizer
 
 
 def find_types(operator):
-    """Set the type of what a transformer gives, that of its input; a shape calculator of skl2onnx."""
+    """Set the type of what a transformer gives, that of its input if that is of floats; for skl2onnx."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
     given = operator.inputs[0].type
-    operator.outputs[0].type = type(given)([None, operator.raw_operator.n_features_in_])
+    kind = DoubleTensorType if isinstance(given, DoubleTensorType) else FloatTensorType
+    operator.outputs[0].type = kind([None, given.shape[1]])
 
 
 def convert_binarizer(scope, operator, container):
@@ -42,9 +45,16 @@ CONVERTERS = {Binarizer: convert_binarizer, MaxAbsScaler: convert_max_abs_scaler
 
 
 def _read(scope, operator, container):
-    """A writer of nodes, the name of the input, and its type."""
+    """A writer of nodes, the name of the input as floats, and their type."""
     from skl2onnx.common.data_types import guess_numpy_type
 
     from skdigits.persistence._onnx_nodes import GraphWriter
 
-    return GraphWriter(scope, container), operator.inputs[0].full_name, guess_numpy_type(operator.inputs[0].type)
+    add, x, dtype = (
+        GraphWriter(scope, container),
+        operator.inputs[0].full_name,
+        guess_numpy_type(operator.inputs[0].type),
+    )
+    if not np.issubdtype(dtype, np.floating):  # of steps that give whole numbers
+        return add, add.cast(x, np.float32), np.float32
+    return add, x, dtype

@@ -314,5 +314,7 @@ def _check_objects(model):
             waiting.extend((where, entry) for entry in value)
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
             raise ModelFormatError(f"{where} has numbers that are not finite")
-        elif isinstance(value, np.random.RandomState) and not is_drawable(value.get_state(legacy=False)):
-            raise ModelFormatError(f"{where} is no state of a random generator")
+        elif isinstance(value, np.random.RandomState):
+            state = value.get_state(legacy=False)
+            if state["bit_generator"] != "MT19937" or not is_drawable(state):
+                raise ModelFormatError(f"{where} is no state of an MT19937, the generator of RandomState(seed)")

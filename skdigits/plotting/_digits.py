@@ -20,7 +20,7 @@ class DigitsDisplay:
 
     It is recommended to use `from_estimator` or `from_predictions`. All parameters are stored as attributes.
 
-    Above an image stands its label, or "3 read as 5" where the prediction is wrong, and behind it how sure the
+    Above an image stands its label, or "3 read as 5" where the prediction is wrong, and after it how sure the
     classifier is.
 
     Parameters
@@ -115,10 +115,11 @@ class DigitsDisplay:
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(f"expected a fitted classifier with predict_proba, got a {type(estimator).__name__}")
         y_pred, probabilities = np.asarray(estimator.predict(X)), estimator.predict_proba(X)
-        if y_pred.ndim == 1:
+        if y_pred.ndim == 1 and hasattr(estimator, "classes_"):
             # Not the largest of all where a threshold has decided.
-            places = (y_pred[:, np.newaxis] == estimator.classes_).argmax(axis=1)
-            probabilities = np.asarray(probabilities)[np.arange(len(places)), places]
+            is_of_label = y_pred[:, np.newaxis] == estimator.classes_
+            is_of_label[~is_of_label.any(axis=1)] = True  # of a label that is no class, as of outliers, the largest
+            probabilities = np.max(probabilities, axis=1, initial=0.0, where=is_of_label)
         return cls.from_predictions(
             X, y, y_pred, probabilities, which=which, n_digits=n_digits,
             image_shape=image_shape, random_state=random_state, ax=ax,

@@ -236,6 +236,7 @@ def progress():
     (["random_state", "state", "pos"], 625),
     (["random_state", "state", "key"], np.zeros(3, np.uint32)),
     (["first_random_state", "state", "pos"], -1),
+    (["random_state"], np.random.RandomState(np.random.Philox(0)).get_state(legacy=False) | {"buffer_pos": -100}),
     (["n_repeated"], -1),
     (["n_repeated"], "1"),
 ], ids=str)  # fmt: skip

@@ -310,11 +310,12 @@ def test_sums_of_bytes_do_not_wrap_around():
     np.testing.assert_allclose(model.decision_function(samples), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("n_labels", [2, 3])
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_one_label_a_sample_is_refused_where_two_were_learnt(method):
-    samples, labels = make_multilabel_classification(60, n_classes=2, random_state=0)
+def test_one_label_a_sample_is_refused_where_several_were_learnt(method, n_labels):
+    samples, labels = make_multilabel_classification(60, n_classes=n_labels, random_state=0)
     model = make(warm_start=True).fit(samples, labels)
     before = model.coefs_[0].copy()
-    with pytest.raises(ValueError, match=r"one label a sample.* Expected y of shape \(60, 2\), got \(60,\)"):
-        getattr(model, method)(samples, labels[:, 0])
+    with pytest.raises(ValueError, match=rf"one label a sample.* Expected y of shape \(60, {n_labels}\), got \(60,\)"):
+        getattr(model, method)(samples, np.arange(60) % n_labels)
     np.testing.assert_array_equal(model.coefs_[0], before)

@@ -1,6 +1,7 @@
 """Calls that go on with what was learnt draw anew, also from an int; test_parity.py has the order of the samples."""
 
 import pytest
+import sklearn
 from sklearn.datasets import load_digits
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -54,3 +55,9 @@ def test_lists_of_epochs_agree_after_lbfgs():
     model = make(solver="lbfgs", max_iter=5, warm_start=True).fit(X, Y)
     model.set_params(solver="adam", max_iter=3).fit(X, Y)
     assert len(model.loss_curve_) == len(model.history_["loss"]) == 3
+
+
+def test_parameters_are_not_looked_at_where_scikit_learn_is_told_not_to():
+    model = make().partial_fit(X, Y, classes=range(10)).set_params(label_smoothing=3.0)
+    with sklearn.config_context(skip_parameter_validation=True):
+        model.partial_fit(X, Y)

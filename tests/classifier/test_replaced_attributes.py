@@ -126,8 +126,10 @@ def test_lbfgs_that_is_interrupted_at_once_has_a_history_of_its_own(monkeypatch)
     assert (model.n_iter_, model.history_["loss"], hasattr(model, "loss_")) == (0, [], False)
 
 
-def test_lists_of_numbers_are_a_network():
+@pytest.mark.parametrize("attributes", [["coefs_"], ["intercepts_"], ["coefs_", "intercepts_"]], ids=str)
+def test_lists_of_numbers_are_a_network(attributes):
     model = fit()
     expected = model.predict_proba(X)
-    model.coefs_, model.intercepts_ = [coef.tolist() for coef in model.coefs_], [b.tolist() for b in model.intercepts_]
+    for attribute in attributes:
+        setattr(model, attribute, [layer.tolist() for layer in getattr(model, attribute)])
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5)

@@ -37,6 +37,8 @@ def test_order_of_tiles_is_a_view():
     assert np.flatnonzero(values[:, 0]).tolist() == [2, 3, 6, 7]
 
 
-def test_tiles_of_many_features_are_not_kept():
-    assert tile_features(64, in_squares=True) is tile_features(64, in_squares=True)
-    assert tile_features(10**6, in_squares=True) is not tile_features(10**6, in_squares=True)
+@pytest.mark.parametrize(("n_features", "n_kept"), [(100, 8), (10**5, 2)])
+def test_tiles_of_many_features_are_kept_for_the_last_widths_only(n_features, n_kept):
+    made = [tile_features(n_features + i, in_squares=False) for i in range(8)]
+    again = [tile_features(n_features + i, in_squares=False) for i in reversed(range(8))]
+    assert sum(a is b for a, b in zip(made, reversed(again), strict=True)) == n_kept

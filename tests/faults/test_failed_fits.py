@@ -47,11 +47,25 @@ METHODS = {"fit": MLPDigitClassifier.fit, "partial_fit": lambda model, *given, *
 )}  # fmt: skip
 
 
-def test_a_loss_of_nan_is_an_error_though_weights_are_finite():
-    """As squares of weights above 1e19 are infinite in single precision, and nothing times infinity is no number."""
-    model = MLPDigitClassifier((), solver="sgd", alpha=0.0, momentum=0.0, learning_rate_init=1e21, random_state=0)
+class Stopping(Failing):
+    """Asks to stop where the loss is no number."""
+
+    def on_fit_task_end(self, estimator, context):
+        return context.task_name == "epoch" and np.isnan(estimator.loss_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("callbacks", [[], [Stopping()]], ids=["alone", "stopped"])
+@pytest.mark.parametrize(
+    ("parameters", "scale"),
+    # Squares of weights above 1e19 are infinite in single precision, and nothing times infinity is no number.
+    [({"solver": "sgd", "alpha": 0.0, "momentum": 0.0, "learning_rate_init": 1e21}, 1), ({"solver": "lbfgs"}, 3.3e38)],
+    ids=["sgd", "lbfgs"],
+)
+def test_a_loss_of_nan_is_an_error_though_weights_are_finite(parameters, scale, callbacks):
+    model = MLPDigitClassifier((), random_state=0, **parameters).set_callbacks(*callbacks)
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="a loss of NaN"):
-        model.fit(X, Y)
+        model.fit(X * scale, Y)
     assert not hasattr(model, "coefs_")
 
 

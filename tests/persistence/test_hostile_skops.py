@@ -179,8 +179,16 @@ def test_changed_schema(model, tmp_path, fault):
 
 def test_random_state_that_would_read_elsewhere(tmp_path):
     model = make_pipeline(MinMaxScaler(), make().set_params(random_state=np.random.RandomState(0))).fit(X, Y)
-    with pytest.raises(ModelFormatError, match="random_state of MLPDigitClassifier is no state of a random generator"):
+    with pytest.raises(ModelFormatError, match="random_state of MLPDigitClassifier is no state of an MT19937"):
         load(changed(model, tmp_path, position_outside))
+
+
+def test_other_generators_are_not_saved(tmp_path):
+    model = make().set_params(random_state=np.random.RandomState(np.random.Philox(0)))
+    with pytest.raises(
+        ValueError, match=r"cannot be saved .*: random_state of MLPDigitClassifier is no state of an MT"
+    ):
+        save(model, tmp_path / "m.skops")
 
 
 def test_member_that_nothing_speaks_of(model, tmp_path):

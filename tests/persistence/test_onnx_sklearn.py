@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
+from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, OrdinalEncoder, StandardScaler
 
 from skdigits import MLPDigitClassifier
 from skdigits.persistence import to_onnx
@@ -62,3 +62,25 @@ def test_sparse_labels_behind_a_step_that_is_looked_at():
     model.fit(DIGITS, labels)
     X = DIGITS.astype(np.float32)
     np.testing.assert_array_equal(run(to_onnx(model), X)[0], model.predict(X).toarray())
+
+
+@pytest.mark.parametrize("transformer", [*TRANSFORMERS, Binarizer(threshold=3)], ids=str)
+@pytest.mark.parametrize("handle_unknown", ["error", "use_encoded_value"])
+def test_behind_a_step_that_gives_whole_numbers(transformer, handle_unknown):
+    unknown = -1 if handle_unknown == "use_encoded_value" else None
+    encoder = OrdinalEncoder(dtype=np.int64, handle_unknown=handle_unknown, unknown_value=unknown)
+    network = MLPDigitClassifier((20,), max_iter=8, random_state=0)
+    model = make_pipeline(encoder, transformer, network).fit(DIGITS, Y)
+    X = DIGITS.astype(np.float32)
+    np.testing.assert_allclose(run(to_onnx(model), X)[1], model.predict_proba(X), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("transformer", [Normalizer(), Binarizer(threshold=0.5)], ids=str)
+def test_a_step_that_needs_no_fit(transformer):
+    scaler = MinMaxScaler().fit(DIGITS)
+    network = MLPDigitClassifier((20,), max_iter=8, random_state=0).fit(
+        transformer.transform(scaler.transform(DIGITS)), Y
+    )
+    model = make_pipeline(scaler, transformer, network)
+    X = DIGITS.astype(np.float32)
+    np.testing.assert_allclose(run(to_onnx(model), X)[1], model.predict_proba(X), rtol=0, atol=1e-5)

@@ -51,6 +51,23 @@ def test_probability_is_that_of_the_predicted_label():
     assert display.probabilities[1] < 0.5
 
 
+class Reader:
+    """Predicts, knows no classes, and takes what it cannot read for -1."""
+
+    def predict(self, X):
+        return np.array([3, -1])
+
+    def predict_proba(self, X):
+        return np.array([[0.25, 0.75], [0.625, 0.375]])
+
+
+def test_probability_of_a_label_that_is_no_class_is_the_largest():
+    reader = Reader()
+    for _ in range(2):
+        assert list(DigitsDisplay.from_estimator(reader, np.ones((2, 4)), [3, 7]).probabilities) == [0.75, 0.625]
+        reader.classes_ = np.array([7, 3])
+
+
 @pytest.mark.parametrize("options", [{"which": "wrong"}, {"n_digits": 0}], ids=str)
 def test_none_of_a_list(options):
     display = DigitsDisplay.from_predictions([[1.0] * 4, [0.0] * 4], [0, 1], [0, 1], **options)
