@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from skdigits._cli.search_progress import SearchDisplay
+from skdigits._console import tell
 
 _SECONDS_TO_CONNECT = 10
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -58,6 +59,8 @@ def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display:
     with client:
         watcher.start()
         try:
+            if sum(client.ncores().values()) == 1:
+                tell("skdigits: the cluster has one thread in all: joblib makes such fits in this process, not there")
             with joblib.parallel_config("dask", scatter=arrays):
                 yield
         except (CancelledError, CommClosedError) as error:

@@ -84,7 +84,15 @@ def _largest_pixel(model: Any) -> float:
     if hasattr(model, "largest_pixel_"):  # an ONNX file says it itself
         return model.largest_pixel_ or 1.0
     first = model[0] if hasattr(model, "named_steps") else model
-    return float(np.max(first.data_max_)) if hasattr(first, "data_max_") else 1.0
+    for name in ("data_max_", "max_abs_"):
+        if hasattr(first, name):
+            return float(np.max(getattr(first, name)))
+    if np.max(getattr(first, "mean_", 0.0)) > 1:  # of StandardScaler and PCA, which do not tell what white is
+        raise ValueError(
+            f"the model was trained on pixels above 1, and its {type(first).__name__} does not tell which value is "
+            "white: put MinMaxScaler first, or train on pixels from 0 to 1"
+        )
+    return 1.0
 
 
 def network_images(samples: NDArray, model: Any) -> NDArray:

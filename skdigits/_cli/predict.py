@@ -91,10 +91,10 @@ def _describe(
     """A prediction as JSON knows it."""
     if is_blank:
         return {"input": name, "label": None, "probability": None}
-    *others, best = row.argsort(kind="stable")
+    best, *others = (-row).argsort(kind="stable")  # of equal ones the first, as `predict` takes it
     prediction = {"input": name, "label": _label(classes, best), "probability": float(row[best])}
     if others:
-        runner_up = others[-1]
+        runner_up = others[0]
         prediction |= {"runner_up": _label(classes, runner_up), "runner_up_probability": float(row[runner_up])}
     if arguments.proba:
         prediction["probabilities"] = [float(value) for value in row]
@@ -108,8 +108,8 @@ def _sentence(
     if is_blank:
         yield f"{name}: no digit was found"
         return
-    *others, best = row.argsort(kind="stable")
-    runner_up = f", next {_label(classes, others[-1])} ({row[others[-1]]:.1%})" if others else ""
+    best, *others = (-row).argsort(kind="stable")  # of equal ones the first, as `predict` takes it
+    runner_up = f", next {_label(classes, others[0])} ({row[others[0]]:.1%})" if others else ""
     yield f"{name}: {_label(classes, best)} ({row[best]:.1%}){runner_up}"
     yield from _numbers(row, arguments)
 

@@ -52,7 +52,7 @@ class TrainingBar:
         self._bar.update(self._task, description="Training", completed=n_done, state=state)
         is_due = n_done * _PLAIN_LINES // self._total > before * _PLAIN_LINES // self._total
         if is_due and not self._console.is_terminal:
-            self._console.print(f"{line}  {state}  {self.seconds:.1f} s", soft_wrap=True)
+            self._console.print(f"{line}  {state}  {self.seconds:.1f} s", soft_wrap=True, highlight=False)
 
 
 class TrainingProgress:

@@ -109,12 +109,22 @@ def _search_in(folder, arguments, X, X_test, y, y_test):
     check_output(folder / _MODEL)
     with _warnings_of_a_search():
         search = _run_search(arguments, fits, X, y)
+        _check_best(search, fits)
         model = _train_best(arguments, search.best_params_, X, y)
     message = f"interrupted; the best model is in {folder / _MODEL}, and --resume makes the table"
     with held_interrupts(message):
         save_model(model, folder / _MODEL)
     with told_when_interrupted(message):
         _tell(arguments, folder, fits, search, model, (X, X_test, y_test))
+
+
+def _check_best(search, fits):
+    """Raise ValueError where no candidate has a score: scikit-learn then takes the first for the best."""
+    from skdigits._cli.search_store import read_records
+
+    if not np.isfinite(search.cv_results_["mean_test_score"][search.best_index_]):
+        reasons = [record["error"].partition(". ")[0] for record in read_records(fits).values() if "error" in record]
+        raise ValueError(f"no candidate could be trained in all folds: {'; '.join(dict.fromkeys(reasons))}")
 
 
 def _tell(arguments, folder, fits, search, model, data):

@@ -8,6 +8,9 @@ from skdigits._cli.search_results import name_candidate
 from skdigits._cli.search_store import read_records
 from skdigits._console import ErrorConsole
 
+# Names of tasks that have fits, and whether several of them follow one another.
+_ROUNDS = {"search": False, "halving-iteration": True}
+
 
 class SearchStoppedError(Exception):
     """Ends the fits of other threads after Ctrl-C, which reaches the main thread only."""
@@ -44,7 +47,7 @@ class SearchDisplay:
         return _SilentDisplay, ()
 
     def __enter__(self):
-        self._n_done, self._n_fits = 0, None
+        self._n_done, self._n_fits, self._n_of_rounds = 0, 0, 0
         self._all = self._bar.add_task("All fits", total=None)
         self._bar.start()
         return self
@@ -57,11 +60,20 @@ class SearchDisplay:
         self._is_stopped = True
         self._bar.stop()
 
-    def expect(self, n_fits):
+    def expect(self, n_fits, *, is_round):
         """Say how many fits there are; where several rounds follow one another, of all rounds so far."""
         with self._lock:
-            self._n_fits = n_fits + self._n_done
+            # Not those done: of fits on other machines that is known later.
+            self._n_of_rounds += n_fits if is_round else 0
+            self._n_fits = self._n_of_rounds or n_fits
             self._bar.update(self._all, total=self._n_fits)
+
+    def end_round(self):
+        """Count fits that others have made, and those that had been made before."""
+        self.tell_finished()
+        with self._lock:
+            self._n_done = self._n_fits
+            self._bar.update(self._all, completed=self._n_done)
 
     def advance_fit(self, fit, parameters, epoch, n_epochs):
         """Show the epochs of a fit; raise `SearchStoppedError` after Ctrl-C."""
@@ -85,17 +97,20 @@ class SearchDisplay:
             self._bar.update(self._all, completed=self._n_done)
             # One at a time, so that the number in front of it counts: another thread may have written, and not ended.
             for name, record in list(read_records(self._folder, self._known).items())[:1]:
-                self._known.add(name)
-                self._console.print(f"{self._n_done}/{self._n_fits}  {self._describe(record)}", soft_wrap=True)
+                self._tell(name, record)
 
     def tell_finished(self):
         """Tell all fits that have been written down since, by other processes."""
         with self._lock:
             for name, record in read_records(self._folder, self._known).items():
-                self._known.add(name)
                 self._n_done += 1
                 self._bar.update(self._all, completed=self._n_done)
-                self._console.print(f"{self._n_done}/{self._n_fits}  {self._describe(record)}", soft_wrap=True)
+                self._tell(name, record)
+
+    def _tell(self, name, record):
+        self._known.add(name)
+        line = f"{self._n_done}/{self._n_fits}  {self._describe(record)}"
+        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def _name(self, parameters):
         """Parameters of a classifier as text."""
@@ -111,10 +126,10 @@ class SearchDisplay:
 class _SilentDisplay:
     """In another process, where nobody looks."""
 
-    def _ignore(self, *_):
+    def _ignore(self, *_, **__):
         """Show nothing."""
 
-    expect = advance_fit = end_fit = end_evaluation = _ignore
+    expect = end_round = advance_fit = end_fit = end_evaluation = _ignore
 
 
 class SearchCallback:
@@ -133,13 +148,15 @@ class SearchCallback:
 
     def on_fit_task_begin(self, estimator, context):
         """Say how many fits a round has: a grid is one round, successive halving has several."""
-        if context.task_name in ("search", "halving-iteration"):
-            self._display.expect(context.max_subtasks)
+        if context.task_name in _ROUNDS:
+            self._display.expect(context.max_subtasks, is_round=_ROUNDS[context.task_name])
 
     def on_fit_task_end(self, estimator, context):
-        """Count a fit."""
+        """Count a fit, or all of a round."""
         if context.task_name == "candidate-split-evaluation":
             self._display.end_evaluation()
+        elif context.task_name in _ROUNDS:
+            self._display.end_round()
 
     def teardown(self, estimator, context):
         """Nothing."""

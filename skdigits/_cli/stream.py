@@ -77,7 +77,9 @@ class ImageStream:
             raise ValueError("--test: expected labels of the kind of those of --stream, got numbers and text")
         shape = self._parts[0].images.shape[1:]
         self.image_shape: ImageShape = shape if len(shape) == 2 else "auto"
-        _check_finite(X_test, "--stream" if arguments.test is None else "--test", 0)
+        option = "--stream" if arguments.test is None else "--test"
+        _check_finite(X_test, option, 0)
+        _check_labels(y_test, option)
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
@@ -140,9 +142,7 @@ class ImageStream:
         classes = next(pieces)
         for piece in pieces:
             classes = np.union1d(classes, piece)
-        if classes.dtype.kind == "f" and not np.array_equal(classes, np.rint(classes)):
-            (first, *_) = classes[~(classes == np.rint(classes))]
-            raise ValueError(f"--stream: expected whole numbers or text as labels, got {first}")
+        _check_labels(classes, "--stream")
         return classes
 
     def _is_held_out(self, start, n_samples):
@@ -200,6 +200,13 @@ def _check_finite(X, option, start):
         raise ValueError(
             f"{option}: expected finite pixels, got {X[image, pixel]} in pixel {pixel} of about image {start + image}"
         )
+
+
+def _check_labels(labels, option):
+    """Raise ValueError for numbers that are no whole ones."""
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
+        (first, *_) = labels[~(labels == np.rint(labels))]
+        raise ValueError(f"{option}: expected whole numbers or text as labels, got {first}")
 
 
 def _train_on_batch(classifier, X, y, classes):

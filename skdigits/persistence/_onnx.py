@@ -79,7 +79,7 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
 
     Metadata of the model are ``skdigits_version`` and, in JSON, ``input_shape``, the shape of one sample; ``classes``;
     ``image_shape``, (height, width), where it is known or images are square; and ``largest_pixel``, the largest of
-    training, where a `MinMaxScaler` begins the pipeline.
+    training, where a `MinMaxScaler` or `MaxAbsScaler` begins the pipeline.
 
     Examples
     --------
@@ -293,8 +293,9 @@ def _metadata(estimator, steps):
     image_shape = _image_shape(first, math.prod(shape))
     if image_shape is not None:
         metadata["image_shape"] = json.dumps([int(length) for length in image_shape])
-    if hasattr(first, "data_max_"):
-        metadata["largest_pixel"] = json.dumps(float(np.max(first.data_max_)))
+    for name in ("data_max_", "max_abs_"):
+        if hasattr(first, name):
+            metadata["largest_pixel"] = json.dumps(float(np.max(getattr(first, name))))
     if is_classifier(estimator):
         metadata["classes"] = json.dumps(np.asarray(estimator.classes_).tolist())
     return metadata

@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
+from skdigits import MLPDigitClassifier
+from skdigits.persistence import save_weights
+
 
 def idx(array):
     array = array.astype(np.uint8)
@@ -167,3 +170,15 @@ def test_csv_has_no_comments(assert_refused, trained, tmp_path):
     row = ",".join(["0"] * 64)
     (tmp_path / "x.csv").write_text(f"{row}\n#{row}\n{row}\n")
     assert_refused("predict", trained.path, tmp_path / "x.csv", says="expected rows of comma-separated pixels")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["text", "json"])
+def test_equal_probabilities_are_of_the_first_class(run, tmp_path, arguments):
+    X, y = np.eye(4, dtype=np.float32), np.arange(4)
+    model = MLPDigitClassifier((), random_state=0).partial_fit(X, y, classes=y)
+    model.coefs_, model.intercepts_ = [np.zeros((4, 4))], [np.array([0.0, 1, 1, 0])]
+    save_weights(model, tmp_path / "m.npz")
+    np.save(tmp_path / "x.npy", X[:1])
+    outcome = run("predict", tmp_path / "m.npz", tmp_path / "x.npy", *arguments)
+    label = outcome.json["predictions"][0]["label"] if arguments else int(outcome.out)
+    assert label == model.predict(X[:1])[0] == 1

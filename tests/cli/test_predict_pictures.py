@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, minmax_scale
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, minmax_scale
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._cli import pictures as pictures_module
@@ -32,6 +32,7 @@ def models(pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     networks = {
         "scaled.npz": make_pipeline(MinMaxScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X, y),
+        "divided.npz": make_pipeline(MaxAbsScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X, y),
         "prepared.npz": make_digit_pipeline(**PARAMETERS).fit(X, y),
         "bare.npz": MLPDigitClassifier(**PARAMETERS).fit(X / 255, y),
     }
@@ -51,7 +52,7 @@ def folder(pictures, tmp_path):
     return tmp_path / "scans"
 
 
-@pytest.mark.parametrize("name", ["scaled.npz", "prepared.npz", "bare.npz"])
+@pytest.mark.parametrize("name", ["scaled.npz", "divided.npz", "prepared.npz", "bare.npz"])
 def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
     outcome = run("predict", models / name, folder)
     assert (outcome.status, outcome.err) == (0, "")
@@ -59,6 +60,19 @@ def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
     starts = [f"{folder / f'{i}.png'}: {pictures[1][i]} (" for i in range(6)]
     assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 6
     assert "%), next " in lines[0]
+
+
+@pytest.mark.parametrize("divisor", [1, 255])
+def test_scaler_that_does_not_tell_what_white_is(run, assert_refused, pictures, folder, tmp_path, divisor):
+    X, y = pictures
+    model = make_pipeline(StandardScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X / divisor, y)
+    save_weights(model, tmp_path / "m.npz")
+    if divisor == 1:
+        assert_refused(
+            "predict", tmp_path / "m.npz", folder, says="its StandardScaler does not tell which value is white"
+        )
+    else:
+        assert run("predict", tmp_path / "m.npz", folder).out.splitlines()[0].startswith(f"{folder / '0.png'}: {y[0]}")
 
 
 def test_label_probability_and_runner_up_of_each_picture(run, models, folder, tmp_path):

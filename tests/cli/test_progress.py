@@ -1,4 +1,5 @@
 import io
+import json
 import re
 
 import numpy as np
@@ -7,6 +8,7 @@ from rich.console import Console
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli.progress import TrainingBar, TrainingProgress
+from skdigits._cli.search_progress import SearchDisplay
 
 # Fits that make no progress go on, so that the number of epochs is known.
 SETTINGS = {"hidden_layer_sizes": (4,), "random_state": 0, "n_iter_no_change": np.inf, "n_jobs": 1}
@@ -88,3 +90,41 @@ def test_bar_ends_when_training_fails(digits):
     with pytest.raises(ValueError, match="non-finite"):
         classifier.fit(X[:200], y[:200])
     assert stream.getvalue().count("\x1b[?25h") == 1  # the cursor is back
+
+
+class TestSearchDisplay:
+    @pytest.fixture
+    def display(self, tmp_path):
+        console = Console(file=io.StringIO(), width=200)
+        with SearchDisplay(tmp_path, ["x__learning_rate_init"], console) as display:
+            yield display
+
+    def write(self, folder, number, **outcome):
+        outcome = outcome or {"score": 0.5, "fit_seconds": 1.0, "score_seconds": 1.0}
+        record = {"candidate": {"x__learning_rate_init": str(number)}, "n_samples": 9, **outcome}
+        (folder / f"{number}.json").write_text(json.dumps(record))
+
+    def lines(self, display):
+        return display._console.file.getvalue().splitlines()
+
+    def test_rounds_add_up_though_fits_are_told_late(self, display, tmp_path):
+        display.expect(2, is_round=False)
+        display.expect(3, is_round=True)
+        for number in range(3):
+            self.write(tmp_path, number)
+        display.expect(1, is_round=True)
+        self.write(tmp_path, 3)
+        display.tell_finished()
+        assert [line.split()[0] for line in self.lines(display)] == ["1/4", "2/4", "3/4", "4/4"]
+
+    def test_a_round_ends_with_all_of_its_fits(self, display, tmp_path):
+        display.expect(3, is_round=False)
+        self.write(tmp_path, 0)
+        display.end_round()
+        assert (display._n_done, display._n_fits) == (3, 3)
+
+    def test_brackets_are_no_markup(self, display, tmp_path):
+        display.expect(1, is_round=False)
+        self.write(tmp_path, 0, error="must be one of [auto, b], got [/bold]")
+        display.tell_finished()
+        assert self.lines(display)[0].endswith("failed: must be one of [auto, b], got [/bold]")

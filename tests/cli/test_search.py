@@ -215,10 +215,30 @@ def test_error_of_a_search_is_not_that_of_an_earlier_fit(searched, assert_refuse
     )
 
 
-def test_scheduler_that_is_lost(monkeypatch):
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(distributed, "Client", lambda *_, **__: contextlib.nullcontext())
+@pytest.fixture
+def threads_of_workers(monkeypatch):
+    """Threads of the workers of a cluster that is not there."""
+    distributed, threads = pytest.importorskip("distributed"), {}
+
+    class Client(contextlib.nullcontext):
+        def ncores(self):
+            return threads
+
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: Client())
     monkeypatch.setattr(joblib, "parallel_config", lambda *_, **__: contextlib.nullcontext())
+    return threads
+
+
+@pytest.mark.parametrize(("threads", "is_told"), [({}, False), ({"a": 1}, True), ({"a": 1, "b": 1}, False)])
+def test_cluster_of_one_thread_makes_no_fits(threads_of_workers, capsys, threads, is_told):
+    threads_of_workers |= threads
+    display = SimpleNamespace(tell_finished=lambda: None)
+    with cluster.on_cluster("tcp://x", None, None, None, display):
+        pass
+    assert ("the cluster has one thread in all" in capsys.readouterr().err) == is_told
+
+
+def test_scheduler_that_is_lost(threads_of_workers):
     display = SimpleNamespace(tell_finished=lambda: None)
     with (
         pytest.raises(ValueError, match="--scheduler tcp://x: the connection was lost; finished fits are kept"),
@@ -235,3 +255,21 @@ def test_scheduler_without_certificates(assert_refused, tmp_path):
 
 def test_jobs_of_a_cluster_are_its_own(assert_refused):
     assert_refused("search", "--scheduler", "tcp://x:1", "--jobs", 2, says="--jobs does not go with --scheduler")
+
+
+@pytest.mark.parametrize("halving", [[], ["--halving"]], ids=["grid", "halving"])
+def test_when_every_candidate_fails_in_a_fold(run, tmp_path, monkeypatch, halving):
+    fit, calls = MLPDigitClassifier.fit, []
+
+    def fail_at_times(self, *args, **options):
+        calls.append(0)
+        if self.max_iter > 1 and len(calls) % 3 == 0:
+            raise ValueError("It failed. Details follow.")
+        return fit(self, *args, **options)
+
+    monkeypatch.setattr(MLPDigitClassifier, "fit", fail_at_times)
+    options = ("--hidden", "4", "5", "--epochs", 2, "--rows", 100, "--jobs", 1, *halving)
+    outcome = run("search", *options, "--output", tmp_path)
+    assert outcome.status == 2
+    assert outcome.err.splitlines()[-1] == "skdigits: no candidate could be trained in all folds: It failed"
+    assert not (tmp_path / "best.npz").exists()

@@ -281,6 +281,15 @@ def test_labels_that_are_no_whole_numbers(run, tmp_path):
     assert (status, err) == (2, "skdigits: --stream: expected whole numbers or text as labels, got 0.5\n")
 
 
+@pytest.mark.parametrize("label", [0.5, np.nan])
+def test_test_labels_that_are_no_whole_numbers(assert_refused, files, tmp_path, label):
+    labels = np.load(files[1]).astype(float)
+    labels[3] = label
+    np.save(tmp_path / "y.npy", labels)
+    options = ("--stream", *files, "--test", files[0], tmp_path / "y.npy", "--output", tmp_path / "m.npz")
+    assert_refused("train", *options, says=f"--test: expected whole numbers or text as labels, got {label}")
+
+
 def test_count_in_the_message_is_that_of_the_images_drawn(run, files, tmp_path):
     status, _, err = run("train", "--stream", *files, "--deformed", 1, "--output", tmp_path / "m.npz")
     assert status == 2
