@@ -117,7 +117,8 @@ class ImageStream:
                 raise
             return True
         finally:
-            classifier.set_params(random_state=self._seed)
+            # The model tells how it was trained; its max_iter stays the number of calls, which schedules go by.
+            classifier.set_params(random_state=self._seed, augmenter=deformer or classifier.augmenter)
         return False
 
     def _tell(self, bar, classifier):

@@ -119,7 +119,7 @@ def test_images_of_a_data_set_are_deformed_anew_in_every_pass(train, tmp_path, m
     assert not np.allclose(X[:1347], X[1347:2694])
     labels = np.concatenate([batch for _, batch in seen])
     np.testing.assert_array_equal(labels[:1347], labels[1347:2694])
-    assert result["parameters"]["augmenter"] is None
+    assert result["parameters"]["augmenter"]["name"] == "ElasticDeformer"
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -294,3 +294,10 @@ def test_count_in_the_message_is_that_of_the_images_drawn(run, files, tmp_path):
     status, _, err = run("train", "--stream", *files, "--deformed", 1, "--output", tmp_path / "m.npz")
     assert status == 2
     assert err.endswith("expected at least two images, one of them for testing, got 1\n")
+
+
+def test_report_tells_how_it_was_trained(train, files, tmp_path):
+    train("--stream", *files, "--deformed", 300, "--report", tmp_path / "r", "--output", tmp_path / "m.npz")
+    page = (tmp_path / "r" / "index.html").read_text()
+    assert "Loss of the last batch" in page
+    assert "ElasticDeformer" in page
