@@ -1,8 +1,10 @@
-"""What reading a file may take."""
+"""What reading a file may take, and what becomes of samples in an ONNX graph."""
 
 import contextlib
 import time
 import tracemalloc
+
+import pytest
 
 SECONDS = 5
 
@@ -27,3 +29,10 @@ def within_allowance(path):
     finally:
         tracemalloc.stop()
     assert peak <= allowance
+
+
+def run_graph(model, X):
+    """What ONNX Runtime makes of samples, output by output; the test is skipped where it is missing."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"X": X})

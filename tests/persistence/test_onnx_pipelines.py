@@ -30,9 +30,11 @@ from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 from skdigits.persistence import to_onnx
 from skdigits.preprocessing import Deskewer, DigitCenterer, DigitNormalizer, ElasticDeformer, ImageFlattener
 
+from .conftest import run_graph
+
 pytest.importorskip("onnx")
 pytest.importorskip("skl2onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 DIGITS, Y = load_digits(return_X_y=True)
@@ -64,18 +66,13 @@ TRANSFORMERS = {
 }
 
 
-def run(model, X):
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"X": X})
-
-
 def classifier(**parameters):
     return MLPDigitClassifier(hidden_layer_sizes=(20,), max_iter=8, random_state=0, **parameters)
 
 
 def assert_agrees(model, X, input_dtype="float32", tolerance=2e-6):
     X = X.astype(input_dtype)
-    labels, probabilities = run(to_onnx(model, input_dtype=input_dtype), X)
+    labels, probabilities = run_graph(to_onnx(model, input_dtype=input_dtype), X)
     np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=tolerance)
     np.testing.assert_array_equal(labels, model.predict(X))
 
@@ -87,7 +84,7 @@ def test_transformers_give_the_same_images(make, images, dtype):
     X, shape = IMAGES[images]
     X = X.astype(dtype)
     transformer = make(shape).fit(X)
-    (transformed,) = run(to_onnx(transformer, input_dtype=dtype), X)
+    (transformed,) = run_graph(to_onnx(transformer, input_dtype=dtype), X)
     assert transformed.dtype == dtype
     # Two units in the last place of the brightest pixel.
     tolerance = 2 * np.spacing(np.abs(X).max())
@@ -100,7 +97,7 @@ def test_each_image_is_transformed_on_its_own(make, n_samples):
     X, shape = IMAGES["photographs"]
     X = X.astype(np.float32)
     transformer = make(shape).fit(X)
-    (transformed,) = run(to_onnx(transformer), X[:n_samples])
+    (transformed,) = run_graph(to_onnx(transformer), X[:n_samples])
     np.testing.assert_allclose(transformed, transformer.transform(X[:n_samples]), rtol=0, atol=1e-5)
 
 
@@ -128,7 +125,7 @@ def test_scaled_pixels_within_a_millionth(activation, output_activation, y, inpu
     graph = to_onnx(model, input_dtype=input_dtype)
     for n_samples in (1, len(DIGITS)):
         X = DIGITS[:n_samples].astype(input_dtype)
-        labels, probabilities = run(graph, X)
+        labels, probabilities = run_graph(graph, X)
         np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-6)
         np.testing.assert_array_equal(labels, model.predict(X))
 
@@ -169,7 +166,7 @@ def test_pixels_at_the_threshold(input_dtype):
 def test_images_that_are_not_square_behind_a_flat_input():
     flat = DIGITS[:, :64].reshape(-1, 4, 16)
     model = make_pipeline(DigitCenterer(), classifier()).fit(flat, Y)
-    _, probabilities = run(to_onnx(model), DIGITS.astype(np.float32))
+    _, probabilities = run_graph(to_onnx(model), DIGITS.astype(np.float32))
     np.testing.assert_allclose(probabilities, model.predict_proba(flat.astype(np.float32)), rtol=0, atol=2e-6)
 
 
@@ -283,7 +280,7 @@ def test_thresholds_of_scores_are_refused():
 )
 def test_other_classifiers_of_scikit_learn(other):
     model = make_pipeline(MinMaxScaler(), other).fit(DIGITS, Y)
-    np.testing.assert_array_equal(run(to_onnx(model), DIGITS.astype(np.float32))[0], model.predict(DIGITS))
+    np.testing.assert_array_equal(run_graph(to_onnx(model), DIGITS.astype(np.float32))[0], model.predict(DIGITS))
 
 
 def test_binarizer_that_compares_in_double_precision():

@@ -11,9 +11,11 @@ from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normali
 from skdigits import MLPDigitClassifier
 from skdigits.persistence import to_onnx
 
+from .conftest import run_graph
+
 pytest.importorskip("onnx")
 pytest.importorskip("skl2onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 DIGITS, Y = load_digits(return_X_y=True)
@@ -28,18 +30,13 @@ SAMPLES = {
 TRANSFORMERS = [MaxAbsScaler(), MaxAbsScaler(clip=True), *(Normalizer(norm) for norm in ("l1", "l2", "max"))]
 
 
-def run(model, X):
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"X": X})
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("samples", SAMPLES)
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
 def test_transformers_give_the_same_samples(transformer, samples, dtype):
     X = SAMPLES[samples].astype(dtype)
     transformer.fit(DIGITS.astype(dtype))
-    (transformed,) = run(to_onnx(transformer, input_dtype=dtype), X)
+    (transformed,) = run_graph(to_onnx(transformer, input_dtype=dtype), X)
     expected = transformer.transform(X)
     assert transformed.dtype == expected.dtype
     np.testing.assert_allclose(transformed, expected, rtol=20 * np.finfo(dtype).eps)
@@ -51,7 +48,7 @@ def test_networks_behind_them(transformer, input_dtype):
     network = MLPDigitClassifier((20,), max_iter=8, random_state=0)
     model = make_pipeline(transformer, StandardScaler(), network).fit(DIGITS, Y)
     X = np.vstack([DIGITS, 3 * DIGITS, np.zeros((1, 64))]).astype(input_dtype)
-    labels, probabilities = run(to_onnx(model, input_dtype=input_dtype), X)
+    labels, probabilities = run_graph(to_onnx(model, input_dtype=input_dtype), X)
     np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
     np.testing.assert_array_equal(labels, model.predict(X))
 
@@ -61,7 +58,7 @@ def test_sparse_labels_behind_a_step_that_is_looked_at():
     model = make_pipeline(PCA(10, random_state=0), MLPDigitClassifier((8,), max_iter=8, random_state=0))
     model.fit(DIGITS, labels)
     X = DIGITS.astype(np.float32)
-    np.testing.assert_array_equal(run(to_onnx(model), X)[0], model.predict(X).toarray())
+    np.testing.assert_array_equal(run_graph(to_onnx(model), X)[0], model.predict(X).toarray())
 
 
 @pytest.mark.parametrize("transformer", [*TRANSFORMERS, Binarizer(threshold=3)], ids=str)
@@ -72,7 +69,7 @@ def test_behind_a_step_that_gives_whole_numbers(transformer, handle_unknown):
     network = MLPDigitClassifier((20,), max_iter=8, random_state=0)
     model = make_pipeline(encoder, transformer, network).fit(DIGITS, Y)
     X = DIGITS.astype(np.float32)
-    np.testing.assert_allclose(run(to_onnx(model), X)[1], model.predict_proba(X), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(run_graph(to_onnx(model), X)[1], model.predict_proba(X), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("transformer", [Normalizer(), Binarizer(threshold=0.5)], ids=str)
@@ -83,4 +80,4 @@ def test_a_step_that_needs_no_fit(transformer):
     )
     model = make_pipeline(scaler, transformer, network)
     X = DIGITS.astype(np.float32)
-    np.testing.assert_allclose(run(to_onnx(model), X)[1], model.predict_proba(X), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(run_graph(to_onnx(model), X)[1], model.predict_proba(X), rtol=0, atol=1e-5)
