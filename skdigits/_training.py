@@ -126,10 +126,10 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     n_threads : int
     deadline : float or None
 
-    Returns
-    -------
-    has_diverged : bool
-        Whether the loss is no number any more.
+    Raises
+    ------
+    ValueError
+        If loss or weights are no numbers any more.
     """
     if incremental:
         _check_size(estimator, network)
@@ -170,7 +170,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     if not (np.isfinite(network.parameters).all() and np.isfinite(optimizer.moments).all()):
         forget_state(estimator)  # what is kept is the best epoch, not one that could be gone on from
     _warn(outcome, estimator, incremental)
-    return outcome == "diverged"
+    _refuse_divergence(estimator, is_loss_nan=outcome == "diverged")
 
 
 def _warn(outcome, estimator, incremental):
@@ -218,12 +218,26 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         )  # fmt: skip
     if result is None:
         warnings.warn("Training interrupted by user.", TrainingInterruptedWarning)
-        return False
+        _refuse_divergence(estimator)
+        return
     estimator.loss_ = float(result.fun)
     record.loss = estimator.loss_
     if result.status != lbfgs.STOPPED_BY_CALLBACK:
         estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
-    return np.isnan(estimator.loss_)
+    _refuse_divergence(estimator, is_loss_nan=np.isnan(estimator.loss_))
+
+
+def _refuse_divergence(estimator, *, is_loss_nan=False):
+    is_finite = all(np.isfinite(layer).all() for layer in (*estimator.coefs_, *estimator.intercepts_))
+    if is_finite and not is_loss_nan:
+        return
+    augmenter = estimator.augmenter
+    samples = "The input data" if augmenter is None else f"What {type(augmenter).__name__} returned"
+    raise ValueError(
+        f"Solver produced {'a loss of NaN' if is_finite else 'non-finite parameter weights'}. {samples} may contain "
+        "large values and need to be preprocessed: scale it, with MinMaxScaler for example, or lower "
+        f"learning_rate_init={estimator.learning_rate_init}."
+    )
 
 
 def _clipped_batch_size(estimator, n_samples):

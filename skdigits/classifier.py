@@ -689,18 +689,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         hooks = EstimatorHooks(self, context, task, self._snapshot)
         options = {"n_threads": threads, "deadline": deadline}
         if self.solver == "lbfgs":
-            has_diverged = _training.fit_lbfgs(self, network, data, hooks, **options)
+            _training.fit_lbfgs(self, network, data, hooks, **options)
         else:
-            has_diverged = _training.fit_stochastic(
+            _training.fit_stochastic(
                 self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
-            )
-        is_finite = all(np.isfinite(layer).all() for layer in (*self.coefs_, *self.intercepts_))
-        if has_diverged or not is_finite:
-            samples = "The input data" if self.augmenter is None else f"What {type(self.augmenter).__name__} returned"
-            raise ValueError(
-                f"Solver produced {'a loss of NaN' if is_finite else 'non-finite parameter weights'}. {samples} may "
-                "contain large values and need to be preprocessed: scale it, with MinMaxScaler for example, or lower "
-                f"learning_rate_init={self.learning_rate_init}."
             )
         context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **task)
         return self

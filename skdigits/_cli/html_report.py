@@ -129,7 +129,7 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_
             }
         ),
         _heading("Learning curves"),
-        _picture("Loss and score over the epochs", (9.6, 3.8), LearningCurvesDisplay.from_estimator, model),
+        _picture("Loss and score in the course of training", (9.6, 3.8), _plot_curves, model, result),
         _heading("Test images"),
         _picture("Confusion matrix", (5.6, 5.4), _plot_confusion_matrix, result),
         _score_table(result["classification_report"]),
@@ -175,6 +175,13 @@ def _worst_mistakes(model: Any, X: NDArray, y: NDArray, image_shape: ImageShape)
             _image("What misled it", figure),
         ]
     return elements
+
+
+def _plot_curves(model: Any, result: dict[str, Any], *, ax: Any) -> None:
+    display = LearningCurvesDisplay.from_estimator(model, ax=ax)
+    if "samples_per_second" in result:  # a stream, each of whose batches is a call of partial_fit
+        for axes in display.ax_:
+            axes.set_xlabel("Batch")
 
 
 def _plot_confusion_matrix(result: dict[str, Any], *, ax: Any) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdigits._console import tell
+from skdigits.persistence._scalers import largest_pixel
 from skdigits.preprocessing import read_digit_image
 from skdigits.preprocessing._digit_images import find_image_files, read_page
 from skdigits.preprocessing._photos import SUFFIXES
@@ -84,9 +85,9 @@ def _largest_pixel(model: Any) -> float:
     if hasattr(model, "largest_pixel_"):  # an ONNX file says it itself
         return model.largest_pixel_ or 1.0
     first = model[0] if hasattr(model, "named_steps") else model
-    for name in ("data_max_", "max_abs_"):
-        if hasattr(first, name):
-            return float(np.max(getattr(first, name)))
+    white = largest_pixel(first)
+    if white is not None:
+        return white
     if np.max(getattr(first, "mean_", 0.0)) > 1:  # of StandardScaler and PCA, which do not tell what white is
         raise ValueError(
             f"the model was trained on pixels above 1, and its {type(first).__name__} does not tell which value is "

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdigits._version import __version__
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.persistence._onnx_check import check_results
+from skdigits.persistence._scalers import largest_pixel
 
 # What all programs of the last years read.
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -293,9 +294,9 @@ def _metadata(estimator, steps):
     image_shape = _image_shape(first, math.prod(shape))
     if image_shape is not None:
         metadata["image_shape"] = json.dumps([int(length) for length in image_shape])
-    for name in ("data_max_", "max_abs_"):
-        if hasattr(first, name):
-            metadata["largest_pixel"] = json.dumps(float(np.max(getattr(first, name))))
+    white = largest_pixel(first)
+    if white is not None:
+        metadata["largest_pixel"] = json.dumps(white)
     if is_classifier(estimator):
         metadata["classes"] = json.dumps(np.asarray(estimator.classes_).tolist())
     return metadata

@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
 from skdigits.persistence._onnx_runtime import open_session
+from skdigits.persistence._scalers import largest_pixel
 
 # What tests have compared for each of its parameters, besides everything in this package.
 _KNOWN = (Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler)
@@ -57,8 +58,8 @@ def _make_images(first, shape):
     """Strokes of noise on a ground of 0, in three ranges, or in that of a scaler; half of them whole numbers."""
     rng = np.random.default_rng(0)
     images = rng.random((_N_SAMPLES, *shape)) * (rng.random((_N_SAMPLES, *shape)) < 0.4)
-    largest = np.max(first.data_max_) if hasattr(first, "data_max_") else np.array([1, 16, 255])
-    images *= np.resize(largest, _N_SAMPLES).reshape(-1, *(1 for _ in shape))
+    white = largest_pixel(first)
+    images *= np.resize([1, 16, 255] if white is None else white, _N_SAMPLES).reshape(-1, *(1 for _ in shape))
     images[::2] = np.round(images[::2])
     return images
 

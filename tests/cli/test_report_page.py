@@ -91,7 +91,7 @@ def reported(train, tmp_path_factory):
 def test_pictures_are_images(reported):
     images = reported.page.images
     assert list(images) == [
-        "Loss and score over the epochs",
+        "Loss and score in the course of training",
         "Confusion matrix",
         "Worst mistakes",
         "What misled it",
@@ -275,6 +275,17 @@ def drawn(reported, digits):
 
 def texts_of(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+@pytest.mark.parametrize(
+    ("of_a_stream", "label"), [({}, "Epoch"), ({"samples_per_second": 1.0}, "Batch")], ids=["epochs", "stream"]
+)
+def test_learning_curves_have_a_point_for_each(reported, monkeypatch, of_a_stream, label):
+    figures = []
+    monkeypatch.setattr(html_report, "_image", lambda name, figure: figures.append(figure) or "")
+    result = reported.result | of_a_stream
+    html_report.make_page(reported.model, np.zeros((2, 64)), np.arange(2), result)
+    assert {text for text in texts_of(figures[0]) if text in ("Batch", "Epoch")} == {label}
 
 
 def test_confusion_matrix_is_the_one_of_the_test_images(reported, drawn):
