@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
+from sklearn import config_context
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
@@ -84,5 +85,5 @@ def refuse_not_finite(estimator: Any, X: MatrixLike, dtype: DTypeLike) -> None:
     values: Any = X
     if sparse.issparse(X):
         values = values.data
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), config_context(assume_finite=False):
         assert_all_finite(np.asarray(values, dtype), estimator_name=type(estimator).__name__, input_name="X")

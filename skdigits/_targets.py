@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
@@ -123,3 +123,15 @@ def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, clas
     else:
         class_weights = compute_sample_weight(class_weight, y)
     return class_weights if sample_weight is None else sample_weight * class_weights
+
+
+def refuse_extreme_weights(weights: NDArray, dtype: DTypeLike) -> None:
+    """Raise ValueError for weights all of which, or whose sums, would be 0 or infinite where the network computes."""
+    limits, largest = np.finfo(dtype), np.max(np.abs(weights))
+    least, most = limits.tiny * 1e8, limits.max / 1e8
+    if largest != 0 and not least <= largest <= most:
+        way_out = "" if limits.dtype == np.float64 else ", or set dtype='float64'"
+        raise ValueError(
+            f"sample_weight: expected weights (times class_weight) of which the largest is between {least:.0e} and "
+            f"{most:.0e} in {limits.dtype}, got {largest:.2g}. Scale all of them{way_out}."
+        )

@@ -233,10 +233,10 @@ def _refuse_divergence(estimator, *, is_loss_nan=False):
         return
     augmenter = estimator.augmenter
     samples = "The input data" if augmenter is None else f"What {type(augmenter).__name__} returned"
+    other = "" if estimator.solver == "lbfgs" else f", or lower learning_rate_init={estimator.learning_rate_init}"
     raise ValueError(
         f"Solver produced {'a loss of NaN' if is_finite else 'non-finite parameter weights'}. {samples} may contain "
-        "large values and need to be preprocessed: scale it, with MinMaxScaler for example, or lower "
-        f"learning_rate_init={estimator.learning_rate_init}."
+        f"large values and need to be preprocessed: scale it, with MinMaxScaler for example{other}."
     )
 
 

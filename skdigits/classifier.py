@@ -678,6 +678,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         sample_weight = _targets.weigh_classes(self.class_weight, y, plain_weight, self.classes_)
         random_state = check_random_state(self.random_state)
         dtype, threads = self._computing_dtype(X, first_pass), allowed_threads(self.n_jobs)
+        if sample_weight is not None:
+            _targets.refuse_extreme_weights(sample_weight, dtype)
         inputs = _training.compress(self, X, dtype, threads)
         if self.augmenter is not None:
             _samples.refuse_too_large(self, X, dtype)

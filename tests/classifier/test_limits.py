@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import MLPDigitClassifier
@@ -142,3 +143,30 @@ def test_samples_are_never_written():
         warnings.simplefilter("ignore")
         model.fit(samples, Y).predict(samples)
     np.testing.assert_array_equal(samples, before)
+
+
+@pytest.mark.parametrize("call", ["predict", "fit"])
+def test_nan_is_named_also_where_finite_samples_are_assumed(call):
+    bad = X.copy()
+    bad[17, 4] = np.nan
+    model, _ = fit_both(X, Y)
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict(bad) if call == "predict" else model.fit(bad, Y)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(("scale", "dtype"), [(1e-40, "float32"), (1e39, "float32"), (1e-305, "float64")])
+def test_weights_beyond_the_type_are_refused_by_name(method, scale, dtype):
+    model = MLPDigitClassifier((3,), dtype=dtype)
+    more = {"classes": np.unique(Y)} if method == "partial_fit" else {}
+    with pytest.raises(ValueError, match="sample_weight: expected weights .* in " + dtype):
+        getattr(model, method)(X, Y, sample_weight=np.full(len(X), scale), **more)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("scale", [2.0**-90, 2.0**90])
+def test_weights_within_the_type_only_compare_samples(scale):
+    weights = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    model = MLPDigitClassifier((3,), alpha=0.0, max_iter=3, random_state=0)
+    plain = model.fit(X, Y, sample_weight=weights).predict_proba(X)
+    np.testing.assert_allclose(model.fit(X, Y, sample_weight=scale * weights).predict_proba(X), plain, rtol=1e-5)
