@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -99,11 +99,24 @@ def _mirror_errors() -> Iterator[None]:
         raise _MirrorError(str(getattr(error, "reason", None) or error) or type(error).__name__) from error
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """As Python follows them, but the connection is closed where one leads to a senseless address."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 def _download_from(url: str, target: Path, most_bytes: int, verify: Callable[[Path], object], timeout: float) -> Path:
     temporary = None
     try:
         with _mirror_errors():
-            answer = urllib.request.urlopen(url, timeout=min(timeout, _LONGEST_TIMEOUT))
+            answer = urllib.request.build_opener(_Redirects).open(url, timeout=min(timeout, _LONGEST_TIMEOUT))
         with answer:
             # In the folder of the target, so that the rename stays within one file system.
             handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)

@@ -179,7 +179,9 @@ def test_changed_schema(model, tmp_path, fault):
 
 def test_random_state_that_would_read_elsewhere(tmp_path):
     model = make_pipeline(MinMaxScaler(), make().set_params(random_state=np.random.RandomState(0))).fit(X, Y)
-    with pytest.raises(ModelFormatError, match="random_state of MLPDigitClassifier is no state of an MT19937"):
+    # Newer versions of NumPy look at the position themselves.
+    by_us_or_numpy = "random_state of MLPDigitClassifier is no state of an MT19937|state position must be between"
+    with pytest.raises(ModelFormatError, match=by_us_or_numpy):
         load(changed(model, tmp_path, position_outside))
 
 
