@@ -82,8 +82,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         of it for three tenths of all steps and then falls to 1/250,000 of it, both along half a wave, as PyTorch's
         ``OneCycleLR`` does; these two are for all mini-batch solvers and reach their end after `max_iter` epochs,
         which is then no failure to converge. The other two are used by 'sgd' alone: 'invscaling' is
-        ``learning_rate_init / (t + 1) ** power_t`` after t samples, and 'adaptive' divides the rate by 5 each time
-        that more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
+        ``learning_rate_init / (t + 1) ** power_t`` with t samples seen in the epochs before, and 'adaptive' divides the
+        rate by 5 each time that more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
 
     learning_rate_init : float, default=0.001
         First learning rate of mini-batch solvers, or the largest one of 'one_cycle', above 0.
@@ -175,11 +175,14 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     weight_averaging : float or None, default=None
         Decay d in (0, 1) of an exponential moving average of the weights: after step n that of step i counts
         ``d ** (n - i)``, divided by the sum of these. `coefs_` and `intercepts_` are the average, with which
-        validation and predictions are made. `partial_fit` goes on from the weights, not from their average.
+        validation and predictions are made. While it is set, `partial_fit` goes on from the weights, which stand
+        aside, and not from their average: `coefs_` that were replaced count in the average only. After `fit` has
+        restored the average of its best epoch, it goes on from that.
 
     class_weight : dict, 'balanced', list of dict or None, default=None
         Weights of the classes in the objective, times `sample_weight`: by label, or in inverse proportion to their
-        frequency in y; for multi-label targets a list with a dict for each column. Validation does not use them.
+        frequency in y; for multi-label targets a list with a dict for each column, whose product a sample has.
+        Validation does not use them.
 
     scoring : str, callable or None, default=None
         Score on held-out samples: 'loss' (the negative cross-entropy), a scorer of scikit-learn, by name or as a
@@ -213,7 +216,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Biases of each layer.
 
     loss_ : float
-        Loss of the last epoch, the mean over its mini-batches, each before its update.
+        Loss of the last epoch: the mean over its mini-batches, each before its update and as often as it has samples.
 
     best_loss_ : float or None
         Least loss so far; None with `early_stopping`. Not set by 'lbfgs'.
@@ -222,7 +225,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Loss of each epoch. Not set by 'lbfgs'.
 
     history_ : dict of str to list of float
-        An entry an epoch, or an iteration of 'lbfgs', in each list; NaN for what is not known. 'loss' and 'accuracy'
+        An entry an epoch, or an iteration of 'lbfgs', in each list; NaN for what is not known, as 'accuracy' and
+        'learning_rate' with 'lbfgs'. Calls of `partial_fit`, and of `fit` with `warm_start`, add to the lists, but
+        'lbfgs' begins new ones. 'loss' and 'accuracy'
         of the training samples as they were met, before the update of their mini-batch, with dropout, deformation
         and the weights of samples and classes; 'validation_loss', the mean cross-entropy of held-out samples, without
         penalty and smoothing, and 'validation_score'; 'learning_rate' of the last step; 'seconds' of the epoch,
@@ -241,7 +246,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Epochs or iterations of the last call.
 
     t_ : int
-        Samples seen in training.
+        Samples seen in training. Not counted by 'lbfgs'.
 
     n_layers_ : int
         Number of layers, input and output included.
@@ -481,8 +486,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> Self:
         """Train for one epoch on the given samples, going on from what was learnt before.
 
-        The optimizer keeps its state and the settings of the first call. Only for mini-batch solvers. The schedules
-        'cosine' and 'one_cycle' take `max_iter` calls on as many samples.
+        The optimizer keeps its state and, until `fit` is called, what was set in the first call: `solver`,
+        `learning_rate`, `learning_rate_init`, `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`,
+        `epsilon`, `max_iter` and, with 'adamw', `alpha`. Other parameters may change from call to call. Only for
+        mini-batch solvers. The schedules 'cosine' and 'one_cycle' take `max_iter` calls on as many samples.
 
         Parameters
         ----------

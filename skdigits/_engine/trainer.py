@@ -107,7 +107,7 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captu
         Holds the samples, and the parameters that are trained.
     evaluated : ndarray of shape (n_parameters,)
         The parameters that predictions are made with: those that are trained, or their moving average. With
-        `early_stopping` they end as those of the best epoch of this call.
+        `early_stopping` both end as those of the best epoch of this call.
     optimizer : Optimizer
     record : TrainingRecord
         Extended by each epoch.
@@ -138,7 +138,8 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captu
     except KeyboardInterrupt:
         outcome = "interrupted"
     if progress.best_parameters is not None:
-        evaluated[:] = progress.best_parameters
+        # Both, so that a later call does not train weights of one epoch and average them with those of another.
+        evaluated[:] = runner.parameters[:] = progress.best_parameters
     return outcome
 
 

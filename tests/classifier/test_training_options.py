@@ -307,6 +307,15 @@ class TestAveraging:
         plain = make(early_stopping=True, restore_best_weights=False).fit(X, Y, X_val=X, y_val=Y)
         assert (model.coefs_[0] != plain.coefs_[0]).any()
 
+    def test_partial_fit_goes_on_from_the_best_epoch_that_was_restored(self):
+        parameters = {**self.PARAMETERS, "early_stopping": True, "max_iter": 12, "learning_rate_init": 0.05}
+        model = make(**parameters).fit(X, Y, X_val=X[:20], y_val=Y[:20])
+        assert np.argmax(model.validation_scores_) < len(model.validation_scores_) - 1
+        best = model.coefs_[0].copy()
+        model._optimizer.learning_rate = 0.0
+        model.set_params(early_stopping=False).partial_fit(X, Y)
+        np.testing.assert_allclose(model.coefs_[0], best, atol=1e-6)
+
     def test_warm_start_begins_with_the_average(self):
         model = make(**self.PARAMETERS, warm_start=True).fit(X, Y)
         before = [coef.copy() for coef in model.coefs_]

@@ -15,7 +15,7 @@ class Runner:
     """Stands in for an EpochRunner: each epoch adds one to the parameter and returns the next loss."""
 
     def __init__(self, losses, network):
-        self._losses, self._network, self.orders = iter(losses), network, []
+        self._losses, self.parameters, self.orders = iter(losses), network.parameters, []
         self.inputs, self.seeds, self.deadlines = None, [], []
 
     def count_steps(self, n_samples):
@@ -25,7 +25,7 @@ class Runner:
         loss = next(self._losses)
         if isinstance(loss, BaseException):
             raise loss
-        self._network.parameters += 1
+        self.parameters += 1
         self.orders.append(order)
         self.seeds.append(seed)
         self.deadlines.append(deadline)
