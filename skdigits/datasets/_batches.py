@@ -48,7 +48,8 @@ def iter_digit_batches(
         A pair of which each is an array, a Dask array, or the path of a file: ``.npy``, or IDX, which may be
         compressed by gzip. Or a folder of parts, taken in the order of their names: pairs of such files, one with
         ``images`` in its name and one with ``labels`` in its place (``idx1`` for ``idx3`` besides), and ``.npz``
-        files with arrays ``X`` and ``y``. Other files in the folder are left out.
+        files with arrays ``X`` and ``y``. Parts without samples and other files in the folder are left out. IDX files
+        are of bytes, and arrays in files C-ordered; labels are numbers or text.
     batch_size : int, default=10_000
         Samples of a batch, at least 1. Only the last one may be shorter; batches reach across parts.
     n_samples : int or None, default=None
@@ -72,8 +73,8 @@ def iter_digit_batches(
     DataFileError
         If a file is not what it should be, before the first batch where its header says so.
     ValueError
-        If the source holds no samples, if images and labels are not as many, or if parts differ in the size of images,
-        or in whether pixels are whole numbers or labels text.
+        If the source holds no samples, if images and labels are not as many, if parts differ in the size of images, or
+        in whether pixels are whole numbers or labels text, or if the length of a Dask array is not known.
     OSError
         If a file cannot be read.
 
@@ -142,6 +143,12 @@ def open_parts(source):
         raise ValueError(f"source: expected a folder or a pair (images, labels), got {len(source)} elements.")
     for part in parts:
         _check_part(part)
+    # Who splits data may leave a part empty.
+    parts = [part for part in parts if part.n_samples] or parts[:1]
+    for part in parts:
+        if not part.n_samples * part.n_features:
+            shape = part.images.shape
+            raise ValueError(f"{part.images.name}: expected at least one image, got an array of shape {shape}.")
         if part.n_features != parts[0].n_features:
             raise ValueError(
                 f"{part.images.name}: expected images of {parts[0].n_features} pixels, as in {parts[0].images.name}, "
@@ -167,8 +174,6 @@ def _check_part(part):
             f"{images.name} holds {images.shape[0]:,} images, but {labels.name} {labels.shape[0]:,} labels: expected "
             "as many."
         )
-    if not math.prod(images.shape):
-        raise ValueError(f"{images.name}: expected at least one image, got an array of shape {images.shape}.")
 
 
 def _check_kinds(part, first):

@@ -63,7 +63,7 @@ def fetch_mnist(
     return_X_y : bool, default=False
         Whether to return ``(data, target)``.
     as_frame : bool, default=False
-        Whether `data` is a DataFrame with columns ``pixel1`` to ``pixel784`` and `target` a Series.
+        Whether `data` is a DataFrame with columns ``pixel1`` to ``pixel784`` and `target` a Series named ``class``.
     timeout : float, default=30.0
         Seconds to wait for a mirror to connect, and for each next part of a file.
     n_retries : int, default=3

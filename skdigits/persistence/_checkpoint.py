@@ -32,7 +32,8 @@ class Checkpoint:
         File, one for each fit; its suffix is '.npz' or '.safetensors', as for :func:`save_weights`.
     which : {'last', 'best'}, default='last'
         Whether every epoch at which the file is due is saved, or only one that is better than all epochs before: by
-        its validation score where there is one, else by its training loss.
+        its validation score where there is one, else by its training loss. With 'best', an epoch is saved if it is both
+        the best and due: ``every=1`` and ``seconds=0`` miss none.
     every : int, default=1
         The file is due when at least so many epochs have passed since it was last looked at, at least 1. Calls of
         `partial_fit` that go on from one another count together.

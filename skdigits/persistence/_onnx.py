@@ -71,7 +71,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
     calibration among them). A graph with others than scalers is therefore run on made-up images first, if its
     steps take them, and refused where more than one in twenty results differs by a thousandth.
 
-    ONNX Runtime adds up in another order than `predict_proba`. In double precision probabilities agree to 1e-12. In
+    ONNX Runtime adds up in another order than `predict_proba`. In double precision probabilities agree to 1e-12 for
+    pixels of type float64; of others some steps of a pipeline compute in single precision, where the graph does not. In
     single precision they were seen to differ by up to 1.5e-6 for pixels in [0, 1], and by up to 5e-5 for networks that
     were given pixels up to 255 as they are: as far as either is from the exact result.
 

@@ -239,14 +239,12 @@ class LearningCurvesDisplay:
         self.best_lines_: dict[str, list[Any]] = {}
         self.candidate_lines_: list[Any] = []
         colors, unnamed = self._choose_colors()
-        # Only mini-batch solvers have a learning rate.
-        has_epochs = any(np.isfinite(history["learning_rate"]).any() for history in self.histories.values())
         for axes, (panel, curves) in zip(self.ax_, _PANELS.items(), strict=True):
             for label in self.histories:
                 self._plot_curves(axes, curves, label, colors[label], is_named=label not in unnamed)
             if panel == "Score":
                 self._plot_candidates(axes, colors, unnamed)
-            axes.set(xlabel="Epoch" if has_epochs else "Iteration", ylabel=panel)
+            axes.set(xlabel="Epoch" if _has_epochs(self.histories) else "Iteration", ylabel=panel)
             locator = axes.xaxis.get_major_locator()
             if isinstance(locator, MaxNLocator):  # not one that the user has chosen
                 locator.set_params(integer=True)
@@ -283,7 +281,8 @@ class LearningCurvesDisplay:
                 )
         best = best_epoch(history)
         if best is not None and is_named:
-            line = axes.axvline(best, color=color, linestyle=":", label=f"{label} best epoch, {best}".strip())
+            what = "epoch" if _has_epochs(self.histories) else "iteration"
+            line = axes.axvline(best, color=color, linestyle=":", label=f"{label} best {what}, {best}".strip())
             self.best_lines_.setdefault(label, []).append(line)
 
     def _plot_candidates(self, axes: Any, colors: Mapping[str, str], unnamed: set[str]) -> None:
@@ -330,6 +329,11 @@ class LearningCurvesDisplay:
                 text = label if best is None else f"{label}, best epoch {best}"
                 handles.append(Line2D([], [], color=colors[label], label=text))
         return handles
+
+
+def _has_epochs(histories: Mapping[str, Any]) -> bool:
+    # Only mini-batch solvers have a learning rate.
+    return any(np.isfinite(history["learning_rate"]).any() for history in histories.values())
 
 
 def best_epoch(history: Mapping[str, Sequence[float]]) -> int | None:

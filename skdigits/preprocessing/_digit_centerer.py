@@ -20,10 +20,11 @@ from skdigits.preprocessing._image_shape import as_separate_images, check_fitted
 class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Scale digits into a box of 20 x 20 pixels and centre them by mass in a field of 28 x 28, as MNIST was made.
 
-    The rectangle that holds the ink is cut out and scaled, with its proportions kept, until its longer side is 20
-    pixels: each new pixel is the mean of the image over the area that it covers, so that edges become grey. The result
-    is moved by whole pixels until its centre of mass is at pixel (14, 14), counted from 0, and surrounded by zeros.
-    That is the preparation of MNIST [1]_, whose own images it changes little.
+    The rectangle that holds the ink is cut out and scaled, with its proportions kept but for the rounding of the
+    shorter side to whole pixels, until its longer side is 20 pixels: each new pixel is the mean of the image over the
+    area that it covers, so that edges become grey. The result is moved by whole pixels until its centre of mass is at
+    pixel (14, 14), counted from 0, and surrounded by zeros. That is the preparation of MNIST [1]_, whose own images it
+    changes little.
 
     Parameters
     ----------

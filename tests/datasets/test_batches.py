@@ -43,7 +43,7 @@ def as_dask(folder):
 
 
 def as_parts(folder):
-    for k, (start, stop) in enumerate([(0, 10), (10, 11), (11, N)]):
+    for k, (start, stop) in enumerate([(0, 10), (10, 10), (10, 11), (11, N)]):
         write(folder / f"part{k}-images-idx3-ubyte.gz", IMAGES[start:stop])
         write(folder / f"part{k}-labels-idx1-ubyte.gz", LABELS[start:stop])
     (folder / "README").write_text("not a part")
@@ -52,6 +52,7 @@ def as_parts(folder):
 
 
 def as_npz_parts(folder):
+    np.savez(folder / "0.npz", X=IMAGES[:0], y=LABELS[:0])
     np.savez(folder / "1.npz", X=IMAGES[:20], y=LABELS[:20])
     np.savez_compressed(folder / "2.npz", X=IMAGES[20:], y=LABELS[20:])
     return str(folder)

@@ -74,7 +74,9 @@ def test_lbfgs_has_iterations_and_no_accuracy(fitted):
     assert [text.get_text() for text in display.ax_[1].texts] == ["not recorded"]
     with pytest.warns(ConvergenceWarning):
         network.fit(X, y, X_val=X, y_val=y)
-    assert ("", "validation_score") in LearningCurvesDisplay.from_estimator(network).lines_
+    display = LearningCurvesDisplay.from_estimator(network)
+    assert ("", "validation_score") in display.lines_
+    assert display.best_lines_[""][0].get_label().startswith("best iteration, ")
 
 
 def test_several_estimators(fitted, fit_digits):

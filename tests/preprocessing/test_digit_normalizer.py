@@ -126,6 +126,7 @@ def test_any_image_gives_numbers_from_0_to_1(height, width, dtype, seed, scale, 
     before = images.copy()
     out = normalized(images, stroke_width=stroke_width)
     np.testing.assert_array_equal(images, before)
+    assert not ((out > 0) & (out <= 0.1)).any()
     assert out.min() >= 0
     assert out.max() <= 1
     np.testing.assert_array_equal(out[2], 0)
