@@ -44,8 +44,7 @@ WORK = [
     ),
     ("the best single plain network", "best", False, 3, 1, _SINGLE, 0.996, 900),
     ("a vote of several", "best", False, 1, 3, _VOTE, 0.9965, 2700),
-    ("the best single plain network, images prepared", "best", True, 3, 1, _SINGLE, 0.996, 900),
-    ("a vote of several, images prepared", "best", True, 1, 3, _VOTE, 0.9965, 2700),
+    ("the best single plain network, images prepared", "best", True, 1, 1, _SINGLE, 0.996, 900),
 ]  # fmt: skip
 
 
