@@ -227,11 +227,10 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     history_ : dict of str to list of float
         An entry an epoch, or an iteration of 'lbfgs', in each list; NaN for what is not known, as 'accuracy' and
         'learning_rate' with 'lbfgs'. Calls of `partial_fit`, and of `fit` with `warm_start`, add to the lists, but
-        'lbfgs' begins new ones. 'loss' and 'accuracy'
-        of the training samples as they were met, before the update of their mini-batch, with dropout, deformation
-        and the weights of samples and classes; 'validation_loss', the mean cross-entropy of held-out samples, without
-        penalty and smoothing, and 'validation_score'; 'learning_rate' of the last step; 'seconds' of the epoch,
-        validation included.
+        'lbfgs' begins new ones. 'loss' and 'accuracy' of the training samples as they were met, before the update of
+        their mini-batch, with dropout, deformation and the weights of samples and classes; 'validation_loss', the mean
+        cross-entropy of held-out samples, without penalty and smoothing, and 'validation_score'; 'learning_rate' of the
+        last step; 'seconds' of the epoch, validation included.
 
     validation_loss_curve_ : list of float or None
         'validation_loss' of `history_`; None where nothing is held out.

@@ -1,6 +1,6 @@
 """Recipes for MNIST: parameters of `MLPDigitClassifier` that have been found to do well, to be read and changed.
 
-They were chosen on 10,000 of the training images, for pixels in [0, 1]; what they reach on the test images stands in
+They were chosen on training images held out, for pixels in [0, 1]; what they reach on the test images stands in
 ``benchmarks/results/accuracy.md``.
 """
 

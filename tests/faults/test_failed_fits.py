@@ -64,8 +64,9 @@ class Stopping(Failing):
 )
 def test_a_loss_of_nan_is_an_error_though_weights_are_finite(parameters, scale, callbacks):
     model = MLPDigitClassifier((), random_state=0, **parameters).set_callbacks(*callbacks)
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match="a loss of NaN"):
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="a loss of NaN") as caught:
         model.fit(X * scale, Y)
+    assert ("learning_rate_init" in str(caught.value)) == (model.solver != "lbfgs")
     assert not hasattr(model, "coefs_")
 
 
