@@ -18,7 +18,7 @@ from skdigits._engine.optimizers import Adam
 from skdigits._kernels import codes
 from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.forward import clear_lists, forward_section, push_sample
+from skdigits._kernels.forward import clear_lists, finish_section, push_sample, sum_both_halves
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import lanes
 
@@ -35,19 +35,20 @@ def push_block(block, inputs, buffers):
     n_block, n_sections = block.shape[0], buffers.list_ends.shape[0]
     for section in range(n_sections):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        clear_lists(section, first, buffers)
+        clear_lists(section, first, 0, 2, inputs, buffers)
         for position in range(first, last):
-            push_sample(block[position], position, section, inputs, buffers)
+            push_sample(block[position], position, section, 0, 2, inputs, buffers)
 
 
 @kernel
-def forward_block(n_block, inputs, parameters, layout, objective, buffers):
+def forward_block(n_block, inputs, parameters, layout, objective, workspace):
     """Forward pass of a block, section by section."""
-    n_sections = buffers.list_ends.shape[0]
+    buffers, n_sections = workspace.forward, workspace.forward.list_ends.shape[0]
     for section in range(n_sections):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        forward_section(
-            section, first, last, inputs, parameters, layout, objective.activation, objective.output_activation, buffers
+        sum_both_halves(section, first, last, inputs, parameters, layout, buffers, workspace.second_sums)
+        finish_section(
+            first, last, inputs, parameters, layout, objective.activation, objective.output_activation, buffers
         )
 
 
@@ -95,7 +96,7 @@ class Epoch:
             return run
 
         def forward(block):
-            forward_block(BATCH, inputs, runner._parameters, layout, objective, workspace.forward)
+            forward_block(BATCH, inputs, runner._parameters, layout, objective, workspace)
 
         def backward(block):
             backward_block(block, runner._targets, runner._sample_weight, layout, objective, workspace)

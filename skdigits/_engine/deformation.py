@@ -73,7 +73,7 @@ def deform(images, shape, settings, seed, n_threads, out):
             affine_maps = draw_chunk(seed, chunk, n_now, shape, settings, noise[: n_now * n_random])
             deform_images(images[rows], affine_maps.astype(dtype), noise, frame, scratch, out[rows])
 
-    n_threads = useful_threads(n_threads, _MULTIPLICATIONS_A_PIXEL * images.size, are_new=True)
+    n_threads = useful_threads(n_threads, _MULTIPLICATIONS_A_PIXEL * images.size, "new")
     with ThreadTeam(n_threads, in_caller=True) as team:
         team.run(work, control)
 

@@ -94,21 +94,23 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
         return refer_to_inputs(X, dtype, in_squares=True)
     rows = X[np.linspace(0, len(X) - 1, min(len(X), _N_ROWS_LOOKED_AT)).astype(np.intp)]
     with np.errstate(over="ignore"):  # found and refused below
-        common = _common_values(rows.astype(dtype) if with_background else np.zeros((0, X.shape[1]), dtype))
+        rows = rows.astype(dtype)
+    common = _common_values(rows if with_background else rows[:0])
     n_samples, n_features = X.shape
     tiling = tile_features(n_features, in_squares=True)
     n_tiles = len(tiling.first_features)
     background = np.zeros(TILE * n_tiles, dtype)
     background[tiling.slots] = common
+    split = _split_tiles((rows != common).sum(axis=0), tiling)
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
-    n_threads = useful_threads(n_threads, _READING_COST * X.size, are_new=True)
-    starts = np.zeros(n_samples + 1, np.int64)
+    n_threads = useful_threads(n_threads, _READING_COST * X.size, "new")
+    starts = np.zeros(2 * n_samples + 1, np.int64)
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
     all_finite = np.empty(n_threads, bool)
 
     def count(t):
-        all_finite[t] = count_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], starts)
+        all_finite[t] = count_tiles(X, *tiling[:2], background, split, bounds[t], bounds[t + 1], starts)
 
     with ThreadTeam(n_threads, in_caller=True) as team:
         team.run(count, control)
@@ -125,7 +127,7 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     lit = np.flatnonzero(background.reshape(-1, TILE).any(axis=1)).astype(tiles.dtype)
     return _make_inputs(
         n_features, dtype, True, starts=starts, tiles=tiles, values=values, background_tiles=lit,
-        background_values=background, is_listed=True,
+        background_values=background, split=split, is_listed=True,
     )  # fmt: skip
 
 
@@ -139,20 +141,24 @@ def _list_csr(X, dtype, n_threads, in_squares):
     n_samples, n_features = X.shape
     tiling = tile_features(n_features, in_squares=in_squares)
     n_tiles = len(tiling.first_features)
-    starts = np.zeros(n_samples + 1, np.int64)
+    starts = np.zeros(2 * n_samples + 1, np.int64)
     index_dtype = np.promote_types(np.int32, np.result_type(X.indptr, X.indices))
     indptr, indices = (as_read_only(np.require(a, index_dtype, ["C", "A", "E"])) for a in (X.indptr, X.indices))
     with np.errstate(over="ignore"):
         data = as_read_only(np.require(X.data, dtype, ["C", "A", "E"]))
     if not np.isfinite(data).all():
         raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
-    n_threads = useful_threads(n_threads, _READING_COST * X.nnz, are_new=True)
+    split = _no_samples(n_features, np.dtype(dtype), in_squares).split
+    if in_squares:  # in training, which alone works by halves
+        rows = np.linspace(0, n_samples - 1, min(n_samples, _N_ROWS_LOOKED_AT)).astype(np.intp)
+        split = _split_tiles(np.bincount(X[rows].indices, minlength=n_features), tiling)
+    n_threads = useful_threads(n_threads, _READING_COST * X.nnz, "new")
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
 
     def count(t):
         seen = np.full(n_tiles, -1, np.int64)
-        count_csr_tiles(indptr, indices, tiling.slots, bounds[t], bounds[t + 1], seen, starts)
+        count_csr_tiles(indptr, indices, tiling.slots, split, bounds[t], bounds[t + 1], seen, starts)
 
     def fill(t):
         entries = np.full(n_tiles, -1, np.int64)
@@ -166,13 +172,26 @@ def _list_csr(X, dtype, n_threads, in_squares):
         tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
         values = np.zeros(TILE * starts[-1], dtype)
         team.run(fill, control)
-    return _make_inputs(n_features, dtype, in_squares, starts=starts, tiles=tiles, values=values, is_listed=True)
+    return _make_inputs(
+        n_features, dtype, in_squares, starts=starts, tiles=tiles, values=values, split=split, is_listed=True
+    )
 
 
-def _make_inputs(n_features, dtype, in_squares, *, is_listed=False, **arrays):
+def _make_inputs(n_features, dtype, in_squares, *, is_listed=False, split=None, **arrays):
     """Inputs of one set of types, whatever was given, so that kernels are compiled once."""
     arrays = {name: as_read_only(array) for name, array in arrays.items()}
-    return _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(is_listed=is_listed, **arrays)
+    inputs = _no_samples(int(n_features), np.dtype(dtype), in_squares)._replace(is_listed=is_listed, **arrays)
+    return inputs if split is None else inputs._replace(split=split)
+
+
+def _split_tiles(weights, tiling):
+    """The first tile of the second half, where both halves are to have about the same sum of the features' weights.
+
+    Of a group of four neighbouring tiles, which kernels look at together, all belong to one half.
+    """
+    totals = np.concatenate([[0], np.cumsum(np.bincount(tiling.slots // TILE, weights))])
+    bounds = np.arange(0, len(totals), TILE)
+    return int(bounds[np.argmin(abs(2 * totals[bounds] - totals[-1]))])
 
 
 @kept_by_width
@@ -190,6 +209,7 @@ def _no_samples(n_features, dtype, in_squares):
         background_values=as_read_only(np.zeros(TILE * n_tiles, dtype)),
         first_features=tiling.first_features,
         second_pair=tiling.second_pair,
+        split=_split_tiles(np.ones(n_features), tiling),
         n_features=n_features,
         is_listed=False,
     )

@@ -71,7 +71,7 @@ class Network:
 
     def is_worth_threads(self, n_samples):
         """Whether a forward pass over so many samples is long enough for more than one thread."""
-        return useful_threads(2, n_samples * self.n_multiplications, are_new=True) > 1
+        return useful_threads(2, n_samples * self.n_multiplications, "new") > 1
 
     def forward(self, X, n_threads, *, logits=False):
         """Outputs of the network.
@@ -96,7 +96,7 @@ class Network:
         """
         dtype, n_samples = self.parameters.dtype, X.shape[0]
         outputs = np.empty((n_samples, self.units[-1]), dtype)
-        n_threads = useful_threads(n_threads, n_samples * self.n_multiplications, are_new=True)
+        n_threads = useful_threads(n_threads, n_samples * self.n_multiplications, "new")
         n_threads = max(1, min(n_threads, n_samples))  # a thread without a sample has nothing to do
         # Written by nobody here, but of the same type as in training, so that both share compiled kernels.
         parameters = flat.writable(self.parameters, self.units)
@@ -216,12 +216,17 @@ class EpochRunner:
         )
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
-        n_threads = min(useful_threads(n_threads, 3 * self._block_size * network.n_multiplications), self._block_size)
+        n_threads = useful_threads(n_threads, 3 * self._block_size * network.n_multiplications, "waiting")
+        n_threads = useful_threads(n_threads, 3 * n_samples * network.n_multiplications, "asleep")
+        n_threads = min(n_threads, self._block_size)
+        # Halves of the tiles keep the weights in the cache of a core, and logits cross instead. They change the order
+        # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
+        by_halves = network.units[0] > self._block_size and not is_full
         self._layout = make_layout(network.units, dtype, padded=True)
         self._draws_keys = any(drop_rates)
         self._zeros = Pool().zeros
         self._workspace = allocate_workspace(
-            self._layout, self._block_size, n_threads, dtype, sum_dtype, zeros=self._zeros,
+            self._layout, self._block_size, n_threads, dtype, sum_dtype, by_halves=by_halves, zeros=self._zeros,
             drop_rates=drop_rates if self._draws_keys else (),
             keep_slopes=self._draws_keys or network.activation in codes.NEED_LOGITS,
         )  # fmt: skip

@@ -6,15 +6,14 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
-# Below this many multiplications a waiting thread would not be needed, and a new one would come too late.
-WORTH_A_THREAD = 1_000_000
-WORTH_A_NEW_THREAD = 80_000_000
+# Multiplications that a thread is worth which stands at a barrier, is to be woken up, or is to be started: with fewer
+# one thread would be done before the next has begun.
+LEAST_WORK = {"waiting": 1_000_000, "asleep": 40_000_000, "new": 80_000_000}
 
 
-def useful_threads(n_threads, n_multiplications, *, are_new=False):
-    """How many of the allowed threads a piece of work is worth, if they wait for it or if they are new."""
-    least = WORTH_A_NEW_THREAD if are_new else WORTH_A_THREAD
-    return max(1, min(n_threads, n_multiplications // least))
+def useful_threads(n_threads, n_multiplications, state):
+    """How many of the allowed threads a piece of work is worth, which are 'waiting', 'asleep' or 'new'."""
+    return max(1, min(n_threads, n_multiplications // LEAST_WORK[state]))
 
 
 _SECONDS_BETWEEN_LOOKS = 0.1

@@ -143,8 +143,8 @@ def allocate_buffers(layout, block_size, n_sections, dtype, *, zeros=aligned_zer
         entries=zeros(n_tiles * list_stride, dtype),
         list_stride=list_stride,
         list_ends=np.zeros((n_sections, n_tiles), np.int64),
-        scratch_tiles=np.zeros((n_sections, n_tiles + 1), choose_index_dtype(n_tiles)),
-        scratch_values=np.zeros((n_sections, count_up(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
+        scratch_tiles=np.zeros((n_sections, 2, n_tiles + 1), choose_index_dtype(n_tiles)),
+        scratch_values=np.zeros((n_sections, 2, count_up(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
         every_position=np.arange(max(block_size, INNER_BLOCK), dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
         slopes=zeros(int(sizes.sum()) if keep_slopes else 0, dtype),
         drop_rates=as_read_only(np.array(drop_rates, np.float64)),
@@ -194,8 +194,11 @@ def borrow_buffers(units, block_size, dtype):
             _spare_buffers.append((key, buffers))
 
 
-def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, zeros, **options):
-    """Buffers for blocks of `block_size` samples, made by `zeros`; `sum_dtype` is the type of sums over samples."""
+def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, by_halves, zeros, **options):
+    """Buffers for blocks of `block_size` samples, made by `zeros`; `sum_dtype` is the type of sums over samples.
+
+    With `by_halves` the first layer is worked on by halves of the tiles.
+    """
     units, strides = layout.units, layout.strides
     n_sections = count_sections(block_size, n_threads)
     forward = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
@@ -204,6 +207,7 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, zeros
     largest_stride = int(strides[1:].max())
     return Workspace(
         forward=forward,
+        second_sums=zeros(int(block_size * strides[1]) if by_halves else 0, dtype),
         logit_gradients=zeros(forward.activations.shape, sum_dtype),
         transposed=zeros(n_transposed, sum_dtype),
         inverse_sums=np.zeros(n_threads, sum_dtype),

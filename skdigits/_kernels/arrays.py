@@ -1,7 +1,8 @@
 """The arrays that the kernels of an epoch share, by name.
 
 N samples, K features, L layers of weights, `units` of shape (L + 1,) with K first and C, the number of outputs, last.
-A tile is four features (see tiling.py), or four neighbouring units; G tiles of features. P parameters in one flat
+A tile is four features (see tiling.py), or four neighbouring units; G tiles of features, those before `split` the
+first *half* of them and the others the second, each with about as many listed tiles. P parameters in one flat
 vector: the L weight matrices, then the L bias vectors. A mini-batch is worked on in blocks of at most B samples, a
 block in S sections whose activations stay in the first-level cache; `position` counts the samples of a block.
 T threads.
@@ -24,13 +25,14 @@ class Inputs(NamedTuple):
     """Samples, dense or as lists of tiles; the other kind's arrays are empty."""
 
     dense: np.ndarray  # (N * K,), read-only
-    starts: np.ndarray  # (N + 1,): the tiles of sample i are starts[i] to starts[i + 1]
+    starts: np.ndarray  # (2 N + 1,): tiles of sample i in half h are starts[2 i + h] to starts[2 i + h + 1]
     tiles: np.ndarray  # (number of listed tiles,)
     values: np.ndarray  # (4 * number of listed tiles,): differences from the background
     background_tiles: np.ndarray  # tiles whose background is not zero
     background_values: np.ndarray  # (4 * G,): background of each feature, in the order of the tiles
     first_features: np.ndarray  # (G,): the first feature of each tile
     second_pair: int  # the third feature of a tile stands so far behind the first, the fourth behind it
+    split: int  # the first tile of the second half
     n_features: int
     is_listed: bool
 
@@ -67,8 +69,8 @@ class Buffers(NamedTuple):
     entries: np.ndarray  # flat: a list for each tile, of five numbers a sample: its four values and its position
     list_stride: int  # between the starts of lists; the entries of a section start at those of its first position
     list_ends: np.ndarray  # (S, G): behind the last entry of each list of a section
-    scratch_tiles: np.ndarray  # (S, G + 1): a dense sample as a list
-    scratch_values: np.ndarray  # (S, 4 * G + 4)
+    scratch_tiles: np.ndarray  # (S, 2, G + 1): each half of a sample as a list
+    scratch_values: np.ndarray  # (S, 2, 4 * G + 4)
     every_position: np.ndarray  # at least (B,): the bits of 0, 1, ...
     slopes: np.ndarray  # flat, laid out like the activations; empty where these tell the slopes, and in prediction
     drop_rates: np.ndarray  # (L,): of the inputs of each layer; empty where nothing is dropped, and in prediction
@@ -79,6 +81,7 @@ class Workspace(NamedTuple):
     """Everything that an epoch writes besides parameters, gradient and moments."""
 
     forward: Buffers
+    second_sums: np.ndarray  # of the second half of the tiles, laid out like the activations of layer 1; or empty
     logit_gradients: np.ndarray  # flat, of type D, laid out like the activations; zero in the padding
     transposed: np.ndarray  # flat, of type D; transposed weights of the layers from 1 on, rows padded to tiles
     inverse_sums: np.ndarray  # (T,) of type D: 1 / sum of the weights of the mini-batch

@@ -206,7 +206,7 @@ def update_parameters(
     Parameters
     ----------
     inputs : Inputs
-        Only its background is read.
+        Only its background and `split` are read.
     n_block : int
         Samples in the block.
     is_first, is_last : bool
@@ -233,7 +233,8 @@ def update_parameters(
         n_tiles = -(-n_rows // TILE)
         if t == n_threads - 1 or (layer == 0 and inputs.background_tiles.shape[0] > 0):
             sum_gradients(layer + 1, n_block, layout, workspace, sum_start)
-        tile = take_tile(layer, n_tiles, t, n_threads, workspace.next_tiles)
+        split = inputs.split if layer == 0 else n_tiles // 2
+        tile = take_tile(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
         while tile >= 0:
             start = layout.weight_starts[layer] + TILE * tile * stride
             if solver != codes.NO_UPDATE:
@@ -254,7 +255,7 @@ def update_parameters(
                     update(solver, start, True, parameters, row, moments, average, settings)
                     if layer > 0 and solver != codes.NO_UPDATE:
                         transpose_tile(tile, layer, layout, parameters, workspace.transposed)
-            tile = take_tile(layer, n_tiles, t, n_threads, workspace.next_tiles)
+            tile = take_tile(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
         first_tile += n_tiles
         if t == n_threads - 1:
             start = layout.bias_starts[layer]

@@ -18,7 +18,7 @@ _FIRST, _SECOND, _THIRD, _LAYER = 0xED5AD4BB, 0xAC4C1B51, 0x31848BAB, 0x9E3779B9
 
 
 @intrinsic
-def _drop(typing_context, row, start, key, layer, threshold, scale):
+def _drop(typing_context, row, start, place, key, layer, threshold, scale):
     """Replace the vector from row[start] on by 0 where its hash is below the threshold, else by scale times it."""
 
     def generate(context, builder, signature, arguments):
@@ -36,8 +36,8 @@ def _drop(typing_context, row, start, key, layer, threshold, scale):
         def mix(x, n_bits):
             return builder.xor(x, builder.lshr(x, constant(n_bits)))
 
-        _, start, key, layer, threshold, scale = arguments
-        low = builder.add(builder.trunc(key, i32), builder.trunc(start, i32))
+        _, start, place, key, layer, threshold, scale = arguments
+        low = builder.add(builder.trunc(key, i32), builder.trunc(place, i32))
         high = builder.trunc(builder.lshr(key, key.type(32)), i32)
         high = builder.xor(high, builder.mul(builder.trunc(layer, i32), i32(_LAYER)))
         x = builder.add(all_lanes(low), ir.Constant(integers, list(range(n_lanes))))
@@ -55,14 +55,14 @@ def _drop(typing_context, row, start, key, layer, threshold, scale):
         builder.store(builder.select(is_kept, scaled, ir.Constant(vector, None)), pointer, align=align)
         return context.get_dummy_value()
 
-    return types.void(row, types.intp, types.uint64, types.intp, types.intp, row.dtype), generate
+    return types.void(row, types.intp, types.intp, types.uint64, types.intp, types.intp, row.dtype), generate
 
 
 if numba.config.DISABLE_JIT:
 
-    def _drop(row, start, key, layer, threshold, scale):
+    def _drop(row, start, place, key, layer, threshold, scale):
         stop = start + VECTOR_BYTES // row.itemsize
-        x = np.arange(start, stop, dtype=np.uint32) + np.uint32(int(key) & 0xFFFFFFFF)
+        x = np.arange(place, place + stop - start, dtype=np.uint32) + np.uint32(int(key) & 0xFFFFFFFF)
         x ^= x >> np.uint32(17)
         x *= np.uint32(_FIRST)
         x ^= np.uint32((int(key) >> 32) ^ (int(layer) * _LAYER & 0xFFFFFFFF))
@@ -75,7 +75,7 @@ if numba.config.DISABLE_JIT:
 
 
 @kernel
-def drop_units(row, key, layer, rate):
+def drop_units(row, key, layer, first_place, rate):
     """Replace each number of a row, a whole number of vectors, by 0 with probability `rate`; divide others by 1 - rate.
 
     Parameters
@@ -83,10 +83,11 @@ def drop_units(row, key, layer, rate):
     row : float array
     key : uint64
         Of the sample.
-    layer : int
+    layer, first_place : int
+        Of the row, and of its first unit in it.
     rate : float
         At least 0 and below 1.
     """
     threshold, scale = np.int64(rate * 4294967296.0), row.dtype.type(1 / (1 - rate))
     for start in range(0, row.shape[0], VECTOR_BYTES // row.itemsize):
-        _drop(row, start, key, layer, threshold, scale)
+        _drop(row, start, first_place + start, key, layer, threshold, scale)

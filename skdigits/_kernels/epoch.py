@@ -5,8 +5,16 @@ The letters of sizes, and all arrays that kernels share, are in arrays.py.
 Each block has two phases with a barrier after each. First every thread takes some of the *sections* of the samples:
 entries by tile, forward, loss, and the gradient by the logits of each layer. Then every thread takes some of the *rows
 of the weights*, four at a time: their gradient is a sum over the samples of the block, and at the end of the mini-batch
-the optimizer is applied to the rows at once. No sum is ever split between threads, so that the results are the same
-bits for any number of them, whoever takes what.
+the optimizer is applied to the rows at once.
+
+Where samples have more features than a block has samples, the first layer's weights are more than its logits. They are
+then kept from going back and forth between cores: a phase before these makes the lists of one *half of the tiles*, and
+what they add to the logits, in half of the threads, and of the other half in the others. Lists and weights of a half
+are read by those that write them; logits are added up in the next phase. An odd number of threads does without, each
+for both halves of its own sections.
+
+No sum is ever split between threads, and whether there are halves does not depend on them, so that the results are the
+same bits for any number of threads, whoever takes what.
 
 Input whose background is not zero is held as the difference from a background value a feature, b: the first layer then
 starts from its biases + b W, and its gradient has the outer product of b and the sum of the gradients by its logits.
@@ -14,7 +22,14 @@ starts from its biases + b W, and its gradient has the outer product of b and th
 
 from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
-from skdigits._kernels.forward import clear_lists, forward_section, prefetch_sample, push_sample
+from skdigits._kernels.forward import (
+    clear_lists,
+    finish_section,
+    prefetch_sample,
+    push_sample,
+    sum_both_halves,
+    sum_tiles,
+)
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import prefetch
@@ -26,43 +41,84 @@ _SAMPLES_AHEAD = 8
 
 
 @kernel
-def prefetch_samples(inputs, targets, sample_weight, block, first, last):
+def prefetch_samples(inputs, block, first, last, first_half, last_half):
     """Ask for the samples of some positions: shuffled, they lie anywhere in memory.
 
     Where they start is asked for first. To wait for that, sample by sample, takes as long as to put them into lists.
     """
     if inputs.is_listed:
         for position in range(first, last):
-            prefetch(inputs.starts, block[position], block[position] + 1)
+            prefetch(inputs.starts, 2 * block[position], 2 * block[position] + 1)
     for position in range(first, last):
-        prefetch_sample(block[position], inputs, targets, sample_weight)
+        prefetch_sample(block[position], first_half, last_half, inputs)
 
 
 @kernel
-def backpropagate_samples(
+def list_section(section, first, last, first_half, last_half, inputs, block, keys, forward):
+    """Entries of a section by tile."""
+    prefetch_samples(inputs, block, first, last, first_half, last_half)
+    clear_lists(section, first, first_half, last_half, inputs, forward)
+    for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
+        forward.keys[position] = keys[position]
+    for position in range(first, last):
+        if position + _SAMPLES_AHEAD < last:
+            prefetch_sample(block[position + _SAMPLES_AHEAD], first_half, last_half, inputs)
+        push_sample(block[position], position, section, first_half, last_half, inputs, forward)
+
+
+@kernel
+def backpropagate_block(
     inputs, targets, sample_weight, block, keys, parameters, layout, objective, workspace, t, n_threads,
 ):  # fmt: skip
-    """Phase one: loss and gradients by the logits for this thread's sections of a block."""
+    """Phases one and two: loss and gradients by the logits of each layer; False where another thread has failed."""
+    forward, n_block = workspace.forward, block.shape[0]
     for layer in range(layout.units.shape[0] - 1):
-        open_share(layer, -(-layout.units[layer] // TILE), t, n_threads, workspace.next_tiles)
-    n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
-    first_section, last_section = t * n_sections // n_threads, (t + 1) * n_sections // n_threads
-    for section in range(first_section, last_section):
+        n_tiles = -(-layout.units[layer] // TILE)
+        split = inputs.split if layer == 0 else n_tiles // 2
+        open_share(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
+    has_halves, n_sections = workspace.second_sums.shape[0] > 0, forward.list_ends.shape[0]
+    in_groups = has_halves and n_threads % 2 == 0
+    if in_groups:
+        group_size = n_threads // 2
+        half, member = t // group_size, t % group_size
+        out = workspace.second_sums if half == 1 else forward.activations
+        for section in range(member * n_sections // group_size, (member + 1) * n_sections // group_size):
+            first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
+            list_section(section, first, last, half, half + 1, inputs, block, keys, forward)
+            if first < last:
+                sum_tiles(section, first, last, half, half + 1, inputs, parameters, layout, forward, out)
+        if not barrier.wait_for_all(workspace.control, n_threads):
+            return False
+    for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        prefetch_samples(inputs, targets, sample_weight, block, first, last)
-        clear_lists(section, first, workspace.forward)
-        for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
-            workspace.forward.keys[position] = keys[position]
         for position in range(first, last):
-            if position + _SAMPLES_AHEAD < last:
-                prefetch_sample(block[position + _SAMPLES_AHEAD], inputs, targets, sample_weight)
-            push_sample(block[position], position, section, inputs, workspace.forward)
-        if first < last:
-            forward_section(
-                section, first, last, inputs, parameters, layout, objective.activation, objective.output_activation,
-                workspace.forward,
-            )  # fmt: skip
-            backward_section(first, last, block, targets, sample_weight, layout, objective, workspace)
+            prefetch(targets[block[position]], 0, 1)
+            prefetch(sample_weight, block[position], block[position] + 1)
+        if not in_groups:
+            list_section(section, first, last, 0, 2, inputs, block, keys, forward)
+        if first == last:
+            continue
+        if in_groups:
+            add_second_sums(first, last, layout, workspace)
+        elif has_halves:
+            sum_both_halves(section, first, last, inputs, parameters, layout, forward, workspace.second_sums)
+        else:
+            sum_tiles(section, first, last, 0, 2, inputs, parameters, layout, forward, forward.activations)
+        finish_section(
+            first, last, inputs, parameters, layout, objective.activation, objective.output_activation, forward
+        )
+        backward_section(first, last, block, targets, sample_weight, layout, objective, workspace)
+    return True
+
+
+@kernel
+def add_second_sums(first, last, layout, workspace):
+    """Add what the second half of the tiles brings to the logits of the first layer."""
+    start, stride = workspace.forward.starts[1], layout.strides[1]
+    logits = workspace.forward.activations[start + first * stride : start + last * stride]
+    others = workspace.second_sums[start + first * stride : start + last * stride]
+    for i in range(logits.shape[0]):
+        logits[i] += others[i]
 
 
 @kernel
@@ -141,10 +197,11 @@ def train_epoch(
         for start in range(0, batch.shape[0], block_size):
             block = batch[start : start + block_size]
             block_start = batch_start + start
-            backpropagate_samples(
+            if not backpropagate_block(
                 inputs, targets, sample_weight, block, keys[block_start : block_start + block.shape[0]], parameters,
                 layout, objective, workspace, t, n_threads,
-            )  # fmt: skip
+            ):  # fmt: skip
+                return
             if not barrier.wait_for_all(control, n_threads):
                 return
             if t == 0:

@@ -2,8 +2,9 @@
 
 A tile is four features: `first_features` tells the first of each, the second stands behind it, and the other two
 `second_pair` behind these; a last tile of fewer features has neighbours. N samples, K features, G = ceil(K / 4) tiles.
-The list of sample i is tiles[starts[i] : starts[i + 1]], each with four numbers in `values`: differences from the
-background, and 0 behind the last feature. The background is in the order of the tiles.
+The list of sample i is tiles[starts[2 * i] : starts[2 * i + 2]], of which those from starts[2 * i + 1] on are not below
+`split`, each with four numbers in `values`: differences from the background, and 0 behind the last feature. The
+background is in the order of the tiles.
 """
 
 import numba
@@ -70,8 +71,8 @@ if numba.config.DISABLE_JIT:
 
 
 @kernel
-def count_tiles(dense, first_features, second_pair, background, first, last, starts):
-    """Write the length of the list of each sample from `first` to `last` to starts[i + 1].
+def count_tiles(dense, first_features, second_pair, background, split, first, last, starts):
+    """Write the lengths of both halves of the list of each sample from `first` to `last` behind starts[2 * i].
 
     Parameters
     ----------
@@ -80,8 +81,10 @@ def count_tiles(dense, first_features, second_pair, background, first, last, sta
     first_features : int64 array of shape (G,)
     second_pair : int
     background : float array of shape (K,)
+    split : int
+        At most the number of whole tiles.
     first, last : int
-    starts : int64 array of shape (N + 1,)
+    starts : int64 array of shape (2 * N + 1,)
 
     Returns
     -------
@@ -95,13 +98,15 @@ def count_tiles(dense, first_features, second_pair, background, first, last, sta
         row = dense[i]
         prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features)
         n_finite += count_finite(row, background)
-        count = 0
-        for tile in range(n_whole):
-            count += _differs(row, first_features[tile], second_pair, background, TILE * tile)
+        for half in range(2):
+            count = 0
+            for tile in range(split if half else 0, n_whole if half else split):
+                count += _differs(row, first_features[tile], second_pair, background, TILE * tile)
+            starts[2 * i + half + 1] = count
         is_lit = False
         for k in range(TILE * n_whole, n_features):
             is_lit |= background.dtype.type(row[k]) != background[k]
-        starts[i + 1] = count + is_lit
+        starts[2 * i + 2] += is_lit
     return n_finite == (last - first) * n_features
 
 
@@ -113,16 +118,16 @@ def fill_tiles(dense, first_features, second_pair, background, first, last, star
     ----------
     dense, first_features, second_pair, background, first, last, starts
         As in `count_tiles`, whose counts have been added up.
-    tiles : integer array of shape (starts[N],)
-    values : array of shape (4 * starts[N],) and the type of `background`
+    tiles : integer array of shape (starts[2 * N],)
+    values : array of shape (4 * starts[2 * N],) and the type of `background`
     """
     n_features = dense.shape[1]
     n_whole = n_features // TILE
     for i in range(first, last):
         row = dense[i]
         prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features)
-        row_tiles, row_values = tiles[starts[i] : starts[i + 1]], values[TILE * starts[i] : TILE * starts[i + 1]]
-        entry = 0
+        start, stop, entry = starts[2 * i], starts[2 * i + 2], 0
+        row_tiles, row_values = tiles[start:stop], values[TILE * start : TILE * stop]
         for tile in range(n_whole):
             if entry == row_tiles.shape[0]:
                 break
@@ -140,8 +145,8 @@ def fill_tiles(dense, first_features, second_pair, background, first, last, star
 
 
 @kernel
-def count_csr_tiles(indptr, indices, slots, first, last, seen, starts):
-    """Write the length of the list of each sample of a CSR matrix from `first` to `last` to starts[i + 1].
+def count_csr_tiles(indptr, indices, slots, split, first, last, seen, starts):
+    """Write the lengths of both halves of the list of each sample of a CSR matrix from `first` to `last`.
 
     Parameters
     ----------
@@ -149,18 +154,21 @@ def count_csr_tiles(indptr, indices, slots, first, last, seen, starts):
         Of a matrix in canonical format.
     slots : int64 array of shape (K,)
         Place of each feature in the order of the tiles.
-    first, last : int
+    split, first, last : int
     seen : int64 array of shape (G,)
         Scratch of one thread, which starts as -1.
-    starts : int64 array of shape (N + 1,)
+    starts : int64 array of shape (2 * N + 1,)
+        Behind starts[2 * i] both lengths are written.
     """
     for i in range(first, last):
-        count = 0
+        count, count_below = 0, 0
         for j in range(indptr[i], indptr[i + 1]):
             tile = slots[indices[j]] // TILE
-            count += seen[tile] != i
+            is_new = seen[tile] != i
+            count += is_new
+            count_below += is_new & (tile < split)
             seen[tile] = i
-        starts[i + 1] = count
+        starts[2 * i + 1], starts[2 * i + 2] = count_below, count - count_below
 
 
 @kernel
@@ -178,18 +186,19 @@ def fill_csr_tiles(indptr, indices, data, slots, first, last, entries, starts, t
         Scratch of one thread, which starts as -1: where the tile stands in the list of the last sample that had it.
     starts, tiles
         As in `fill_tiles`.
-    values : array of shape (4 * starts[N],)
+    values : array of shape (4 * starts[2 * N],)
         Which starts as zeros.
     """
     for i in range(first, last):
-        end = starts[i]
+        start = starts[2 * i]
+        end = start
         for j in range(indptr[i], indptr[i + 1]):
             slot = slots[indices[j]]
             tile = slot // TILE
-            if entries[tile] < starts[i]:
+            if entries[tile] < start:
                 place = end
                 # Squares are met row by row: those that begin in their second row go in between.
-                while place > starts[i] and tiles[place - 1] > tile:
+                while place > start and tiles[place - 1] > tile:
                     tiles[place], entries[tiles[place - 1]] = tiles[place - 1], place
                     for r in range(TILE):
                         values[TILE * place + r] = values[TILE * (place - 1) + r]

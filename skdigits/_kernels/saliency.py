@@ -43,9 +43,9 @@ def input_gradients(inputs, logit_weights, parameters, transposed, layout, activ
     out : array of shape (N, K)
     """
     n_samples, n_layers = out.shape[0], layout.units.shape[0] - 1
-    clear_lists(0, 0, buffers)
+    clear_lists(0, 0, 0, 2, inputs, buffers)
     for sample in range(n_samples):
-        push_sample(sample, sample, 0, inputs, buffers)
+        push_sample(sample, sample, 0, 0, 2, inputs, buffers)
     forward_section(0, 0, n_samples, inputs, parameters, layout, activation, IDENTITY, buffers)
     for sample in range(n_samples):
         row = buffers.starts[n_layers] + sample * layout.strides[n_layers]

@@ -36,8 +36,7 @@ def expected():
 @pytest.fixture
 def many_threads(monkeypatch):
     """Everything is worth several threads."""
-    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
+    monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
 
 
 def run_in_threads(work, n_threads):

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdigits import MLPDigitClassifier
+from skdigits._engine import team
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -187,7 +188,7 @@ class TestDropout:
 
     @pytest.mark.parametrize("n_jobs", [2, 3])
     def test_threads_change_nothing(self, monkeypatch, n_jobs):
-        monkeypatch.setattr("skdigits._engine.team.WORTH_A_THREAD", 1)
+        monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
         parameters = {**EVERYTHING, "hidden_layer_sizes": (32, 16)}
         assert_same(make(**parameters, n_jobs=1).fit(X, Y), make(**parameters, n_jobs=n_jobs).fit(X, Y))
 

@@ -10,7 +10,7 @@ from skdigits._engine.tiling import tile_features
 @pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("n_threads", [2, 3, 8])
 def test_lists_are_the_same_for_any_number_of_threads(monkeypatch, convert, n_threads):
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
+    monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
     X = np.random.default_rng(0).choice([0.0, 0.5, 1.0], size=(21, 18), p=[0.9, 0.05, 0.05])
     alone, shared = (compress_inputs(convert(X), np.dtype(np.float32), n) for n in (1, n_threads))
     for name in ("starts", "tiles", "values"):
@@ -25,7 +25,7 @@ def test_training_reads_squares_where_they_can_be(convert, n_features):
     inputs, tiling = compress_inputs(convert(X), np.dtype(np.float64), 1), tile_features(n_features, in_squares=True)
     rebuilt = np.zeros((30, 4 * len(tiling.first_features)))
     for i in range(30):
-        for entry in range(inputs.starts[i], inputs.starts[i + 1]):
+        for entry in range(inputs.starts[2 * i], inputs.starts[2 * i + 2]):
             rebuilt[i, 4 * inputs.tiles[entry] :][:4] = inputs.values[4 * entry :][:4]
     np.testing.assert_array_equal(rebuilt[:, tiling.slots], X)
 
@@ -39,3 +39,22 @@ def test_background_is_in_the_order_of_the_tiles():
     X = np.tile(np.arange(16.0), (20, 1))
     background = compress_inputs(X, np.dtype(np.float64), 1).background_values
     assert background.tolist() == [0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15]
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+def test_both_halves_of_the_tiles_have_about_as_many_entries(convert):
+    X = np.random.default_rng(0).random((300, 256))
+    X *= np.linspace(0.2, 0, 256) > X
+    inputs = compress_inputs(convert(X), np.dtype(np.float32), 1)
+    counts = np.diff(inputs.starts).reshape(-1, 2).sum(axis=0)
+    assert inputs.split < 32
+    assert abs(counts[0] / counts.sum() - 0.5) < 0.08
+
+
+@pytest.mark.parametrize("n_features", [1, 4, 15, 16, 17, 64, 784])
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_half_never_ends_behind_the_last_whole_tile(n_features, convert, value):
+    X = np.zeros((5, n_features))
+    X[:, -1] = value
+    assert 0 <= compress_inputs(convert(X), np.dtype(np.float32), 1).split <= n_features // 4

@@ -107,11 +107,13 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
 
 
 @pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
-@pytest.mark.parametrize("n_features", [6, 16])
+@pytest.mark.parametrize("n_features", [3, 6, 16, 70])
+@pytest.mark.parametrize(("density", "background"), [(0.6, 0), (0.1, 0), (0.1, 0.5)])
 @WEIGHTS
-def test_epoch_agrees_with_twin(optimizer_name, n_features, weighted):
-    units = (n_features, 5, 3)
-    network, X, targets, weights = make_problem(units, "tanh", "softmax", np.float64, weighted=weighted)
+def test_epoch_agrees_with_twin(optimizer_name, n_features, weighted, density, background):
+    network, X, targets, weights = make_problem(
+        (n_features, 5, 3), "tanh", "softmax", np.float64, weighted=weighted, density=density, background=background
+    )
     if weighted:
         weights += 1
     vector, alpha = network.parameters.copy(), 0.1
@@ -183,8 +185,7 @@ def test_logits_leave_the_output_activation_out():
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_batch_without_weight_is_refused(monkeypatch, n_threads):
-    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
+    monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
     network, X, targets, _ = make_problem((6, 5, 3), "relu", "softmax", np.float64)
     weights = np.ones(N_SAMPLES)
     weights[4:8] = 0

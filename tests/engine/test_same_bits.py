@@ -10,27 +10,28 @@ from skdigits._engine.optimizers import AdamW
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SPARSITY = pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
 THREADS = pytest.mark.parametrize("n_threads", [2, 3, 8])
-# Tiles of neighbours, and square ones.
-FEATURES = pytest.mark.parametrize("n_features", [9, 36])
+# One tile, which leaves a half empty; tiles of neighbours, and square ones. Those of more features than a mini-batch
+# has samples are worked on by halves.
+FEATURES = pytest.mark.parametrize("n_features", [3, 9, 36])
 
 
 @pytest.fixture(autouse=True)
 def threads_for_little_work(monkeypatch):
-    monkeypatch.setattr(team, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(team, "WORTH_A_NEW_THREAD", 1)
+    monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
 
 
 @THREADS
 @FEATURES
 @DTYPES
 @SPARSITY
-def test_training_gives_the_same_bits_for_any_number_of_threads(n_threads, n_features, dtype, is_sparse):
+@pytest.mark.parametrize("batch_size", [2, 8, 20])
+def test_training_gives_the_same_bits_for_any_number_of_threads(n_threads, n_features, dtype, is_sparse, batch_size):
     results = []
     for threads in (1, n_threads):
         problem = make_problem((n_features, 7, 5, 3), "relu", "softmax", dtype, is_sparse=is_sparse, n_samples=61)
         optimizer = make_optimizer("adam", len(problem[0].parameters), dtype)
-        with make_runner(*problem, batch_size=20, n_threads=threads) as runner:
-            assert runner.n_threads == threads
+        with make_runner(*problem, batch_size=batch_size, n_threads=threads) as runner:
+            assert runner.n_threads == min(threads, batch_size)
             losses = [runner.train(optimizer, np.arange(61)) for _ in range(3)]
         results.append((losses, problem[0].parameters.tobytes(), optimizer.moments.tobytes()))
     assert results[0] == results[1]
@@ -65,9 +66,11 @@ def everything_on(n_features, dtype, n_threads, *, is_sparse=False, batch_size=2
 @FEATURES
 @DTYPES
 @SPARSITY
-def test_everything_gives_the_same_bits_for_any_number_of_threads(n_threads, n_features, dtype, is_sparse):
-    expected_totals, *expected = everything_on(n_features, dtype, 1, is_sparse=is_sparse)
-    totals, *arrays = everything_on(n_features, dtype, n_threads, is_sparse=is_sparse)
+@pytest.mark.parametrize("batch_size", [8, 20])
+def test_everything_gives_the_same_bits_for_any_number_of_threads(n_threads, n_features, dtype, is_sparse, batch_size):
+    options = {"is_sparse": is_sparse, "batch_size": batch_size}
+    expected_totals, *expected = everything_on(n_features, dtype, 1, **options)
+    totals, *arrays = everything_on(n_features, dtype, n_threads, **options)
     assert totals == expected_totals
     for array, other in zip(arrays, expected, strict=True):
         assert array.tobytes() == other.tobytes()

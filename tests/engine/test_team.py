@@ -105,7 +105,16 @@ def test_thread_that_cannot_be_started_lets_nobody_start(control, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("n_threads", "n_multiplications", "expected"), [(8, 10, 1), (8, 3_000_000, 3), (2, 10**9, 2), (1, 10**9, 1)]
+    ("n_threads", "n_multiplications", "state", "expected"),
+    [
+        (8, 10, "waiting", 1),
+        (8, 3_000_000, "waiting", 3),
+        (8, 3_000_000, "asleep", 1),
+        (8, 99_000_000, "asleep", 2),
+        (8, 99_000_000, "new", 1),
+        (2, 10**9, "new", 2),
+        (1, 10**9, "waiting", 1),
+    ],
 )
-def test_small_work_is_not_worth_a_thread(n_threads, n_multiplications, expected):
-    assert useful_threads(n_threads, n_multiplications) == expected
+def test_small_work_is_not_worth_a_thread(n_threads, n_multiplications, state, expected):
+    assert useful_threads(n_threads, n_multiplications, state) == expected
