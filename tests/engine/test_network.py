@@ -107,8 +107,9 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
 
 
 @pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
-@pytest.mark.parametrize("n_features", [3, 6, 16, 70])
-@pytest.mark.parametrize(("density", "background"), [(0.6, 0), (0.1, 0), (0.1, 0.5)])
+@pytest.mark.parametrize(
+    ("n_features", "density", "background"), [(3, 0.6, 0), (6, 0.6, 0), (16, 0.1, 0.5), (36, 0.6, 0.5), (70, 0.1, 0)]
+)
 @WEIGHTS
 def test_epoch_agrees_with_twin(optimizer_name, n_features, weighted, density, background):
     network, X, targets, weights = make_problem(
