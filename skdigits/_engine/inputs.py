@@ -118,7 +118,7 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
             raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
         np.cumsum(starts, out=starts)
         if starts[-1] > _LARGEST_DENSITY * n_samples * n_tiles:
-            return refer_to_inputs(X, dtype, in_squares=True)
+            return refer_to_inputs(X, dtype, in_squares=True)._replace(split=split)
         tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
         values = np.empty(TILE * starts[-1], dtype)
         team.run(

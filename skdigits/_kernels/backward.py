@@ -13,7 +13,7 @@ from skdigits._kernels.microkernels import PANEL, gather
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
-from skdigits._kernels.shares import take_tile
+from skdigits._kernels.shares import count_tiles, start_of_share, take_tile
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
 
 
@@ -199,7 +199,7 @@ def update_parameters(
     inputs, n_block, is_first, is_last, objective, settings, parameters, gradient, moments, average, layout, workspace,
     t, n_threads,
 ):  # fmt: skip
-    """Phase two: gradient of the rows of the weights that this thread takes, and at the end their update.
+    """Gradient of the rows of the weights that this thread takes, and at the end of a mini-batch their update.
 
     Where the norm of the gradient is limited nothing is updated here: `update_clipped` does it when the norm is known.
 
@@ -230,10 +230,9 @@ def update_parameters(
     sum_start = t * largest_stride
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]
-        n_tiles = -(-n_rows // TILE)
+        n_tiles, split = count_tiles(layer, layout, inputs)
         if t == n_threads - 1 or (layer == 0 and inputs.background_tiles.shape[0] > 0):
             sum_gradients(layer + 1, n_block, layout, workspace, sum_start)
-        split = inputs.split if layer == 0 else n_tiles // 2
         tile = take_tile(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
         while tile >= 0:
             start = layout.weight_starts[layer] + TILE * tile * stride
@@ -281,8 +280,10 @@ def clip(gradient, factor):
 
 
 @kernel
-def update_clipped(objective, settings, parameters, gradient, moments, average, layout, workspace, t, n_threads):
-    """Phase three, where the norm of the gradient is limited: shorten it (Pascanu et al., 2013), and update.
+def update_clipped(
+    inputs, objective, settings, parameters, gradient, moments, average, layout, workspace, t, n_threads
+):
+    """Where the norm of the gradient is limited: shorten it (Pascanu et al., 2013), and update.
 
     Every thread adds up the norms of all parts, in the same order, and updates its share of the rows of the weights.
     """
@@ -294,8 +295,9 @@ def update_clipped(objective, settings, parameters, gradient, moments, average, 
     factor = objective.max_norm / norm if not norm <= objective.max_norm else 1.0
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]
-        n_tiles = -(-n_rows // TILE)
-        for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
+        n_tiles, split = count_tiles(layer, layout, inputs)
+        first = start_of_share(t, n_threads, split, n_tiles)
+        for tile in range(first, start_of_share(t + 1, n_threads, split, n_tiles)):
             start = layout.weight_starts[layer] + TILE * tile * stride
             row = gradient[start : start + smaller(TILE, n_rows - TILE * tile) * stride]
             clip(row, factor)

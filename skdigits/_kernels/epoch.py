@@ -13,8 +13,8 @@ what they add to the logits, in half of the threads, and of the other half in th
 are read by those that write them; logits are added up in the next phase. An odd number of threads does without, each
 for both halves of its own sections.
 
-No sum is ever split between threads, and whether there are halves does not depend on them, so that the results are the
-same bits for any number of threads, whoever takes what.
+Whether there are halves, and where they meet, does not depend on threads, and all other sums are made by one thread
+each, so that the results are the same bits for any number of them, whoever takes what.
 
 Input whose background is not zero is held as the difference from a background value a feature, b: the first layer then
 starts from its biases + b W, and its gradient has the outer product of b and the sum of the gradients by its logits.
@@ -33,7 +33,7 @@ from skdigits._kernels.forward import (
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import prefetch
-from skdigits._kernels.shares import open_share
+from skdigits._kernels.shares import count_tiles, open_share
 from skdigits._kernels.sizes import TILE
 
 # Each sample is brought from the second-level cache into the first while so many before it are worked on.
@@ -70,11 +70,10 @@ def list_section(section, first, last, first_half, last_half, inputs, block, key
 def backpropagate_block(
     inputs, targets, sample_weight, block, keys, parameters, layout, objective, workspace, t, n_threads,
 ):  # fmt: skip
-    """Phases one and two: loss and gradients by the logits of each layer; False where another thread has failed."""
+    """Loss and gradients by the logits of each layer, section by section; False where another thread has failed."""
     forward, n_block = workspace.forward, block.shape[0]
     for layer in range(layout.units.shape[0] - 1):
-        n_tiles = -(-layout.units[layer] // TILE)
-        split = inputs.split if layer == 0 else n_tiles // 2
+        n_tiles, split = count_tiles(layer, layout, inputs)
         open_share(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
     has_halves, n_sections = workspace.second_sums.shape[0] > 0, forward.list_ends.shape[0]
     in_groups = has_halves and n_threads % 2 == 0
@@ -219,8 +218,9 @@ def train_epoch(
                 return
             if is_last and objective.max_norm > 0:
                 update_clipped(
-                    objective, settings, parameters, gradient, moments, average, layout, workspace, t, n_threads
-                )
+                    inputs, objective, settings, parameters, gradient, moments, average, layout, workspace, t,
+                    n_threads,
+                )  # fmt: skip
                 if not barrier.wait_for_all(control, n_threads):
                     return
         if t == 0:

@@ -328,7 +328,7 @@ def forward_section(section, first, last, inputs, parameters, layout, activation
     first, last : int
         Its positions.
     inputs : Inputs
-        Only its background is read.
+        Only its background, and the number of its tiles, are read.
     parameters : array of shape (P,)
     layout : Layout
     activation, output_activation : int

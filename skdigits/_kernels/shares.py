@@ -8,7 +8,14 @@ T threads. `next_tiles` has a place for each layer and thread, a cache line each
 
 from skdigits._kernels.atomics import atomic_add
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.sizes import PLACE
+from skdigits._kernels.sizes import PLACE, TILE
+
+
+@kernel
+def count_tiles(layer, layout, inputs):
+    """How many tiles a layer has, and how many of them stand before the second half."""
+    n_tiles = -(-layout.units[layer] // TILE)
+    return n_tiles, inputs.split if layer == 0 else n_tiles // 2
 
 
 @kernel

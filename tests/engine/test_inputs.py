@@ -58,3 +58,11 @@ def test_a_half_never_ends_behind_the_last_whole_tile(n_features, convert, value
     X = np.zeros((5, n_features))
     X[:, -1] = value
     assert 0 <= compress_inputs(convert(X), np.dtype(np.float32), 1).split <= n_features // 4
+
+
+@pytest.mark.parametrize("density", [0.3, 0.9])
+def test_halves_are_the_same_for_dense_and_sparse_samples(density):
+    X = (np.random.default_rng(0).random((40, 100)) < density).astype(np.float64)
+    X[:, 70:] = 0
+    inputs, other = (compress_inputs(form, np.dtype(np.float64), 1) for form in (X, sparse.csr_array(X)))
+    assert inputs.split == other.split < 12

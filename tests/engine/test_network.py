@@ -217,15 +217,16 @@ def test_few_samples_are_not_worth_threads(n_samples, expected):
 DROP_RATES = (0.2, 0.5, 0.25)
 
 
-def twin_masks(keys, units, rates, X):
-    """Factors of all layers. Of the samples only the tiles that are lit have a place in the row of random numbers."""
+def twin_masks(keys, units, rates, X, split):
+    """Factors of all layers. Of each half of a sample only the tiles that are lit have places, one behind the other."""
     masks = [np.ones(X.shape)]
     tiles = np.argsort(tile_features(units[0], in_squares=True).slots)
     for i, key in enumerate(keys):
-        lit = [tiles[k : k + 4] for k in range(0, units[0], 4) if X[i, tiles[k : k + 4]].any()]
-        mask = naive.drop_mask(int(key), 0, 4 * len(lit), rates[0])
-        for place, features in enumerate(lit):
-            masks[0][i, features] = mask[4 * place :][: len(features)]
+        mask = naive.drop_mask(int(key), 0, units[0] + 3, rates[0])
+        for first, last in ((0, 4 * split), (4 * split, units[0])):
+            lit = [tiles[k : k + 4] for k in range(first, last, 4) if X[i, tiles[k : k + 4]].any()]
+            for place, features in enumerate(lit):
+                masks[0][i, features] = mask[first + 4 * place :][: len(features)]
     for layer, n_units in enumerate(units[1:-1], start=1):
         masks.append(np.array([naive.drop_mask(int(key), layer, n_units, rates[layer]) for key in keys]))
     return masks
@@ -235,7 +236,7 @@ def draw_keys(seed, n_samples):
     return np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_samples, dtype=np.uint64)
 
 
-@pytest.mark.parametrize("n_features", [11, 16])
+@pytest.mark.parametrize("n_features", [11, 36])
 @CASES
 @DTYPES
 @SPARSITY
@@ -247,7 +248,7 @@ def test_gradient_with_dropout_agrees_with_twin_of_the_same_masks(n_features, ac
     with make_runner(network, X, targets, weights, drop_rates=DROP_RATES) as runner:
         loss = runner.loss_and_gradient(seed=5)
     dense = (X.toarray() if is_sparse else X).astype(np.float64)
-    masks = twin_masks(draw_keys(5, N_SAMPLES), units, DROP_RATES, dense)
+    masks = twin_masks(draw_keys(5, N_SAMPLES), units, DROP_RATES, dense, runner.inputs.split)
     expected_loss, coefs, intercepts = naive.loss_and_gradient(
         dense, targets, weights.astype(np.float64), *parameters.split(network.parameters.astype(np.float64), units),
         activation, "softmax", 0.1, np.finfo(dtype).eps, masks=masks,
