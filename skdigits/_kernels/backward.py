@@ -13,7 +13,7 @@ from skdigits._kernels.microkernels import PANEL, gather
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
-from skdigits._kernels.shares import count_tiles, start_of_share, take_tile
+from skdigits._kernels.shares import start_of_share, take_tile, tiles_of_layer
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
 
 
@@ -230,7 +230,7 @@ def update_parameters(
     sum_start = t * largest_stride
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]
-        n_tiles, split = count_tiles(layer, layout, inputs)
+        n_tiles, split = tiles_of_layer(layer, layout, inputs)
         if t == n_threads - 1 or (layer == 0 and inputs.background_tiles.shape[0] > 0):
             sum_gradients(layer + 1, n_block, layout, workspace, sum_start)
         tile = take_tile(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
@@ -295,7 +295,7 @@ def update_clipped(
     factor = objective.max_norm / norm if not norm <= objective.max_norm else 1.0
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]
-        n_tiles, split = count_tiles(layer, layout, inputs)
+        n_tiles, split = tiles_of_layer(layer, layout, inputs)
         first = start_of_share(t, n_threads, split, n_tiles)
         for tile in range(first, start_of_share(t + 1, n_threads, split, n_tiles)):
             start = layout.weight_starts[layer] + TILE * tile * stride

@@ -33,7 +33,7 @@ from skdigits._kernels.forward import (
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import prefetch
-from skdigits._kernels.shares import count_tiles, open_share
+from skdigits._kernels.shares import open_share, tiles_of_layer
 from skdigits._kernels.sizes import TILE
 
 # Each sample is brought from the second-level cache into the first while so many before it are worked on.
@@ -73,7 +73,7 @@ def backpropagate_block(
     """Loss and gradients by the logits of each layer, section by section; False where another thread has failed."""
     forward, n_block = workspace.forward, block.shape[0]
     for layer in range(layout.units.shape[0] - 1):
-        n_tiles, split = count_tiles(layer, layout, inputs)
+        n_tiles, split = tiles_of_layer(layer, layout, inputs)
         open_share(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
     has_halves, n_sections = workspace.second_sums.shape[0] > 0, forward.list_ends.shape[0]
     in_groups = has_halves and n_threads % 2 == 0

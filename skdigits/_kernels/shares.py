@@ -12,7 +12,7 @@ from skdigits._kernels.sizes import PLACE, TILE
 
 
 @kernel
-def count_tiles(layer, layout, inputs):
+def tiles_of_layer(layer, layout, inputs):
     """How many tiles a layer has, and how many of them stand before the second half."""
     n_tiles = -(-layout.units[layer] // TILE)
     return n_tiles, inputs.split if layer == 0 else n_tiles // 2
