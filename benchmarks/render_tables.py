@@ -25,10 +25,11 @@ def put_in(page, name, table):
 def main():
     readme = HERE.parent / "README.md"
     page = readme.read_text()
-    for path in sorted((HERE / "results").glob("*.json")):
+    for path in sorted((HERE / "results").rglob("*.json")):
         table = render(path)
         path.with_suffix(".md").write_text(table)
-        page = put_in(page, path.stem, table)
+        if path.parent.name == "results":  # and not of another machine
+            page = put_in(page, path.stem, table)
     readme.write_text(page)
 
 

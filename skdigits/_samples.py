@@ -54,9 +54,12 @@ def refuse_what_is_no_number(X: MatrixLike) -> None:
     """Raise ValueError for an array or frame of text, dates or spans of time, which NumPy would convert to numbers."""
     dtypes = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))  # frames have one for each column
     for dtype in dtypes:
+        kind = getattr(dtype, "kind", "f")
         # The kind of text in pandas is that of objects.
-        if getattr(dtype, "kind", "f") in tuple("MmUST") or getattr(dtype, "type", None) is str:
-            raise ValueError(f"Expected numbers as X, got values of type {dtype}. Convert them first: X.astype(float).")
+        is_text = kind in tuple("UST") or getattr(dtype, "type", None) is str
+        if is_text or kind in tuple("Mm"):
+            way_out = "Convert them first: X.astype(float)." if is_text else "Make numbers of them first."
+            raise ValueError(f"Expected numbers as X, got values of type {dtype}. {way_out}")
 
 
 def _is_checked(estimator: Any, X: MatrixLike) -> bool:

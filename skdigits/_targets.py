@@ -1,5 +1,6 @@
 """Targets: their checks, their encoding as rows of zeros and ones, and the split for early stopping."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -97,10 +98,10 @@ def _weigh_labels(class_weight: dict, classes: NDArray) -> NDArray:
     strangers = [label for label in class_weight if label not in labels]
     if strangers and not set(labels) <= class_weight.keys():
         raise ValueError(f"class_weight has weights for {strangers}, and the classes are {labels}.")
-    by_class = np.array([class_weight.get(label, 1.0) for label in labels], np.float64)
-    if not np.isfinite(by_class).all():
+    by_class = [class_weight.get(label, 1.0) for label in labels]
+    if not all(isinstance(weight, Real) and np.isfinite(float(weight)) for weight in by_class):
         raise ValueError(f"class_weight must be finite numbers, got {class_weight}.")
-    return by_class
+    return np.array(by_class, np.float64)
 
 
 def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, classes: NDArray) -> NDArray | None:

@@ -142,9 +142,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Most evaluations of the objective by 'lbfgs', at least 1.
 
     dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Type in which the network computes and keeps its weights; X is converted to it. 'auto' is that of X, with
-        'float64' for anything that is not 'float32', as scikit-learn does (but for 'lbfgs', which is in double
-        precision there).
+        Type in which the network computes and keeps its weights; X is converted to it. 'auto' is that of the X of the
+        first fit, with 'float64' for anything that is not 'float32', as scikit-learn does (but for 'lbfgs', which is
+        in double precision there). Predictions are of this type, too, whatever that of their X.
 
     n_jobs : int or None, default=None
         Threads of one `fit` or `predict`. None: all that this process may use, which ``NUMBA_NUM_THREADS``,

@@ -1,12 +1,13 @@
-"""Converters of numbers for argparse."""
+"""Converters of what stands on the command line, for argparse."""
 
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
-def number(kind: Callable[[str], Any], is_allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+def converter(kind: Callable[[str], Any], is_allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
     """A converter for argparse that says what it expected, in the words of the command line."""
 
     def convert(text: str) -> Any:
@@ -28,7 +29,7 @@ def _count(text: str) -> int:
     return value
 
 
-COUNT = number(_count, lambda value: value >= 1, "a whole number of at least 1")
+COUNT = converter(_count, lambda value: value >= 1, "a whole number of at least 1")
 
 
 def layers(text: str) -> tuple[int, ...]:
@@ -41,8 +42,19 @@ def layers(text: str) -> tuple[int, ...]:
         ) from None
 
 
-RATE = number(float, lambda value: 0 < value < math.inf, "a number above 0")
-SHARE = number(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
-SEED = number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
-SECONDS = number(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
-JOBS = number(int, lambda value: value != 0, "a whole number other than 0")
+RATE = converter(float, lambda value: 0 < value < math.inf, "a number above 0")
+SHARE = converter(float, lambda value: 0 < value < 1, "a number above 0 and below 1")
+SEED = converter(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
+SECONDS = converter(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
+JOBS = converter(int, lambda value: value != 0, "a whole number other than 0")
+
+
+def _path(text: str) -> Path:
+    if not text:  # as of a variable of the shell that is not set: it would be the current folder
+        raise ValueError
+    return Path(text)
+
+
+PATH = converter(_path, lambda value: True, "the name of a file or folder")
+# The same as it was written, for messages and for results.
+NAME = converter(str, bool, "the name of a file or folder")

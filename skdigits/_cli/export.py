@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from skdigits._cli.converters import NAME
 from skdigits._cli.models import add_model
 
 
@@ -19,6 +20,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     add_model(parser)
     parser.add_argument(
         "--to",
+        type=NAME,
         metavar="FILE",
         required=True,
         help=".onnx for programs that know neither Python nor scikit-learn; .npz and .safetensors for arrays that any "

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from skdigits._cli.converters import NAME
+
 # Formats from which no code is run, by suffix, with the names of what writes and what reads them.
 _SAFE = {
     ".npz": ("save_weights", "load_weights"),
@@ -22,7 +24,7 @@ _ONNX = ".onnx"
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the argument MODEL, and what it takes to read one that can run code."""
-    parser.add_argument("model", metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}")
+    parser.add_argument("model", type=NAME, metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}")
     parser.add_argument(
         "--trust",
         action="store_true",

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from skdigits._cli.converters import NAME
 from skdigits._cli.models import add_model
 from skdigits._console import tell
 
@@ -21,6 +22,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     add_model(parser)
     parser.add_argument(
         "inputs",
+        type=NAME,
         metavar="FILE",
         nargs="+",
         help="IDX file (plain or .gz), .npy array, or .csv with a sample a row; pixels as in the training images. "
@@ -105,6 +107,7 @@ def _sentence(
     name: str, row: NDArray, is_blank: bool, classes: NDArray, arguments: argparse.Namespace
 ) -> Iterator[str]:
     """Label, probability and runner-up of an image, where there is one; then all probabilities if asked for."""
+    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)  # a label a line, whatever is in a name
     if is_blank:
         yield f"{name}: no digit was found"
         return

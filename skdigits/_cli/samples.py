@@ -70,13 +70,17 @@ def _read_npy(path: Path) -> NDArray:
 def _read_csv(path: Path) -> NDArray:
     try:
         with open(path, encoding="utf-8-sig") as stream:
-            n_header_lines = int(_is_header(stream.readline()))
+            first_line = stream.readline().strip()
+        n_header_lines = int(_is_header(first_line))
         with warnings.catch_warnings():
             # About a file without rows, which `read_samples` refuses.
             warnings.simplefilter("ignore", UserWarning)
-            return np.loadtxt(
+            array = np.loadtxt(
                 path, delimiter=",", ndmin=2, comments=None, skiprows=n_header_lines, encoding="utf-8-sig"
             )
+        if n_header_lines and not array.size:
+            raise ValueError(f"got no numbers, but {first_line[:40]!r}")
+        return array
     except ValueError as error:
         raise ValueError(f"{path}: expected rows of comma-separated pixels: {error}") from error
 

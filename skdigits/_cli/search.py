@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, layers, number
+from skdigits._cli.converters import COUNT, JOBS, PATH, RATE, SEED, converter, layers
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 from skdigits._cli.interrupts import held_interrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
 from skdigits._console import announce, tell
 from skdigits.exceptions import TrainingInterruptedWarning
 
-_FOLDS = number(int, lambda value: value >= 2, "a whole number of at least 2")
+_FOLDS = converter(int, lambda value: value >= 2, "a whole number of at least 2")
 _MODEL = "best.npz"
 _PREFIX = "mlpdigitclassifier__"
 _HIDDEN = f"{_PREFIX}hidden_layer_sizes"
@@ -70,7 +70,7 @@ def add_parser(commands):
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=PATH,
         default=None,
         metavar="DIR",
         help="folder of table, picture, best model and finished fits (default: skdigits-search-DATASET)",
@@ -91,7 +91,13 @@ def run(arguments):
     folder = arguments.output or Path(f"skdigits-search-{arguments.dataset}")
     X, X_test, y, y_test = load_split(arguments.dataset)
     X, y = X[: arguments.rows], y[: arguments.rows]
-    n_least = 2 * arguments.cv * len(np.unique(y))  # of a class in each fold, two
+    classes, counts = np.unique(y, return_counts=True)
+    if counts.max() < arguments.cv:
+        raise ValueError(
+            f"--cv {arguments.cv} takes as many images of a class, got {len(X)} images, at most {counts.max()} of a "
+            "class: give more by --rows"
+        )
+    n_least = 2 * arguments.cv * len(classes)  # of a class in each fold, two
     if arguments.halving and len(X) < n_least:
         raise ValueError(
             f"--halving with --cv {arguments.cv} starts on {n_least} images, got {len(X)}: give more by --rows"

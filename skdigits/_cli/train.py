@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skdigits._cli.checkpoints import TrainingState, add_options
-from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, SHARE, layers
+from skdigits._cli.converters import COUNT, JOBS, NAME, PATH, RATE, SEED, SHARE, layers
 from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
 from skdigits._cli.interrupts import TrainingInterrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
@@ -88,20 +88,21 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=JOBS, default=None, help="threads (default: all that may be used)")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=PATH,
         default=None,
         help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
         "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
     )
     parser.add_argument(
         "--report",
-        type=Path,
+        type=PATH,
         default=None,
         metavar="DIR",
         help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
     )
     parser.add_argument(
         "--stream",
+        type=NAME,
         nargs="*",
         metavar="PATH",
         help="train in batches, for more images than memory holds: on two files, IMAGES LABELS (.npy or IDX), on a "
@@ -117,6 +118,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--test",
+        type=NAME,
         nargs="+",
         default=None,
         metavar="PATH",
@@ -307,6 +309,13 @@ class _ImagesInMemory:
 
         self._X, self.X_test, self._y, self.y_test = load_split(arguments.dataset)
         self.n_samples, self.image_shape = len(self._X), "auto"
+        if arguments.validation is not None:
+            n_held_out = math.ceil(arguments.validation * self.n_samples)
+            if not 2 <= n_held_out < self.n_samples:
+                raise ValueError(
+                    f"--validation {arguments.validation:g} holds out {n_held_out:,} of {self.n_samples:,} images: "
+                    "expected at least two of them, and not all"
+                )
 
     def fit(self, model: Any) -> bool:
         """Fit, with warnings as lines; return whether Ctrl-C ended it."""

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 import pytest
 from benchmark_rows import BENCHMARKS, make_row, parse
 
-RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
+RESULTS = sorted((BENCHMARKS / "results").rglob("*.json"))
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.relative_to(BENCHMARKS / "results")))
 def test_table_of_results_comes_from_the_measurements(modules, path):
     assert path.with_suffix(".md").read_text() == modules.render_tables.render(path)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pandas
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
@@ -266,12 +267,29 @@ def test_sparse_samples_with_indices_beside_the_features(index, method):
 
 
 @pytest.mark.parametrize("method", ["fit", "predict"])
-@pytest.mark.parametrize("dtype", ["U8", "S8", "datetime64[D]", "timedelta64[s]"])
-def test_what_is_no_number_is_refused(method, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "way_out"),
+    [
+        ("U8", r"X\.astype\(float\)"),
+        ("S8", r"X\.astype\(float\)"),
+        ("datetime64[D]", "Make numbers"),
+        ("timedelta64[s]", "Make numbers"),
+    ],
+)
+def test_what_is_no_number_is_refused(method, dtype, way_out):
     samples = X.astype(int).astype(dtype)
     model = make().fit(X, Y)
-    with pytest.raises(ValueError, match="Expected numbers as X, got values of type"):
+    with pytest.raises(ValueError, match=f"Expected numbers as X, got values of type .*{way_out}"):
         model.fit(samples, Y) if method == "fit" else model.predict(samples)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_nan_is_refused_whatever_is_assumed(method, form):
+    samples = np.where(np.eye(*X.shape) > 0, np.nan, X)
+    model = make().fit(X, Y)
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="Input X contains NaN"):
+        model.fit(form(samples), Y) if method == "fit" else model.predict(form(samples))
 
 
 @pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[s]"])

@@ -240,6 +240,7 @@ class TestClassWeight:
             ({"3": 2}, r"weights for \['3'\], and the classes are \[0, 1"),
             ({33: 5}, r"weights for \[33\], and the classes are \[0, 1"),
             ({3: np.nan}, r"finite numbers, got \{3: nan\}"),
+            ({3: "a"}, r"finite numbers, got \{3: 'a'\}"),
             ([1, 2], "as a list is for several labels a sample"),
         ],
     )

@@ -48,3 +48,23 @@ def test_help_names_the_defaults_of_each_dataset(run):
 def test_help_offers_every_activation(run):
     offered = re.search(r"--activation \{(.*?)\}", " ".join(run("train", "--help").out.split())).group(1)
     assert {name.strip() for name in offered.split(",")} == set(HIDDEN_ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments"),
+    [
+        ("--output", ("train",)),
+        ("--report", ("train",)),
+        ("--stream", ("train",)),
+        ("--test", ("train",)),
+        ("--output", ("search",)),
+        ("MODEL", ("evaluate",)),
+        ("FILE", ("predict", "model.skops")),
+        ("--to", ("export", "model.skops")),
+        ("--data-home", ("fetch", "mnist")),
+    ],
+)
+def test_names_are_not_empty(assert_refused, option, arguments):
+    """As those of variables of the shell that are not set, which would be the current folder."""
+    names = (option, "") if option.startswith("--") else ("",)
+    assert_refused(*arguments, *names, says=f"argument {option}: expected the name of a file or folder, got ''")

@@ -1,4 +1,5 @@
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -174,6 +175,13 @@ def test_files_that_are_left_out_are_named(run, models, folder):
     assert outcome.err == f"skdigits: {folder}: left out, because no image by the name: a.webp\n"
     (folder / "notes.txt").touch()
     assert run("predict", models / "prepared.npz", folder).err.endswith("a.webp and 1 more\n")
+
+
+def test_a_label_a_line_whatever_is_in_a_name(run, models, folder, tmp_path):
+    (image, *_) = folder.glob("*.png")
+    shutil.copy(image, tmp_path / "two\nlines\t\udcff.png")
+    (line,) = run("predict", models / "prepared.npz", tmp_path / "two\nlines\t\udcff.png").out.splitlines()
+    assert "two\\nlines\\t\\udcff.png: " in line
 
 
 def test_images_of_other_kinds_are_refused(assert_refused, models, tmp_path):

@@ -195,6 +195,12 @@ def test_results_that_could_not_be_written_are_refused_before(assert_refused, tm
     assert_refused("search", *CANDIDATES, "--output", tmp_path, says=f"{name} in it is a folder")
 
 
+def test_too_few_images_for_the_folds(assert_refused, tmp_path):
+    output = tmp_path / "new"
+    assert_refused("search", "--rows", 5, "--output", output, says="got 5 images, at most 2 of a class: give more by")
+    assert not output.exists()
+
+
 def test_too_few_images_for_halving(assert_refused, tmp_path):
     options = ("--halving", "--rows", 40, "--output", tmp_path / "new")
     assert_refused("search", *options, says="--halving with --cv 3 starts on 60 images, got 40: give more by --rows")

@@ -123,6 +123,12 @@ def test_hidden_layers_are_built(train, tmp_path):
     assert [coef.shape for coef in load_weights(tmp_path / "m.npz")[-1].coefs_] == [(784, 30), (30, 20), (20, 10)]
 
 
+@pytest.mark.parametrize(("share", "n_held_out"), [(0.9999, "1,347"), (1e-9, "1")])
+def test_validation_needs_images_on_both_sides(assert_refused, tmp_path, share, n_held_out):
+    says = f"--validation {share:g} holds out {n_held_out} of 1,347 images"
+    assert_refused("train", "--validation", share, "--output", tmp_path / "m.npz", says=says)
+
+
 def test_validation_may_stop_training(train, tmp_path):
     result = train("--epochs", 300, "--learning-rate", 0.01, "--validation", 0.2, "--output", tmp_path / "m.npz")
     classifier = load_weights(tmp_path / "m.npz")[-1]
