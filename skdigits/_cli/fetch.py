@@ -5,6 +5,7 @@ from typing import Any
 
 from skdigits._cli.converters import NAME
 
+
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser."""
     parser = commands.add_parser(
@@ -12,7 +13,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("dataset", choices=["mnist"], help="the data set")
     parser.add_argument(
-        "--data-home", type=NAME, default=None, help="data folder (default: the variable SKDIGITS_DATA, else ~/skdigits_data)"
+        "--data-home",
+        type=NAME,
+        default=None,
+        help="data folder (default: the variable SKDIGITS_DATA, else ~/skdigits_data)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
