@@ -19,7 +19,7 @@ def _environment_limits() -> list[int]:
     for name in _LIMITS:
         # OMP_NUM_THREADS may be a list, one number a nesting level.
         value = os.environ.get(name, "").split(",")[0].strip()
-        if value.isdigit() and int(value) > 0:
+        if value.isdecimal() and int(value) > 0:
             limits.append(int(value))
     return limits
 

@@ -221,7 +221,6 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         _refuse_divergence(estimator)
         return
     estimator.loss_ = float(result.fun)
-    record.loss = estimator.loss_
     if result.status != lbfgs.STOPPED_BY_CALLBACK:
         estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     _refuse_divergence(estimator, is_loss_nan=np.isnan(estimator.loss_))

@@ -29,6 +29,7 @@ def test_steps_and_parameters():
     names = ["digitnormalizer", "digitcenterer", "deskewer", "minmaxscaler", "mlpdigitclassifier"]
     assert list(model.named_steps) == names
     assert model[-1].get_params() == MLPDigitClassifier((7,), dropout=0.1).get_params()
+    assert (model["digitcenterer"].threshold, model["minmaxscaler"].clip) == (0.35, True)
     with pytest.raises(TypeError, match="nonsense"):
         make_digit_pipeline(nonsense=1)
 

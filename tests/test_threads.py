@@ -26,7 +26,9 @@ def test_numbers(n_jobs, expected):
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-@pytest.mark.parametrize(("value", "expected"), [("2", 2), ("99", 6), ("3,1", 3), ("", 6), ("many", 6), ("0", 6)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("2", 2), ("99", 6), ("3,1", 3), ("", 6), ("many", 6), ("0", 6), ("²", 6)]
+)
 def test_environment_limits_all_that_may_be_used(monkeypatch, name, value, expected):
     monkeypatch.setenv(name, value)
     assert allowed_threads(None) == expected

@@ -60,7 +60,7 @@ class ImageStream:
 
     def __init__(self, arguments, n_epochs):
         self._seed, self._is_deformed = arguments.seed, arguments.deformed is not None
-        self._hold_out_every = None
+        self._held_out_places = None
         if arguments.stream:
             self._source = _named_source("--stream", arguments.stream)
         else:
@@ -71,14 +71,14 @@ class ImageStream:
         if arguments.test is not None:
             X_test, y_test = _read_whole(_named_source("--test", arguments.test), self._parts[0].n_features)
         elif arguments.stream:
-            self._hold_out_every = max(10, math.ceil(self._n_source / _MOST_HELD_OUT))
+            self._held_out_places = _choose_held_out(self._n_source)
             X_test, y_test = self._held_out()
         if (y_test.dtype.kind == "U") != (self._parts[0].labels.kind == "U"):
             raise ValueError("--test: expected labels of the kind of those of --stream, got numbers and text")
         shape = self._parts[0].images.shape[1:]
         self.image_shape: ImageShape = shape if len(shape) == 2 else "auto"
         option = "--stream" if arguments.test is None else "--test"
-        _check_finite(X_test, option, 0)
+        _check_finite(X_test, option, range(len(X_test)) if self._held_out_places is None else self._held_out_places)
         _check_labels(y_test, option)
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
@@ -86,7 +86,7 @@ class ImageStream:
         self.n_epochs = self._n_drawn / self._n_source
         self.n_samples = self._n_drawn - self._count_held_out()
         if self.n_samples < 1:
-            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {self._n_drawn}")
+            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {self._n_source}")
 
     def fit(self, model):
         """Train a pipeline of scaler and classifier; return whether Ctrl-C ended it."""
@@ -146,33 +146,42 @@ class ImageStream:
         _check_labels(classes, "--stream")
         return classes
 
-    def _is_held_out(self, start, n_samples):
-        """Which samples are for testing, from a place in the stream on: the same in every pass."""
-        return (np.arange(start, start + n_samples) % self._n_source) % self._hold_out_every == 0
-
     def _held_out(self):
         kept, start = [], 0
         for X, y in iter_digit_batches(self._source, batch_size=_BATCH):
-            mask = self._is_held_out(start, len(X))
-            kept.append((X[mask], y[mask]))
+            first, last = np.searchsorted(self._held_out_places, [start, start + len(X)])
+            chosen = self._held_out_places[first:last] - start
+            kept.append((X[chosen], y[chosen]))
             start += len(X)
         return (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
 
     def _count_held_out(self):
-        if self._hold_out_every is None:
+        if self._held_out_places is None:
             return 0
         n_passes, rest = divmod(self._n_drawn, self._n_source)
-        every = self._hold_out_every
-        return n_passes * math.ceil(self._n_source / every) + math.ceil(rest / every)
+        return n_passes * len(self._held_out_places) + int(np.searchsorted(self._held_out_places, rest))
 
     def _without_held_out(self, batches):
         start = 0
         for X, y in batches:
-            _check_finite(X, "--stream", start % self._n_source)
-            mask = slice(None) if self._hold_out_every is None else ~self._is_held_out(start, len(X))
-            start += len(X)
-            if len(y[mask]):
-                yield X[mask], y[mask]
+            places = np.arange(start, start + len(X)) % self._n_source
+            _check_finite(X, "--stream", places)
+            if self._held_out_places is not None:
+                is_kept = np.isin(places, self._held_out_places, invert=True)
+                X, y = X[is_kept], y[is_kept]
+            start += len(places)
+            if len(y):
+                yield X, y
+
+
+def _choose_held_out(n_samples):
+    """Places of the images to test on, the same in every pass: one of each ten, or more, that follow one another.
+
+    Which one is drawn, because labels may come in turns, but not by --seed, so that no other network that is trained on
+    the same images has seen them.
+    """
+    starts = np.arange(0, n_samples, max(10, math.ceil(n_samples / _MOST_HELD_OUT)))
+    return np.random.RandomState(0).randint(starts, [*starts[1:], n_samples])
 
 
 def _named_source(option, names):
@@ -194,12 +203,13 @@ def _read_whole(source, n_features):
     return X, y
 
 
-def _check_finite(X, option, start):
+def _check_finite(X, option, places):
     """scikit-learn's own message knows neither the option nor the place."""
     if not np.isfinite(X).all():
         image, pixel = np.argwhere(~np.isfinite(X))[0]
         raise ValueError(
-            f"{option}: expected finite pixels, got {X[image, pixel]} in pixel {pixel} of about image {start + image}"
+            f"{option}: expected finite pixels, got {X[image, pixel]} in pixel {pixel} of image {places[image]}, "
+            "counted from 0"
         )
 
 

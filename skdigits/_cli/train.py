@@ -122,8 +122,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         nargs="+",
         default=None,
         metavar="PATH",
-        help="test images of --stream, two files or a folder (default: those of --dataset; of other streams every "
-        "tenth image, but about 10,000 at most, is held out)",
+        help="test images of --stream, two files or a folder (default: those of --dataset; of other streams one of ten "
+        "images, but 10,000 at most, is held out)",
     )
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

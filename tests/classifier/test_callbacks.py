@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
+from skdigits._engine.network import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -24,7 +25,7 @@ class Recorder:
     """Writes down every call, and does something at the end of a chosen epoch."""
 
     def __init__(self, at=None, action=lambda: False):
-        self.calls, self.losses, self._at, self._action = [], [], at, action
+        self.calls, self.losses, self.expected, self._at, self._action = [], [], [], at, action
 
     def setup(self, estimator, context):
         self.calls.append("setup")
@@ -34,6 +35,7 @@ class Recorder:
 
     def on_fit_task_begin(self, estimator, context):
         self.calls.append(f"begin {context.task_name}")
+        self.expected.append(context.max_subtasks)
 
     def on_fit_task_end(self, estimator, context):
         self.calls.append(f"end {context.task_name}")
@@ -60,6 +62,7 @@ def test_partial_fit_is_a_task_of_one_epoch(solver):
     recorder = Recorder()
     make(solver=solver).set_callbacks(recorder).partial_fit(X, Y, classes=np.arange(10))
     assert recorder.calls[1:-1] == ["begin partial_fit", "begin epoch", "end epoch", "end partial_fit"]
+    assert recorder.expected[0] == 1
 
 
 def test_loss_of_the_epoch_is_on_the_estimator():
@@ -169,3 +172,37 @@ def test_interrupt_leaves_a_model_that_can_go_on():
         model.fit(X, Y)
     loss = model.loss_
     assert model.set_callbacks().partial_fit(X, Y).loss_ < loss
+
+
+def test_interrupt_within_a_line_search_keeps_the_last_iteration(monkeypatch):
+    calls, evaluate = [], EpochRunner.loss_and_gradient
+
+    def interrupted(self):
+        calls.append(self)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return evaluate(self)
+
+    monkeypatch.setattr(EpochRunner, "loss_and_gradient", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = make(solver="lbfgs", max_iter=50).fit(X, Y)
+    monkeypatch.undo()
+    reference = make(solver="lbfgs", max_iter=model.n_iter_).fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], reference.coefs_[0])
+
+
+def test_interrupt_in_the_first_epoch_leaves_no_loss_of_a_fit_before(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    model = make().fit(X, Y)
+    monkeypatch.setattr(EpochRunner, "train", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(X, Y)
+    assert not hasattr(model, "loss_")
+
+
+def test_what_a_callback_keeps_of_an_epoch_does_not_change_afterwards():
+    model = make().fit(X, Y)
+    assert not np.shares_memory(model._snapshot()["coefs_"][0], model.coefs_[0])
+    assert not np.shares_memory(model._snapshot()["intercepts_"][0], model.intercepts_[0])

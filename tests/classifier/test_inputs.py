@@ -337,3 +337,16 @@ def test_one_label_a_sample_is_refused_where_several_were_learnt(method, n_label
     with pytest.raises(ValueError, match=rf"one label a sample.* Expected y of shape \(60, {n_labels}\), got \(60,\)"):
         getattr(model, method)(samples, np.arange(60) % n_labels)
     np.testing.assert_array_equal(model.coefs_[0], before)
+
+
+def test_array_for_a_network_that_knows_names_warns():
+    model = make().fit(pandas.DataFrame(X).add_prefix("pixel"), Y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(np.ascontiguousarray(X))
+
+
+def test_weights_too_far_below_zero_are_refused():
+    weights = np.ones(len(X))
+    weights[0] = -1e300
+    with pytest.raises(ValueError, match="sample_weight: expected weights"):
+        make().fit(X, Y, weights)

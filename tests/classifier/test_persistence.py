@@ -63,6 +63,10 @@ def test_copy_predicts_without_gathering_its_weights_each_time(tmp_path, make_co
     assert peak < restored.coefs_[0].nbytes / 2
 
 
+def test_weights_of_a_memory_map_stay_in_the_file(tmp_path):
+    assert isinstance(through_memory_map(make().fit(X, Y), tmp_path).coefs_[0], np.memmap)
+
+
 def test_weights_that_do_not_fit_together_are_left_as_they_are():
     model = make().fit(X, Y)
     model.coefs_[0] = model.coefs_[0].astype(np.float32)

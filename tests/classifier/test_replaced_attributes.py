@@ -133,3 +133,12 @@ def test_lists_of_numbers_are_a_network(attributes):
     for attribute in attributes:
         setattr(model, attribute, [layer.tolist() for layer in getattr(model, attribute)])
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5)
+
+
+def test_weights_of_another_size_beside_an_average_of_the_old_one():
+    model = fit(weight_averaging=0.9)
+    other = fit((9,))
+    model.coefs_, model.intercepts_ = other.coefs_, other.intercepts_
+    model._optimizer.moments = np.zeros((2, sum(map(np.size, (*other.coefs_, *other.intercepts_)))), np.float32)
+    with pytest.raises(ValueError, match="which partial_fit cannot go on with"):
+        model.partial_fit(X, Y)

@@ -199,6 +199,12 @@ class TestDropout:
         for ours, theirs in zip(shifted.coefs_, dense.coefs_, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
+    def test_background_that_is_lit_is_dropped_as_any_other_pixel(self):
+        lit = np.where(np.random.default_rng(0).random(X.shape) < 0.8, 5.0, X)
+        parameters = {"input_dropout": 0.5, "dtype": "float64", "max_iter": 3}
+        dense, csr = (make(**parameters).fit(form(lit), Y) for form in (np.asarray, sparse.csr_array))
+        np.testing.assert_allclose(dense.coefs_[0], csr.coefs_[0], atol=1e-9)
+
     def test_sparse_samples_give_the_same(self):
         dense, csr = make(**EVERYTHING).fit(X, Y), make(**EVERYTHING).fit(sparse.csr_array(X), Y)
         np.testing.assert_allclose(dense.coefs_[0], csr.coefs_[0], atol=1e-5)
@@ -350,6 +356,12 @@ def test_max_time_keeps_what_was_learnt():
 def test_max_time_ends_lbfgs():
     model = make(solver="lbfgs", max_iter=10**6, max_time=1e-9).fit(X, Y)
     assert model.n_iter_ == 1
+
+
+def test_seconds_of_lbfgs_are_those_of_each_iteration():
+    start = time.perf_counter()
+    model = make(solver="lbfgs", max_iter=50, tol=0).fit(X, Y)
+    assert sum(model.history_["seconds"]) <= time.perf_counter() - start
 
 
 def test_max_time_ends_within_an_epoch(mnist):

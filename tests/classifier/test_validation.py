@@ -284,10 +284,11 @@ def test_labels_that_are_none_are_laid_to_y_val(y_val, error):
         make(early_stopping=True).fit(X, Y, X_val=X[:2], y_val=y_val)
 
 
+@pytest.mark.parametrize("value", [1e39, -1e39])
 @pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
-def test_samples_too_large_for_the_network_are_refused_before_training(convert, capsys):
+def test_samples_too_large_for_the_network_are_refused_before_training(convert, value, capsys):
     held_out = X[:50].copy()
-    held_out[0, 0] = 1e39
+    held_out[0, 0] = value
     model = make(verbose=True)
     with pytest.raises(ValueError, match="X_val: Input X contains infinity or a value too large for dtype"):
         model.fit(X, Y, X_val=convert(held_out), y_val=Y[:50])

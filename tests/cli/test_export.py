@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdigits import MLPDigitClassifier
+from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits.persistence import save, save_weights
 from skdigits.preprocessing import DigitCenterer
 
@@ -115,3 +115,16 @@ def test_a_missing_package_is_named(run, assert_refused, trained, tmp_path, monk
         monkeypatch.setitem(sys.modules, name, None)
     command = ["evaluate", path] if package == "onnxruntime" else ["export", trained.path, "--to", path]
     assert_refused(*command, says=[package, "pip install ", "skdigits[export]"])
+
+
+def test_photographs_for_a_pipeline_that_prepares_images(run, tmp_path):
+    """Its white is 1, for which the file holds no number."""
+    images, y = load_digits().images, load_digits().target
+    X = DigitCenterer().fit_transform(images * 255 / 16)
+    model = make_digit_pipeline(hidden_layer_sizes=(50,), learning_rate_init=0.01, random_state=0)
+    save_weights(model.fit(X, y), tmp_path / "model.npz")
+    assert run("export", tmp_path / "model.npz", "--to", tmp_path / "model.onnx").status == 0
+    Image.fromarray(X[3].reshape(28, 28).astype(np.uint8)).save(tmp_path / "three.png")
+    outcome = run("predict", tmp_path / "model.onnx", tmp_path / "three.png")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"{tmp_path / 'three.png'}: 3 (")

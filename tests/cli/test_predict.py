@@ -182,3 +182,9 @@ def test_equal_probabilities_are_of_the_first_class(run, tmp_path, arguments):
     outcome = run("predict", tmp_path / "m.npz", tmp_path / "x.npy", *arguments)
     label = outcome.json["predictions"][0]["label"] if arguments else int(outcome.out)
     assert label == model.predict(X[:1])[0] == 1
+
+
+def test_samples_of_zeros_have_a_label(run, trained, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1, 64)))
+    (prediction,) = run("predict", trained.path, tmp_path / "x.npy", "--json").json["predictions"]
+    assert prediction["label"] == trained.model.predict(np.zeros((1, 64)))[0]

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli.progress import TrainingBar, TrainingProgress
-from skdigits._cli.search_progress import SearchDisplay
+from skdigits._cli.search_progress import SearchDisplay, SearchStoppedError
 
 # Fits that make no progress go on, so that the number of epochs is known.
 SETTINGS = {"hidden_layer_sizes": (4,), "random_state": 0, "n_iter_no_change": np.inf, "n_jobs": 1}
@@ -128,3 +128,10 @@ class TestSearchDisplay:
         self.write(tmp_path, 0, error="must be one of [auto, b], got [/bold]")
         display.tell_finished()
         assert self.lines(display)[0].endswith("failed: must be one of [auto, b], got [/bold]")
+
+
+def test_fits_end_where_a_search_was_stopped(tmp_path):
+    with SearchDisplay(tmp_path, [], Console(file=io.StringIO())) as display:
+        display.stop()
+        with pytest.raises(SearchStoppedError):
+            display.advance_fit(1, {}, 1, 3)

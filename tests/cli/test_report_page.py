@@ -339,3 +339,10 @@ def test_a_browser_paints_the_page(reported, browse, tmp_path):
     assert pixels.shape == (3000, 1000)
     # Something dark in each part of the page.
     assert ((pixels < 128).reshape(10, -1).sum(axis=1) > 50).all()
+
+
+def test_labels_are_no_formulas():
+    figure = html_report._make_figure(3, 3)
+    result = {"confusion_matrix": [[1, 0], [0, 1]], "labels": ["$\\x$", "b"]}
+    html_report._plot_confusion_matrix(result, ax=figure.subplots())
+    figure.savefig(io.BytesIO())

@@ -4,11 +4,13 @@ import re
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
 import pytest
 
+from skdigits._cli.checkpoints import TrainingState
 from skdigits.persistence import load_weights
 
 OPTIONS = ("--epochs", 12, "--hidden", 150, 150, "--batch-size", 8, "--validation", 0.2, "--checkpoint-seconds", 0)
@@ -92,3 +94,11 @@ def test_lbfgs_leaves_the_state_of_another_training_alone(run, tmp_path):
     (tmp_path / "m.checkpoint.npz").write_bytes(b"")
     assert run("train", "--solver", "lbfgs", "--epochs", 1, "--output", tmp_path / "m.npz").status == 0
     assert (tmp_path / "m.checkpoint.npz").exists()
+
+
+def test_state_is_beside_the_file_that_a_link_leads_to(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "link.npz").symlink_to(tmp_path / "models" / "m.npz")
+    arguments = SimpleNamespace(checkpoint_seconds=None, resume=False, stream=None)
+    state = TrainingState(arguments, tmp_path / "link.npz")
+    assert state.path == tmp_path / "models" / "m.checkpoint.npz"

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import sys
+import threading
+import time
 from concurrent.futures import CancelledError
 from types import SimpleNamespace
 
@@ -279,3 +281,56 @@ def test_when_every_candidate_fails_in_a_fold(run, tmp_path, monkeypatch, halvin
     assert outcome.status == 2
     assert outcome.err.splitlines()[-1] == "skdigits: no candidate could be trained in all folds: It failed"
     assert not (tmp_path / "best.npz").exists()
+
+
+def test_candidate_given_twice_is_one(run, tmp_path):
+    options = ("--hidden", 4, 4, "--epochs", 1, "--rows", 100, "--jobs", 1, "--json", "--output", tmp_path)
+    assert len(run("search", *options).json["cv_results"]["params"]) == 1
+
+
+def test_all_cores_are_used(run, tmp_path, monkeypatch):
+    seen = []
+
+    def watch(n_jobs, display):
+        seen.append(n_jobs)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(search, "_in_threads", watch)
+    run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--output", tmp_path)
+    assert seen == [-1]
+
+
+def test_candidates_that_went_furthest_come_first():
+    results = {"params": [0, 1], "iter": [0, 1], "rank_test_score": [1, 2]}
+    assert search_results.rank(results) == [1, 0]
+
+
+@pytest.mark.parametrize(("n_samples", "is_it"), [(181, True), (60, False)])
+def test_fits_of_another_round_are_no_fits_of_this_one(n_samples, is_it):
+    assert search_results._is_of({"n_samples": n_samples, "candidate": {}}, {}, 180) == is_it
+
+
+def test_count_of_fits_is_within_the_total(run, tmp_path):
+    err = run("search", *CANDIDATES, "--halving", "--jobs", 1, "--output", tmp_path).err
+    counts = [(int(done), int(total)) for done, total in re.findall(r"^(\d+)/(\d+)  ", err, re.MULTILINE)]
+    assert len(counts) > 12
+    assert all(done <= total for done, total in counts)
+
+
+def test_no_fit_outlives_an_interrupted_search():
+    stopped, told = threading.Event(), []
+
+    def fit():
+        told.append(stopped.wait(5))
+        time.sleep(0.1)  # its present epoch
+
+    thread = threading.Thread(target=fit)
+
+    def interrupted():
+        with search._in_threads(2, SimpleNamespace(stop=stopped.set)):
+            thread.start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert (told, thread.is_alive()) == ([True], False)

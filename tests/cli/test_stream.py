@@ -4,6 +4,7 @@ from sklearn.preprocessing import Normalizer
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli import stream
+from skdigits._engine.network import EpochRunner
 from skdigits.exceptions import DataFileError
 from skdigits.persistence import load_weights
 
@@ -91,22 +92,61 @@ def test_held_out_images_are_never_trained_on(train, files, tmp_path, monkeypatc
     seen = watched_batches(monkeypatch)
     result = train("--stream", *files, *FEW, "--output", tmp_path / "m.npz")
     X = Normalizer(norm="max").transform(np.load(files[0]).reshape(-1, 64).astype(np.float32))
-    is_held_out = np.arange(1497) % 10 == 0
-    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in seen]), np.tile(X[~is_held_out], (2, 1)))
+    first_pass, second_pass = np.split(np.concatenate([batch for batch, _ in seen]), 2)
+    np.testing.assert_array_equal(first_pass, second_pass)
+    trained = {row.tobytes() for row in first_pass}
+    is_held_out = np.array([row.tobytes() not in trained for row in X])
+    np.testing.assert_array_equal(first_pass, X[~is_held_out])
+    assert (np.add.reduceat(is_held_out.astype(int), np.arange(0, 1497, 10)) == 1).all()  # one of each ten
     assert np.sum(result["confusion_matrix"]) == 150
     assert load_weights(tmp_path / "m.npz")[-1].t_ == 2 * 1347
 
 
+def test_images_of_all_classes_are_held_out_where_labels_come_in_turns(train, tmp_path):
+    np.save(tmp_path / "images.npy", np.random.RandomState(0).randint(0, 256, (1000, 64), np.uint8))
+    np.save(tmp_path / "labels.npy", np.arange(1000) % 10)
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    result = train("--stream", *files, "--epochs", 1, "--output", tmp_path / "m.npz")
+    assert (np.sum(result["confusion_matrix"], axis=1) > 0).all()
+
+
+def test_no_more_images_are_held_out_than_memory_holds(run, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "_MOST_HELD_OUT", 50)
+    outcome = run("train", "--stream", *files, "--epochs", 1, "--output", tmp_path / "m.npz")
+    assert outcome.out.startswith("Training on 1,447 images of stream, testing on 50.\n")
+
+
 @pytest.mark.parametrize("n_drawn", [1, 10, 11, 1497, 1500, 3000])
-def test_count_of_training_images(train, files, tmp_path, monkeypatch, n_drawn, run):
-    seen = watched_batches(monkeypatch)
+def test_count_of_training_images(files, tmp_path, monkeypatch, n_drawn, run):
+    seen, held_out = watched_batches(monkeypatch), set(stream._choose_held_out(1497))
     outcome = run("train", "--stream", *files, "--deformed", n_drawn, "--output", tmp_path / "m.npz")
-    n_trained = sum(i % 1497 % 10 != 0 for i in range(n_drawn))
-    if n_trained:
-        assert outcome.out.startswith(f"Training on {n_trained:,} images of stream, testing on 150.\n")
-    else:
-        assert "expected at least two images" in outcome.err
+    n_trained = sum(i % 1497 not in held_out for i in range(n_drawn))
+    assert outcome.out.startswith(f"Training on {n_trained:,} images of stream, testing on 150.\n")
     assert sum(len(X) for X, _ in seen) == n_trained
+
+
+def test_batch_of_images_held_out_only_is_left_out(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "_BATCH", 10)
+    np.save(tmp_path / "images.npy", np.random.RandomState(0).rand(41, 64))
+    np.save(tmp_path / "labels.npy", np.arange(41) % 2)
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    outcome = run("train", "--stream", *files, "--epochs", 1, "--batch-size", 10, "--output", tmp_path / "m.npz")
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.startswith("Training on 36 images of stream, testing on 5.\n")
+
+
+def test_mini_batches_may_be_larger_than_the_batches_that_are_read(train, files, test_files, tmp_path):
+    options = ("--epochs", 8, "--batch-size", 6000, "--output", tmp_path / "m.npz")
+    train("--stream", *files, "--test", test_files, *options)
+    assert len(load_weights(tmp_path / "m.npz")[-1].history_["loss"]) == 2  # of 8 * 1,497 images
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_last_batch_may_be_shorter_than_a_mini_batch(run, files, test_files, tmp_path):
+    options = ("--epochs", 1, "--batch-size", 300, "--output", tmp_path / "m.npz")
+    outcome = run("train", "--stream", *files, "--test", test_files, *options)
+    assert outcome.status == 0
+    assert "clipped" not in outcome.err
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -177,6 +217,22 @@ def test_ctrl_c_keeps_what_was_learnt(run, files, tmp_path, monkeypatch):
     assert outcome.err == f"skdigits: interrupted after 360 images, what was learnt is in {kept}\n"
     assert load_weights(kept)[-1].t_ == 360
     assert not (tmp_path / "m.npz").exists()
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_ctrl_c_within_a_later_batch(run, files, tmp_path, monkeypatch):
+    calls, train_epoch = [], EpochRunner.train
+
+    def interrupted(self, *arguments, **options):
+        calls.append(self)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return train_epoch(self, *arguments, **options)
+
+    monkeypatch.setattr(EpochRunner, "train", interrupted)
+    outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.npz")
+    assert (outcome.status, len(calls)) == (130, 2)
+    assert load_weights(tmp_path / "m-interrupted.npz")[-1].t_ == 360
 
 
 @pytest.mark.parametrize(
@@ -260,7 +316,7 @@ def test_recipe_deforms_images_of_any_shape(train, tmp_path, options):
     train("--stream", *files, "--recipe", "augmented", "--hidden", 4, *epochs, *options, "--output", tmp_path / "m.npz")
 
 
-@pytest.mark.parametrize("place", [1, 20])
+@pytest.mark.parametrize("place", [1, 20, int(stream._choose_held_out(40)[2])])
 def test_stream_with_nan_says_where(assert_refused, run, tmp_path, place):
     X = np.ones((40, 64), np.float32)
     X[place, 5] = np.nan
@@ -269,8 +325,7 @@ def test_stream_with_nan_says_where(assert_refused, run, tmp_path, place):
     files = tmp_path / "images.npy", tmp_path / "labels.npy"
     status, _, err = run("train", "--stream", *files, "--epochs", 1, "--output", tmp_path / "m.npz")
     assert status == 2
-    image = place if place % 10 else place // 10  # every tenth image is held out
-    assert err == f"skdigits: --stream: expected finite pixels, got nan in pixel 5 of about image {image}\n"
+    assert err == f"skdigits: --stream: expected finite pixels, got nan in pixel 5 of image {place}, counted from 0\n"
 
 
 def test_labels_that_are_no_whole_numbers(run, tmp_path):
@@ -290,8 +345,12 @@ def test_test_labels_that_are_no_whole_numbers(assert_refused, files, tmp_path, 
     assert_refused("train", *options, says=f"--test: expected whole numbers or text as labels, got {label}")
 
 
-def test_count_in_the_message_is_that_of_the_images_drawn(run, files, tmp_path):
-    status, _, err = run("train", "--stream", *files, "--deformed", 1, "--output", tmp_path / "m.npz")
+@pytest.mark.parametrize("options", [(), ("--deformed", 5)])
+def test_single_image(run, tmp_path, options):
+    np.save(tmp_path / "images.npy", np.ones((1, 64), np.float32))
+    np.save(tmp_path / "labels.npy", [3])
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    status, _, err = run("train", "--stream", *files, *options, "--output", tmp_path / "m.npz")
     assert status == 2
     assert err.endswith("expected at least two images, one of them for testing, got 1\n")
 

@@ -22,6 +22,11 @@ def test_few_columns_are_enough_for_wide_filters():
     assert factor_gaussian_filter(28, 5.0).shape == (28, 8)
 
 
+@pytest.mark.parametrize("n", [1, 2, 28, 45])
+def test_signs_of_the_factor_are_settled(n):
+    assert (factor_gaussian_filter(n, 5.0)[0] >= 0).all()
+
+
 def test_affine_maps_are_uniform_in_their_ranges():
     settings = NOTHING._replace(rotation=30, scale=0.2, shear=0.4, shift=3)
     noise = np.zeros(0, np.float32)

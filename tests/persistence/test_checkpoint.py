@@ -187,6 +187,39 @@ def test_training_does_not_go_on_with_something_else(path, model, samples, messa
     assert load_weights(path).n_iter_ == 2
 
 
+@pytest.mark.parametrize("changed", ["sample_weight", "X_val", "y_val", "sample_weight_val"])
+def test_training_does_not_go_on_with_other_weights_or_validation(path, changed):
+    data = {"sample_weight": np.ones(150), "X_val": X[:20], "y_val": Y[:20], "sample_weight_val": np.ones(20)}
+    with pytest.raises(KilledError):
+        make().set_callbacks(Checkpoint(path), Killer(3)).fit(X, Y, **data)
+    data[changed] = data[changed][::-1] if changed[1:] == "_val" else 2 * data[changed]
+    with pytest.raises(ValueError, match="other data"):
+        make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y, **data)
+
+
+def test_of_equal_epochs_the_first_is_the_best():
+    assert not _checkpoint._is_best({"validation_score": [0.5, 0.5], "loss": [1.0, 1.0]})
+
+
+def test_file_is_due_where_another_clock_is_ahead(path):
+    checkpoint = Checkpoint(path, seconds=100)
+    model = make().set_callbacks(checkpoint)
+    model.partial_fit(X, Y, classes=np.arange(10))
+    assert not path.exists()
+    checkpoint._saved_at += 3600
+    model.partial_fit(X, Y)
+    assert path.exists()
+
+
+def test_state_of_a_random_generator_that_points_nowhere_is_refused(path):
+    kill(make(), Checkpoint(path), 3)
+    model, progress = _checkpoint.read_content(path)
+    progress["random_state"]["state"]["pos"] = 10**6
+    _checkpoint.write_content(model, path, progress=progress)
+    with pytest.raises(ValueError, match="random generator"):
+        make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+
+
 def test_what_changes_no_bit_may_change(path):
     kill(make(), Checkpoint(path), 3)
     model = make(n_jobs=2, verbose=False, max_time=1000.0).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)

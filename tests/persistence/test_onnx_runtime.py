@@ -148,3 +148,9 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r'^ONNX files are read with onnxruntime: pip install "skdigits\[export\]"$'):
         OnnxClassifier(tmp_path / "model.onnx")
+
+
+def test_means_of_pixels_are_rounded_for_a_model_of_bytes(tmp_path):
+    to_onnx(fit(), tmp_path / "model.onnx", input_dtype="uint8")
+    model = OnnxClassifier(tmp_path / "model.onnx")
+    np.testing.assert_array_equal(model.predict_proba(X + 0.6), model.predict_proba(X + 1))

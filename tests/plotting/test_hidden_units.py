@@ -37,3 +37,7 @@ def test_image_shape(fitted):
 def test_number_of_units_is_checked(fitted, n_units):
     with pytest.raises((TypeError, ValueError), match="n_units"):
         HiddenUnitsDisplay.from_estimator(fitted.network, n_units=n_units)
+
+
+def test_no_units_are_no_images(fitted):
+    assert HiddenUnitsDisplay.from_estimator(fitted.network, n_units=0).images_ == []

@@ -79,6 +79,17 @@ def test_lbfgs_has_iterations_and_no_accuracy(fitted):
     assert display.best_lines_[""][0].get_label().startswith("best iteration, ")
 
 
+@pytest.mark.parametrize(("n_epochs", "marker"), [(1, "."), (2, "None")])
+def test_single_epoch_is_a_point(n_epochs, marker):
+    display = LearningCurvesDisplay({"": {name: [0.5] * n_epochs for name in (*NAMES, "learning_rate")}}).plot()
+    assert {line.get_marker() for line in display.lines_.values()} == {marker}
+
+
+def test_names_are_no_formulas(fitted):
+    display = LearningCurvesDisplay.from_estimators({"$\\x$": fitted.pipeline, "b": fitted.pipeline})
+    display.figure_.canvas.draw()
+
+
 def test_several_estimators(fitted, fit_digits):
     other = fit_digits(max_iter=4, early_stopping=True, scoring="loss")
     display = LearningCurvesDisplay.from_estimators({"$a": fitted.pipeline, "b": other.network})

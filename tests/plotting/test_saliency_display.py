@@ -173,3 +173,9 @@ def test_one_class(fitted, random_state):
     logits = network.decision_function(fitted.X[:5] / 16) - biases
     np.testing.assert_allclose(display.contributions.sum(axis=(1, 2)), -logits, rtol=1e-4, atol=1e-5)
     assert (display.targets == 3).all()
+
+
+def test_scale_is_that_of_the_largest_whatever_its_sign():
+    contributions = np.array([[[-4.0, 1.0], [2.0, 0.0]]])
+    display = SaliencyDisplay(np.ones((1, 2, 2)), contributions, [3]).plot()
+    assert display.images_[1, 0].get_clim() == (-4, 4)

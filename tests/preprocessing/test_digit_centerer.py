@@ -3,6 +3,7 @@ import re
 
 import naive
 import numpy as np
+import pandas
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -52,6 +53,7 @@ def test_types_of_lists():
     single, double = np.eye(3, dtype="f4"), np.eye(4)
     assert centred([double, double]).dtype == np.float64
     assert centred([double, single]).dtype == np.float32
+    assert centred([double.astype(">f8"), double]).dtype == np.float64
 
 
 def test_images_of_different_sizes_have_no_number_of_features():
@@ -61,6 +63,13 @@ def test_images_of_different_sizes_have_no_number_of_features():
     assert not hasattr(centerer, "n_features_in_")
     assert centerer.transform(IMAGES).shape == (40, 784)
     assert centerer.get_feature_names_out()[-1] == "digitcenterer783"
+
+
+def test_images_have_no_names_of_features():
+    frame = pandas.DataFrame(IMAGES.reshape(40, 64)).add_prefix("pixel")
+    centerer = DigitCenterer().fit(frame)
+    assert hasattr(centerer, "feature_names_in_")
+    assert not hasattr(centerer.fit(IMAGES), "feature_names_in_")
 
 
 def test_rows_are_images_of_the_shape_in_fit():

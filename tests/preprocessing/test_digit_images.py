@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from skdigits.preprocessing import DigitCenterer, DigitNormalizer, read_digit_image, read_digit_images
+from skdigits.preprocessing._pages import largest_digit, split_digits
 from skdigits.preprocessing._photos import read_grey
 
 DIGITS = load_digits().images
@@ -39,6 +40,13 @@ def transparent(level=0):
     return Image.fromarray(np.dstack([np.full((*INK.shape, 3), level, np.uint8), 255 - PAPER]))
 
 
+def white_over_black():
+    """White ink, and nothing that says black."""
+    pixels = np.array(transparent(255))
+    pixels[pixels[..., 3] == 0, :3] = 0
+    return Image.fromarray(pixels)
+
+
 GREY = Image.fromarray(PAPER)
 FORMS = {
     "grey PNG": lambda: saved(GREY),
@@ -51,6 +59,7 @@ FORMS = {
     "numbers with a point": lambda: saved(Image.fromarray(PAPER.astype(np.float32)), "TIFF"),
     "transparent": lambda: saved(transparent()),
     "light on transparent": lambda: saved(transparent(255)),
+    "light on transparent black": lambda: saved(white_over_black()),
     "grey and transparent": lambda: saved(transparent().convert("LA")),
     "BMP": lambda: saved(GREY, "BMP"),
     "TIFF": lambda: saved(GREY, "TIFF", compression="tiff_lzw"),
@@ -235,6 +244,37 @@ def test_parts_of_a_digit_stay_together(tmp_path):
     Image.fromarray(page).save(tmp_path / "page.png")
     first, second = read_digit_images(tmp_path / "page.png")
     assert (first.any(axis=0).sum(), second.any(axis=0).sum()) == (13, 3)
+
+
+def test_digit_within_the_bounds_of_another_is_left_out_of_it():
+    page = np.zeros((40, 40))
+    page[5:35, 5:7] = page[33:35, 5:35] = 1
+    page[8:28, 24:26] = 1
+    first, second = split_digits(page)
+    assert (first.shape, first.sum()) == ((30, 30), page.sum() - 40)
+    assert second.sum() == 40
+
+
+def test_digit_with_most_ink_is_not_that_of_the_widest_bounds():
+    page = np.zeros((60, 60))
+    page[5:36, 5] = page[35, 5:36] = 1
+    page[45:55, 45:55] = 1
+    assert largest_digit(page).shape == (10, 10)
+
+
+def test_specks_are_no_digits_however_many_there_are():
+    page = np.zeros((60, 100))
+    page[20:40, 20:40] = 1
+    page[::10, 60::4] = 1
+    assert len(split_digits(page)) == 1
+
+
+def test_faint_grey_far_from_a_digit_is_no_edge_of_it():
+    page = np.zeros((60, 100))
+    page[20:40, 20:40] = 1
+    page[20:40, 40] = page[30, 80] = 0.1
+    (digit,) = split_digits(page)
+    assert digit.shape == (20, 21)
 
 
 def test_folder(tmp_path):
