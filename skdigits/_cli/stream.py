@@ -60,7 +60,7 @@ class ImageStream:
 
     def __init__(self, arguments, n_epochs):
         self._seed, self._is_deformed = arguments.seed, arguments.deformed is not None
-        self._held_out_places = None
+        self._held_out_places = np.zeros(0, int)
         if arguments.stream:
             self._source = _named_source("--stream", arguments.stream)
         else:
@@ -78,7 +78,7 @@ class ImageStream:
         shape = self._parts[0].images.shape[1:]
         self.image_shape: ImageShape = shape if len(shape) == 2 else "auto"
         option = "--stream" if arguments.test is None else "--test"
-        _check_finite(X_test, option, range(len(X_test)) if self._held_out_places is None else self._held_out_places)
+        _check_finite(X_test, option, self._held_out_places if len(self._held_out_places) else range(len(X_test)))
         _check_labels(y_test, option)
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
@@ -156,8 +156,6 @@ class ImageStream:
         return (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
 
     def _count_held_out(self):
-        if self._held_out_places is None:
-            return 0
         n_passes, rest = divmod(self._n_drawn, self._n_source)
         return n_passes * len(self._held_out_places) + int(np.searchsorted(self._held_out_places, rest))
 
@@ -166,7 +164,7 @@ class ImageStream:
         for X, y in batches:
             places = np.arange(start, start + len(X)) % self._n_source
             _check_finite(X, "--stream", places)
-            if self._held_out_places is not None:
+            if len(self._held_out_places):
                 is_kept = np.isin(places, self._held_out_places, invert=True)
                 X, y = X[is_kept], y[is_kept]
             start += len(places)
