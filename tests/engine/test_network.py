@@ -106,6 +106,20 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
     np.testing.assert_allclose(runner.gradient, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("max_norm", [None, 0.01])
+def test_blocks_do_not_change_a_step(monkeypatch, max_norm):
+    found = []
+    for block_size in (4, N_SAMPLES):
+        monkeypatch.setattr("skdigits._engine.network.choose_block_size", lambda *_, size=block_size, **__: size)
+        network, *samples = make_problem((6, 5, 3), "tanh", "softmax", np.float64)
+        optimizer = make_optimizer("adam", len(network.parameters), np.float64)
+        with make_runner(network, *samples, batch_size=N_SAMPLES, max_norm=max_norm) as runner:
+            runner.train(optimizer, np.arange(N_SAMPLES))
+        found.append([network.parameters, *optimizer.moments])
+    for some, others in zip(*found, strict=True):
+        np.testing.assert_allclose(some, others, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
 @pytest.mark.parametrize(
     ("n_features", "density", "background"), [(3, 0.6, 0), (6, 0.6, 0), (16, 0.1, 0.5), (36, 0.6, 0.5), (70, 0.1, 0)]
