@@ -1,5 +1,6 @@
 """Targets: their checks, their encoding as rows of zeros and ones, and the split for early stopping."""
 
+import sys
 from numbers import Real
 from typing import Any
 
@@ -99,7 +100,8 @@ def _weigh_labels(class_weight: dict, classes: NDArray) -> NDArray:
     if strangers and not set(labels) <= class_weight.keys():
         raise ValueError(f"class_weight has weights for {strangers}, and the classes are {labels}.")
     by_class = [class_weight.get(label, 1.0) for label in labels]
-    if not all(isinstance(weight, Real) and np.isfinite(float(weight)) for weight in by_class):
+    largest: Any = sys.float_info.max
+    if not all(isinstance(weight, Real) and -largest <= weight <= largest for weight in by_class):
         raise ValueError(f"class_weight must be finite numbers, got {class_weight}.")
     return np.array(by_class, np.float64)
 

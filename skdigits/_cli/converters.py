@@ -49,12 +49,10 @@ SECONDS = converter(float, lambda value: 0 <= value < math.inf, "a number of at 
 JOBS = converter(int, lambda value: value != 0, "a whole number other than 0")
 
 
-def _path(text: str) -> Path:
-    if not text:  # as of a variable of the shell that is not set: it would be the current folder
-        raise ValueError
-    return Path(text)
-
-
-PATH = converter(_path, lambda value: True, "the name of a file or folder")
-# The same as it was written, for messages and for results.
+# Not empty, as a variable of the shell is that nobody has set: that would be the current folder.
 NAME = converter(str, bool, "the name of a file or folder")
+
+
+def path(text: str) -> Path:
+    """The path of a name."""
+    return Path(NAME(text))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skdigits._cli.converters import COUNT, JOBS, PATH, RATE, SEED, converter, layers
+from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, converter, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 from skdigits._cli.interrupts import held_interrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
@@ -70,7 +70,7 @@ def add_parser(commands):
     )
     parser.add_argument(
         "--output",
-        type=PATH,
+        type=path,
         default=None,
         metavar="DIR",
         help="folder of table, picture, best model and finished fits (default: skdigits-search-DATASET)",

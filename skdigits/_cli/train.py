@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skdigits._cli.checkpoints import TrainingState, add_options
-from skdigits._cli.converters import COUNT, JOBS, NAME, PATH, RATE, SEED, SHARE, layers
+from skdigits._cli.converters import COUNT, JOBS, NAME, RATE, SEED, SHARE, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
 from skdigits._cli.interrupts import TrainingInterrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
@@ -88,14 +88,14 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=JOBS, default=None, help="threads (default: all that may be used)")
     parser.add_argument(
         "--output",
-        type=PATH,
+        type=path,
         default=None,
         help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
         "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
     )
     parser.add_argument(
         "--report",
-        type=PATH,
+        type=path,
         default=None,
         metavar="DIR",
         help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",

@@ -247,6 +247,7 @@ class TestClassWeight:
             ({33: 5}, r"weights for \[33\], and the classes are \[0, 1"),
             ({3: np.nan}, r"finite numbers, got \{3: nan\}"),
             ({3: "a"}, r"finite numbers, got \{3: 'a'\}"),
+            ({3: 10**400}, "finite numbers, got"),
             ([1, 2], "as a list is for several labels a sample"),
         ],
     )
