@@ -9,7 +9,7 @@ from skdigits._engine.tiling import kept_by_width, tile_features
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.codes import CONTROL_SIZE
 from skdigits._kernels.entry_points import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
-from skdigits._kernels.sizes import TILE
+from skdigits._kernels.sizes import TILE, TILES_A_WORD
 
 # Above this share of tiles that differ from the background, dense samples are read as they are: they need no memory.
 _LARGEST_DENSITY = 0.6
@@ -105,12 +105,13 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     X = as_read_only(np.require(X, None, ["C", "A", "E"]))
     n_threads = useful_threads(n_threads, _READING_COST * X.size, "new")
     starts = np.zeros(2 * n_samples + 1, np.int64)
+    marks = np.empty((n_samples, -(-n_tiles // TILES_A_WORD)), np.int64)
     bounds = [t * n_samples // n_threads for t in range(n_threads + 1)]
     control = np.zeros(CONTROL_SIZE, np.int64)
     all_finite = np.empty(n_threads, bool)
 
     def count(t):
-        all_finite[t] = count_tiles(X, *tiling[:2], background, split, bounds[t], bounds[t + 1], starts)
+        all_finite[t] = count_tiles(X, *tiling[:2], background, split, bounds[t], bounds[t + 1], marks, starts)
 
     with ThreadTeam(n_threads, in_caller=True) as team:
         team.run(count, control)
@@ -122,7 +123,8 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
         tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
         values = np.empty(TILE * starts[-1], dtype)
         team.run(
-            lambda t: fill_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], starts, tiles, values), control
+            lambda t: fill_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], marks, starts, tiles, values),
+            control,
         )
     lit = np.flatnonzero(background.reshape(-1, TILE).any(axis=1)).astype(tiles.dtype)
     return _make_inputs(

@@ -11,7 +11,7 @@ from skdigits._kernels.jit import kernel
 from skdigits._kernels.losses import cross_entropy_backward, cross_entropy_forward, is_recognised
 from skdigits._kernels.microkernels import PANEL, gather
 from skdigits._kernels.numbers import smaller
-from skdigits._kernels.prefetching import prefetch, prefetch_to_write
+from skdigits._kernels.prefetching import L2, prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import start_of_share, take_tile, tiles_of_layer
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
@@ -115,8 +115,8 @@ def prefetch_rows(n_block, layout, workspace, t, n_threads):
     """Ask for the gradients by the logits of the first layer that other threads have written."""
     start, stride = workspace.forward.starts[1], layout.strides[1]
     first, last = t * n_block // n_threads, (t + 1) * n_block // n_threads
-    prefetch(workspace.logit_gradients, start, start + first * stride)
-    prefetch(workspace.logit_gradients, start + last * stride, start + n_block * stride)
+    prefetch(workspace.logit_gradients, start, start + first * stride, L2)
+    prefetch(workspace.logit_gradients, start + last * stride, start + n_block * stride, L2)
 
 
 @kernel

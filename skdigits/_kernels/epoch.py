@@ -32,7 +32,7 @@ from skdigits._kernels.forward import (
 )
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
-from skdigits._kernels.prefetching import prefetch
+from skdigits._kernels.prefetching import L1, L2, prefetch
 from skdigits._kernels.shares import open_share, tiles_of_layer
 from skdigits._kernels.sizes import TILE
 
@@ -48,9 +48,9 @@ def prefetch_samples(inputs, block, first, last, first_half, last_half):
     """
     if inputs.is_listed:
         for position in range(first, last):
-            prefetch(inputs.starts, 2 * block[position], 2 * block[position] + 1)
+            prefetch(inputs.starts, 2 * block[position], 2 * block[position] + 1, L2)
     for position in range(first, last):
-        prefetch_sample(block[position], first_half, last_half, inputs)
+        prefetch_sample(block[position], first_half, last_half, L2, inputs)
 
 
 @kernel
@@ -62,7 +62,7 @@ def list_section(section, first, last, first_half, last_half, inputs, block, key
         forward.keys[position] = keys[position]
     for position in range(first, last):
         if position + _SAMPLES_AHEAD < last:
-            prefetch_sample(block[position + _SAMPLES_AHEAD], first_half, last_half, inputs)
+            prefetch_sample(block[position + _SAMPLES_AHEAD], first_half, last_half, L1, inputs)
         push_sample(block[position], position, section, first_half, last_half, inputs, forward)
 
 
@@ -91,8 +91,8 @@ def backpropagate_block(
     for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         for position in range(first, last):
-            prefetch(targets[block[position]], 0, 1)
-            prefetch(sample_weight, block[position], block[position] + 1)
+            prefetch(targets[block[position]], 0, 1, L2)
+            prefetch(sample_weight, block[position], block[position] + 1, L2)
         if not in_groups:
             list_section(section, first, last, 0, 2, inputs, block, keys, forward)
         if first == last:

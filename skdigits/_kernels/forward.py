@@ -13,7 +13,7 @@ from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.microkernels import PANEL, scatter
 from skdigits._kernels.numbers import count_finite, smaller
-from skdigits._kernels.prefetching import prefetch, prefetch_to_write
+from skdigits._kernels.prefetching import L2, prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
 from skdigits._kernels.tiles import (
@@ -191,18 +191,18 @@ def push_dropped(sample, position, section, half, inputs, buffers):
 
 
 @kernel
-def prefetch_sample(sample, first_half, last_half, inputs):
-    """Ask for a sample before it is read."""
+def prefetch_sample(sample, first_half, last_half, level, inputs):
+    """Ask for a sample to be brought into the cache of a level before it is read."""
     if inputs.is_listed:
         start, stop = inputs.starts[2 * sample + first_half], inputs.starts[2 * sample + last_half]
-        prefetch(inputs.tiles, start, stop)
-        prefetch(inputs.values, TILE * start, TILE * stop)
+        prefetch(inputs.tiles, start, stop, level)
+        prefetch(inputs.values, TILE * start, TILE * stop, level)
     else:
         tiles, start = inputs.first_features, sample * inputs.n_features
         first_tile, last_tile = first_of_half(first_half, inputs), first_of_half(last_half, inputs)
         if first_tile < last_tile:
             stop = smaller(tiles[last_tile - 1] + inputs.second_pair + 2, inputs.n_features)
-            prefetch(inputs.dense, start + tiles[first_tile], start + stop)
+            prefetch(inputs.dense, start + tiles[first_tile], start + stop, level)
 
 
 @kernel
@@ -384,7 +384,7 @@ def predict_rows(inputs, parameters, layout, activation, output_activation, buff
         for position in range(n_block):
             if not inputs.is_listed:
                 ahead = (start + position + _SAMPLES_AHEAD) * inputs.n_features
-                prefetch(inputs.dense, ahead, ahead + inputs.n_features)
+                prefetch(inputs.dense, ahead, ahead + inputs.n_features, L2)
             all_finite &= push_sample(start + position, position, 0, 0, 2, inputs, buffers)
         forward_section(0, 0, n_block, inputs, parameters, layout, activation, output_activation, buffers)
         for position in range(n_block):

@@ -13,12 +13,13 @@ from numba import types
 from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.numbers import count_finite, smaller
-from skdigits._kernels.prefetching import prefetch
-from skdigits._kernels.sizes import TILE
-from skdigits._kernels.tiles import is_any_set, read_pairs, read_tile
+from skdigits._kernels.numbers import count_finite, larger, smaller
+from skdigits._kernels.prefetching import L2, prefetch
+from skdigits._kernels.sizes import TILE, TILES_A_WORD
+from skdigits._kernels.tiles import count_bits, is_any_set, lowest_bit, read_pairs, read_tile
 
-# A sample is asked for while so many before it are read.
+# A sample is asked for while so many before it are read, where only parts of it are: processors see by themselves
+# that all of an array is read.
 _SAMPLES_AHEAD = 4
 
 
@@ -44,7 +45,7 @@ def _differs(typing_context, row, k, second_pair, background, slot):
 
 @intrinsic
 def _write_difference(typing_context, row, k, second_pair, background, slot, out, start):
-    """Write row - background to four numbers of `out`; return whether any differs."""
+    """Write row - background to four numbers of `out`."""
 
     def generate(context, builder, signature, arguments):
         values, other, vector = _read_both(context, builder, signature, arguments)
@@ -52,9 +53,9 @@ def _write_difference(typing_context, row, k, second_pair, background, slot, out
         pointer = builder.gep(context.make_array(signature.args[5])(context, builder, out_array).data, [start])
         pointer = builder.bitcast(pointer, vector.as_pointer())
         builder.store(builder.fsub(values, other), pointer, align=out.dtype.bitwidth // 8)
-        return is_any_set(builder, builder.fcmp_unordered("!=", values, other))
+        return context.get_dummy_value()
 
-    return types.int64(row, types.intp, types.intp, background, types.intp, out, types.intp), generate
+    return types.void(row, types.intp, types.intp, background, types.intp, out, types.intp), generate
 
 
 if numba.config.DISABLE_JIT:
@@ -67,11 +68,21 @@ if numba.config.DISABLE_JIT:
     def _write_difference(row, k, second_pair, background, slot, out, start):
         values = plain_pairs(row, k, second_pair).astype(out.dtype)
         out[start : start + TILE] = values - background[slot : slot + TILE]
-        return _differs(row, k, second_pair, background, slot)
 
 
 @kernel
-def count_tiles(dense, first_features, second_pair, background, split, first, last, starts):
+def mark_differences(row, first_features, second_pair, background, marks):
+    """Set a bit for each whole tile of a sample that differs from the background, the others to 0."""
+    n_whole = row.shape[0] // TILE
+    for word in range(marks.shape[0]):
+        first, bits = TILES_A_WORD * word, 0
+        for tile in range(first, smaller(first + TILES_A_WORD, n_whole)):
+            bits |= _differs(row, first_features[tile], second_pair, background, TILE * tile) << (tile - first)
+        marks[word] = bits
+
+
+@kernel
+def count_tiles(dense, first_features, second_pair, background, split, first, last, marks, starts):
     """Write the lengths of both halves of the list of each sample from `first` to `last` behind starts[2 * i].
 
     Parameters
@@ -84,6 +95,8 @@ def count_tiles(dense, first_features, second_pair, background, split, first, la
     split : int
         At most the number of whole tiles.
     first, last : int
+    marks : int64 array of shape (N, ceil(K // 4 / 60))
+        Set to which whole tiles of each sample are listed, a bit each.
     starts : int64 array of shape (2 * N + 1,)
 
     Returns
@@ -92,32 +105,31 @@ def count_tiles(dense, first_features, second_pair, background, split, first, la
         Whether no value is infinite or NaN in the type of `background`.
     """
     n_features = dense.shape[1]
-    n_whole = n_features // TILE
-    n_finite = 0
+    n_whole, n_finite = n_features // TILE, 0
     for i in range(first, last):
         row = dense[i]
-        prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features)
         n_finite += count_finite(row, background)
-        for half in range(2):
-            count = 0
-            for tile in range(split if half else 0, n_whole if half else split):
-                count += _differs(row, first_features[tile], second_pair, background, TILE * tile)
-            starts[2 * i + half + 1] = count
+        mark_differences(row, first_features, second_pair, background, marks[i])
+        count, count_below = 0, 0
+        for word in range(marks.shape[1]):
+            n_below = smaller(larger(split - TILES_A_WORD * word, 0), TILES_A_WORD)
+            count += count_bits(marks[i, word])
+            count_below += count_bits(marks[i, word] & ((1 << n_below) - 1))
         is_lit = False
         for k in range(TILE * n_whole, n_features):
             is_lit |= background.dtype.type(row[k]) != background[k]
-        starts[2 * i + 2] += is_lit
+        starts[2 * i + 1], starts[2 * i + 2] = count_below, count - count_below + is_lit
     return n_finite == (last - first) * n_features
 
 
 @kernel
-def fill_tiles(dense, first_features, second_pair, background, first, last, starts, tiles, values):
+def fill_tiles(dense, first_features, second_pair, background, first, last, marks, starts, tiles, values):
     """Write the lists of the samples from `first` to `last`.
 
     Parameters
     ----------
-    dense, first_features, second_pair, background, first, last, starts
-        As in `count_tiles`, whose counts have been added up.
+    dense, first_features, second_pair, background, first, last, marks, starts
+        As in `count_tiles`, whose marks these are, and whose counts have been added up.
     tiles : integer array of shape (starts[2 * N],)
     values : array of shape (4 * starts[2 * N],) and the type of `background`
     """
@@ -125,17 +137,19 @@ def fill_tiles(dense, first_features, second_pair, background, first, last, star
     n_whole = n_features // TILE
     for i in range(first, last):
         row = dense[i]
-        prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features)
+        prefetch(dense[smaller(i + _SAMPLES_AHEAD, last - 1)], 0, n_features, L2)
         start, stop, entry = starts[2 * i], starts[2 * i + 2], 0
         row_tiles, row_values = tiles[start:stop], values[TILE * start : TILE * stop]
-        for tile in range(n_whole):
-            if entry == row_tiles.shape[0]:
-                break
-            # Without a branch, which would be mispredicted at every edge of a stroke.
-            row_tiles[entry] = tile
-            entry += _write_difference(
-                row, first_features[tile], second_pair, background, TILE * tile, row_values, TILE * entry
-            )
+        for word in range(marks.shape[1]):
+            bits = marks[i, word]
+            while bits != 0:
+                tile = TILES_A_WORD * word + lowest_bit(bits)
+                bits &= bits - 1
+                row_tiles[entry] = tile
+                _write_difference(
+                    row, first_features[tile], second_pair, background, TILE * tile, row_values, TILE * entry
+                )
+                entry += 1
         if entry < row_tiles.shape[0]:
             row_tiles[entry] = n_whole
             for r in range(TILE):

@@ -1,6 +1,7 @@
-"""Asking for memory before it is needed, without waiting for it.
+"""Prefetching: memory is asked for before it is needed, without waiting for it.
 
-No result depends on it: a processor may do as asked or not.
+No result depends on it: a processor may do as asked or not. What is needed at once is asked for into the first-level
+cache, which holds little; whole sections of samples into the second-level cache.
 """
 
 import numba
@@ -12,9 +13,12 @@ from numba.extending import intrinsic
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import VECTOR_BYTES
 
+L1, L2 = 1, 2
 
-def _make(to_write):
+
+def _make(level, *, to_write=False):
     """Intrinsic that asks for the cache line of array[index]."""
+    locality = {L1: 3, L2: 2}[level]  # LLVM's numbers
 
     @intrinsic
     def ask(typing_context, array, index):
@@ -25,8 +29,8 @@ def _make(to_write):
             function = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]), "llvm.prefetch.p0"
             )
-            # Into the first-level cache (3), and it is data (1).
-            builder.call(function, [pointer, i32(int(to_write)), i32(3), i32(1)])
+            is_data = 1
+            builder.call(function, [pointer, i32(int(to_write)), i32(locality), i32(is_data)])
             return context.get_dummy_value()
 
         return types.void(array, types.intp), generate
@@ -36,19 +40,22 @@ def _make(to_write):
 
 if numba.config.DISABLE_JIT:
 
-    def _make(to_write):
+    def _make(level, *, to_write=False):
         """A function that does nothing."""
         return lambda array, index: None
 
 
-_ask, _ask_to_write = _make(False), _make(True)
+_ask_l1, _ask_l2, _ask_to_write = _make(L1), _make(L2), _make(L1, to_write=True)
 
 
 @kernel
-def prefetch(array, start, stop):
-    """Ask for array[start:stop] to be brought into the cache."""
+def prefetch(array, start, stop, level):
+    """Ask for array[start:stop] to be brought into the cache of a level."""
     for index in range(start, stop, VECTOR_BYTES // array.itemsize):
-        _ask(array, index)
+        if level == L1:
+            _ask_l1(array, index)
+        else:
+            _ask_l2(array, index)
 
 
 @kernel

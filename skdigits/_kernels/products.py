@@ -3,7 +3,7 @@
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.microkernels import PANEL, gather, scatter
 from skdigits._kernels.numbers import smaller
-from skdigits._kernels.prefetching import prefetch
+from skdigits._kernels.prefetching import L1, prefetch
 from skdigits._kernels.sizes import INNER_BLOCK, TILE, VECTOR_BYTES
 
 
@@ -44,7 +44,7 @@ def add_products(
             for i in range(0, n_by_four, TILE):
                 for row in range(i, smaller(i + TILE, INNER_BLOCK)):
                     place = next_block + row * weight_stride
-                    prefetch(weights, place, place + n_now * n_lanes)
+                    prefetch(weights, place, place + n_now * n_lanes, L1)
                 gather(
                     n_now, every_position, 0, 1, n_k, values, value_start + i * value_stride + k, 1, value_stride,
                     out, out_start + i * out_stride + column, out_stride, weights, block, weight_stride,

@@ -4,6 +4,8 @@ import numpy as np
 
 # Features, or units, that are worked on together: see tiles.py.
 TILE = 4
+# Tiles that a word has a bit for each, in whole groups of four; its sign is left alone.
+TILES_A_WORD = 60
 # An entry of a list: the four values, and the bits of the position of the sample that they belong to.
 ENTRY = TILE + 1
 VECTOR_BYTES = 64

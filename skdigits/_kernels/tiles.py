@@ -11,12 +11,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from skdigits._kernels.sizes import TILE
+from skdigits._kernels.sizes import TILE, TILES_A_WORD
 
-# Numbers that are looked at together for tiles that are not empty, and how many such groups fill a word with their bits
-# (its sign is left alone); the bit that says that one of them is infinite or NaN.
+# Numbers that are looked at together for tiles that are not empty, and how many such groups fill a word with their
+# bits; the bit that says that one of them is infinite or NaN.
 GROUP = TILE * TILE
-GROUPS_A_WORD = 15
+GROUPS_A_WORD = TILES_A_WORD // TILE
 NOT_FINITE = 1 << TILE
 
 
@@ -156,6 +156,16 @@ def lowest_bit(typing_context, bits):
     return types.int64(types.int64), generate
 
 
+@intrinsic
+def count_bits(typing_context, bits):
+    """How many bits of an integer are set."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), generate
+
+
 if numba.config.DISABLE_JIT:
 
     def copy_tile(source, start, second_pair, out, out_start):
@@ -183,4 +193,7 @@ if numba.config.DISABLE_JIT:
         return int(lit @ (1 << np.arange(TILE))) | (0 if np.isfinite(numbers).all() else NOT_FINITE)
 
     def lowest_bit(bits):
-        return (bits & -bits).bit_length() - 1
+        return int(bits & -bits).bit_length() - 1
+
+    def count_bits(bits):
+        return int(bits).bit_count()

@@ -4,7 +4,7 @@ from scipy import sparse
 
 from skdigits._engine.tiling import tile_features
 from skdigits._kernels.lists import count_csr_tiles, count_tiles, fill_csr_tiles, fill_tiles
-from skdigits._kernels.sizes import TILE
+from skdigits._kernels.sizes import TILE, TILES_A_WORD
 
 
 def rebuild(starts, tiles, values, background, tiling, split):
@@ -20,7 +20,7 @@ def rebuild(starts, tiles, values, background, tiling, split):
     return padded[:, tiling.slots]
 
 
-@pytest.mark.parametrize("n_features", [1, 3, 4, 13, 16, 36])
+@pytest.mark.parametrize("n_features", [1, 3, 4, 13, 16, 36, 240, 243, 256])
 @pytest.mark.parametrize("source_dtype", ["f4", "f8", "u1"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("level", [0, 7])
@@ -34,15 +34,16 @@ def test_lists_are_differences_from_the_background(n_features, source_dtype, dty
     dense = dense.astype(source_dtype)
     dense[4] = common
     background, starts = np.zeros(TILE * len(tiling.first_features), dtype), np.zeros(19, np.int64)
+    marks = np.full((9, -(-(n_features // TILE) // TILES_A_WORD)), -1)
     split = int(place * (n_features // TILE))
     background[tiling.slots] = common
     for first, last in ((0, 4), (4, 9)):
-        assert count_tiles(dense, *tiling[:2], background, split, first, last, starts)
+        assert count_tiles(dense, *tiling[:2], background, split, first, last, marks, starts)
     assert starts[9] == starts[10] == 0
     np.cumsum(starts, out=starts)
     tiles, values = np.zeros(starts[-1], np.uint16), np.zeros(TILE * starts[-1], dtype)
     for first, last in ((4, 9), (0, 4)):
-        fill_tiles(dense, *tiling[:2], background, first, last, starts, tiles, values)
+        fill_tiles(dense, *tiling[:2], background, first, last, marks, starts, tiles, values)
     np.testing.assert_array_equal(rebuild(starts, tiles, values, background, tiling, split), dense)
 
 
@@ -52,7 +53,9 @@ def test_values_that_are_not_finite_in_the_type_of_the_network_are_found(value, 
     dense, tiling = np.zeros((3, 9)), tile_features(9, in_squares=True)
     dense[1, k] = value
     with np.errstate(over="ignore", invalid="ignore"):
-        assert not count_tiles(dense, *tiling[:2], np.zeros(12, np.float32), 1, 0, 3, np.zeros(7, np.int64))
+        assert not count_tiles(
+            dense, *tiling[:2], np.zeros(12, np.float32), 1, 0, 3, np.zeros((3, 1), np.int64), np.zeros(7, np.int64)
+        )
 
 
 @pytest.mark.parametrize("n_features", [1, 6, 13, 16, 36])

@@ -6,6 +6,7 @@ from skdigits._kernels.tiles import (
     GROUP,
     NOT_FINITE,
     copy_tile,
+    count_bits,
     lowest_bit,
     mark_tiles,
     write_entry,
@@ -94,3 +95,8 @@ def test_every_number_of_a_group_marks_its_tile(call, source_dtype, dtype):
 def test_lowest_bit(call, place):
     assert call(lowest_bit, 1 << place) == place
     assert call(lowest_bit, 1 << 62 | 1 << place) == place
+
+
+@pytest.mark.parametrize("bits", [0, 1, 0b1011, (1 << 60) - 1, 1 << 62])
+def test_bits_are_counted(call, bits):
+    assert call(count_bits, bits) == bin(bits).count("1")
