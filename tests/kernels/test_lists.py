@@ -25,7 +25,7 @@ def rebuild(starts, tiles, values, background, tiling, split):
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("level", [0, 7])
 @pytest.mark.parametrize("in_squares", [False, True])
-@pytest.mark.parametrize("place", [0, 0.5])
+@pytest.mark.parametrize("place", [0, 0.5, 1])
 def test_lists_are_differences_from_the_background(n_features, source_dtype, dtype, level, in_squares, place):
     rng = np.random.default_rng(0)
     tiling = tile_features(n_features, in_squares=in_squares)
