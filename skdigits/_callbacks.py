@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skdigits._engine.inputs import as_read_only
+from skdigits._engine.inputs import as_read_only, refer_to_inputs
 from skdigits._engine.progress import restored_start
 from skdigits._engine.trainer import TrainingHooks
 
@@ -116,7 +116,7 @@ class EstimatorHooks(TrainingHooks):
         """Loss and score on the samples held out, where there are some."""
         return self._evaluate() if self._evaluate is not None else {}
 
-    def augment(self, X, dtype, refer):
+    def augment(self, X, dtype):
         """Deform the samples anew before each epoch.
 
         Parameters
@@ -124,8 +124,6 @@ class EstimatorHooks(TrainingHooks):
         X : ndarray of shape (n_samples, n_features)
         dtype : numpy dtype
             Type in which the network computes, and of the deformed samples.
-        refer : callable
-            Turns samples into what kernels read.
         """
         X = as_read_only(np.ascontiguousarray(X, dtype))  # it may be the user's
         augmenter, out = self._estimator.augmenter, np.empty_like(X)
@@ -143,7 +141,7 @@ class EstimatorHooks(TrainingHooks):
                     f"{type(augmenter).__name__}.augment must return an array of shape {X.shape} and type {dtype}, as "
                     f"it was given; got {found}."
                 )
-            return refer(augmented, dtype, in_squares=True)
+            return refer_to_inputs(augmented, dtype, in_squares=True)
 
         self._draw_inputs = draw_inputs
 

@@ -59,5 +59,6 @@ def _silent_where_it_fails(stream):
     try:
         yield
     except OSError:
-        with contextlib.suppress(OSError):  # a stream without a file behind it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        # A stream without a file behind it stays as it is.
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())

@@ -17,7 +17,8 @@ _READ_AS_THEY_ARE = (np.float32, np.float64, np.uint8)
 
 def accepted_types(dtype: DTypeLike) -> list[type]:
     """Types of samples that need no conversion for a network that computes in `dtype`, which comes first."""
-    return [np.dtype(dtype).type, *(other for other in _READ_AS_THEY_ARE if other != dtype)]
+    first = np.dtype(dtype).type
+    return [first, *(other for other in _READ_AS_THEY_ARE if other is not first)]
 
 
 def check_samples(estimator: Any, X: MatrixLike, dtype: DTypeLike, *, finite: bool = False) -> Any:

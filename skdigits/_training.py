@@ -15,7 +15,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from skdigits import _samples, _validation
 from skdigits._engine import lbfgs, parameters, trainer
 from skdigits._engine.exceptions import NotFiniteError
-from skdigits._engine.inputs import compress_inputs, refer_to_inputs
+from skdigits._engine.inputs import compress_inputs
 from skdigits._engine.network import EpochRunner
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
@@ -145,7 +145,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         hooks.watch(data.held_out, evaluated, n_threads)
     if estimator.augmenter is not None:
         data.keep_samples_only()
-        hooks.augment(data.X, network.parameters.dtype, refer_to_inputs)
+        hooks.augment(data.X, network.parameters.dtype)
     runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, samples=data.samples,
         batch_size=_clipped_batch_size(estimator, data.n_samples), n_threads=n_threads,

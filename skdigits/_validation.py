@@ -104,7 +104,7 @@ def _naming(name):
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from None
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{name}: {error}") from None
 
 
 def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):

@@ -21,7 +21,7 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
 
     Compiled are training on dense and sparse samples and prediction, for any layer sizes, activations and options, and
     the preparation and the deformation of images. Samples may be of type float32, float64 or uint8. What is not covered
-    is compiled when it is met: more than 65,536 times four features.
+    is compiled when it is met: more than 1,024 features, and once more with over 262,144.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skdigits import _checks, _networks, _samples, _targets, _training
 from skdigits._callbacks import EstimatorHooks
 from skdigits._engine import parameters
-from skdigits._engine.exceptions import NotFiniteError
+from skdigits._engine.exceptions import NotFiniteError, ProgressError
 from skdigits._engine.initializers import INITIALIZERS, draw_parameters
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import TrainingRecord
@@ -444,15 +444,15 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples of any real type, finite. Never written to.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or a multi-label indicator of zeros and ones.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or a multi-label indicator of zeros and ones, which may be sparse.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the objective; None is 1 for each.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features) or None, default=None
             Samples for validation. Loss and score on them are recorded after each epoch, and `early_stopping` looks
             at them in the place of samples set aside from X. In a Pipeline, ``transform_input=["X_val"]`` sends them
             through the steps before.
-        y_val : array-like of shape (n_val,) or (n_val, n_classes), default=None
+        y_val : {array-like, sparse matrix} of shape (n_val,) or (n_val, n_classes) or None, default=None
             Their targets, of classes that are in y.
         sample_weight_val : array-like of shape (n_val,) or None, default=None
             Their weights in loss and score.
@@ -468,12 +468,18 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ZeroDivisionError
             If the weights of a mini-batch sum to 0.
         TypeError
-            If `scoring` returns no number.
+            If `scoring` returns no number, or if X is sparse and there is an `augmenter`.
 
         Warns
         -----
         ConvergenceWarning
             If `max_iter` was reached before training stopped making progress, except at the end of a schedule.
+        TrainingInterruptedWarning
+            If Ctrl-C has ended the training; what was learnt is kept.
+        DataConversionWarning
+            If y is a column.
+        UserWarning
+            If `batch_size` is larger than the number of samples, and is that number instead.
         """
         with all_or_nothing(self):
             return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
@@ -494,7 +500,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
             Targets.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples.
@@ -511,6 +517,17 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If the input is not as described, if `early_stopping` is set, or if training diverged.
         ZeroDivisionError
             If the weights of a mini-batch sum to 0.
+        AttributeError
+            If `solver` is 'lbfgs', which has no mini-batches.
+
+        Warns
+        -----
+        TrainingInterruptedWarning
+            If Ctrl-C has ended the training; what was learnt is kept.
+        DataConversionWarning
+            If y is a column.
+        UserWarning
+            If `batch_size` is larger than the number of samples, and is that number instead.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -534,8 +551,15 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Labels, or a multi-label indicator.
+        y : {ndarray, CSR matrix} of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or a multi-label indicator, which is sparse if that of the training was.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no network yet.
+        ValueError
+            If X has another number of features, or values that are infinite or NaN.
         """
         # Logistic outputs may saturate in more than one class, logits do not.
         logits = self._fitted()._is_normalized()
@@ -553,7 +577,13 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`. Rows sum to one except for multi-label targets: logistic outputs of classes
-            that exclude one another are divided by their sum.
+            that exclude one another are divided by their sum. Of a single class there are two columns, as in
+            `MLPClassifier`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As by `predict`.
         """
         if self._fitted()._is_normalized():
             return softmax(log_expit(self._outputs(X, logits=True)), axis=1)
@@ -575,7 +605,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            In the order of `classes_`; of a single class two columns.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As by `predict`.
         """
         logits = self._fitted()._outputs(X, logits=True)
         if self._is_normalized():
@@ -699,9 +734,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.solver == "lbfgs":
             _training.fit_lbfgs(self, network, data, hooks, **options)
         else:
-            _training.fit_stochastic(
-                self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
-            )
+            try:
+                _training.fit_stochastic(
+                    self, network, data, hooks, random_state, drop_rates=drop_rates, incremental=incremental, **options
+                )
+            except ProgressError as error:
+                raise ModelFormatError(str(error)) from error
         context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **task)
         return self
 

@@ -17,7 +17,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint-seconds",
         type=SECONDS,
-        default=None,
         metavar="SECONDS",
         help="save the state of the training beside the model at the end of an epoch, once so many seconds have passed "
         f"since the last time; not with lbfgs or --stream (default: {_SECONDS:g})",

@@ -17,7 +17,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dataset",
         choices=["digits", "mnist"],
-        default=None,
         help="whose test images (default: the data set whose images have the size that the model expects)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -15,7 +15,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--data-home",
         type=NAME,
-        default=None,
         help="data folder (default: the variable SKDIGITS_DATA, else ~/skdigits_data)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -33,9 +33,7 @@ def add_parser(commands):
         "fits are kept: Ctrl-C loses none, and --resume goes on.",
     )
     parser.add_argument("--dataset", choices=DATASETS, default="digits", help="(default: digits)")
-    parser.add_argument(
-        "--rows", type=COUNT, default=None, metavar="N", help="only the first training images (default: all)"
-    )
+    parser.add_argument("--rows", type=COUNT, metavar="N", help="only the first training images (default: all)")
     parser.add_argument(
         "--hidden",
         type=layers,
@@ -47,10 +45,8 @@ def add_parser(commands):
     parser.add_argument(
         "--learning-rate", type=RATE, nargs="+", default=[1e-3], metavar="RATE", help="(default: 0.001)"
     )
-    parser.add_argument("--epochs", type=COUNT, nargs="+", default=None, help=f"(default: {listed(EPOCHS, DATASETS)})")
-    parser.add_argument(
-        "--batch-size", type=COUNT, nargs="+", default=None, help=f"(default: {listed(BATCH_SIZES, DATASETS)})"
-    )
+    parser.add_argument("--epochs", type=COUNT, nargs="+", help=f"(default: {listed(EPOCHS, DATASETS)})")
+    parser.add_argument("--batch-size", type=COUNT, nargs="+", help=f"(default: {listed(BATCH_SIZES, DATASETS)})")
     parser.add_argument("--cv", type=_FOLDS, default=3, metavar="FOLDS", help="(default: 3)")
     parser.add_argument(
         "--halving",
@@ -58,12 +54,9 @@ def add_parser(commands):
         help="start all candidates on few images, and go on with the better third of them on three times as many",
     )
     parser.add_argument("--seed", type=SEED, default=0, help="of each fit, and of the images of --halving (default: 0)")
-    parser.add_argument(
-        "--jobs", type=JOBS, default=None, help="fits at a time, each in one thread (default: a core each)"
-    )
+    parser.add_argument("--jobs", type=JOBS, help="fits at a time, each in one thread (default: a core each)")
     parser.add_argument(
         "--scheduler",
-        default=None,
         metavar="ADDRESS",
         help="make the fits on the Dask cluster of a scheduler, as in tcp://127.0.0.1:8786; its workers write to "
         "--output, too (default: on this machine)",
@@ -71,7 +64,6 @@ def add_parser(commands):
     parser.add_argument(
         "--output",
         type=path,
-        default=None,
         metavar="DIR",
         help="folder of table, picture, best model and finished fits (default: skdigits-search-DATASET)",
     )

@@ -29,14 +29,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dataset",
         choices=["digits", "mnist"],
-        default=None,
         help="digits: 1,797 images of 8 x 8 that scikit-learn ships; mnist: 70,000 of 28 x 28, fetched when missing "
         "(default: digits)",
     )
     parser.add_argument(
         "--recipe",
         choices=_RECIPES,
-        default=None,
         help="parameters that do well on mnist: quick in seconds, plain without deformed images, augmented and best "
         "with them; other options that are given beside it change it (default: none)",
     )
@@ -44,40 +42,34 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "--hidden",
         type=layers,
         nargs="+",
-        default=None,
         metavar="UNITS",
         help="units of each hidden layer, as in 100 50 or 100,50 (default: 100)",
     )
     parser.add_argument(
         "--epochs",
         type=COUNT,
-        default=None,
         help="most epochs, or iterations of lbfgs; training ends before when the loss has settled, but not with a "
         f"recipe (default: {listed(EPOCHS, EPOCHS)})",
     )
     parser.add_argument(
         "--batch-size",
         type=COUNT,
-        default=None,
         help=f"images of a mini-batch (default: {listed(BATCH_SIZES, BATCH_SIZES)})",
     )
     parser.add_argument(
         "--learning-rate",
         type=RATE,
-        default=None,
         help="first learning rate, or the largest of a schedule (default: 0.001)",
     )
     parser.add_argument(
         "--activation",
         choices=["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"],
-        default=None,
         help="of the hidden layers (default: relu)",
     )
-    parser.add_argument("--solver", choices=["adam", "adamw", "sgd", "lbfgs"], default=None, help="(default: adam)")
+    parser.add_argument("--solver", choices=["adam", "adamw", "sgd", "lbfgs"], help="(default: adam)")
     parser.add_argument(
         "--validation",
         type=SHARE,
-        default=None,
         metavar="FRACTION",
         help="share of the training images to hold out; training then keeps the epoch that is best on them, and stops "
         "when it no longer improves (a recipe goes to its last epoch; default: none)",
@@ -85,18 +77,16 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
     )
-    parser.add_argument("--jobs", type=JOBS, default=None, help="threads (default: all that may be used)")
+    parser.add_argument("--jobs", type=JOBS, help="threads (default: all that may be used)")
     parser.add_argument(
         "--output",
         type=path,
-        default=None,
         help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
         "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
     )
     parser.add_argument(
         "--report",
         type=path,
-        default=None,
         metavar="DIR",
         help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
     )
@@ -111,7 +101,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--deformed",
         type=COUNT,
-        default=None,
         metavar="N",
         help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, deformed only "
         "where a recipe does so)",
@@ -120,7 +109,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "--test",
         type=NAME,
         nargs="+",
-        default=None,
         metavar="PATH",
         help="test images of --stream, two files or a folder (default: those of --dataset; of other streams one of ten "
         "images, but 10,000 at most, is held out)",

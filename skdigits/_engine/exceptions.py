@@ -1,4 +1,4 @@
-"""Errors that the estimator turns into scikit-learn's, or lets pass."""
+"""Errors that the estimator turns into scikit-learn's or into those of the package, or lets pass."""
 
 
 class NotFiniteError(ValueError):

@@ -95,7 +95,7 @@ def count_tiles(dense, first_features, second_pair, background, split, first, la
     split : int
         At most the number of whole tiles.
     first, last : int
-    marks : int64 array of shape (N, ceil(K // 4 / 60))
+    marks : int64 array of shape (N, ceil(G / 60))
         Set to which whole tiles of each sample are listed, a bit each.
     starts : int64 array of shape (2 * N + 1,)
 

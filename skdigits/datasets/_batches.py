@@ -73,8 +73,9 @@ def iter_digit_batches(
     DataFileError
         If a file is not what it should be, before the first batch where its header says so.
     ValueError
-        If the source holds no samples, if images and labels are not as many, if parts differ in the size of images, or
-        in whether pixels are whole numbers or labels text, or if the length of a Dask array is not known.
+        If the source is neither a folder nor a pair, or holds no samples, if images and labels are not as many, if
+        parts differ in the size of images, or in whether pixels are whole numbers or labels text, or if the length of a
+        Dask array is not known.
     OSError
         If a file cannot be read.
 
@@ -299,7 +300,8 @@ def _open_dask(array, name):
         )
 
     def pieces(n):
-        return (array.blocks[i].compute() for i in range(array.numblocks[0]))
+        blocks = (array.blocks[i].compute() for i in range(array.numblocks[0]))
+        return (block for block in blocks if len(block))  # one that a filter has emptied has no images to give
 
     return Rows(name, array.shape, array.dtype.kind, pieces)
 

@@ -98,6 +98,10 @@ def fetch_mnist(
         If a file on disk is not the published one.
     DownloadError
         If a file is missing and no mirror gave it, or with ``download_if_missing=False``.
+    OSError
+        If a file cannot be read or written.
+    ImportError
+        If pandas is needed and missing.
 
     Examples
     --------
@@ -122,18 +126,16 @@ def fetch_mnist(
     images, target = parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
     data, target = images.reshape(len(images), -1), target.astype(np.int64)
     feature_names = [f"pixel{i + 1}" for i in range(data.shape[1])]
-    frame = None
     if pandas is not None:
         data = pandas.DataFrame(data, columns=feature_names, copy=False)
         target = pandas.Series(target, name="class")
-        frame = pandas.concat([data, target], axis=1)
     if return_X_y:
         return data, target
     return Bunch(
         data=data,
         images=images,
         target=target,
-        frame=frame,
+        frame=None if pandas is None else pandas.concat([data, target], axis=1),
         feature_names=feature_names,
         target_names=np.arange(10),
         DESCR=_registry.MNIST_DESCRIPTION,

@@ -14,6 +14,7 @@ import numpy as np
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import _values
+from skdigits.persistence._archives import import_safetensors
 from skdigits.persistence._weights import TRAINING_STATE, check_suffix, read_content, write_content
 
 # They change neither a weight nor a loss.
@@ -52,6 +53,8 @@ class Checkpoint:
         or by `partial_fit`.
     ModelFormatError
         In `fit`, if the file to go on from is corrupt or of another kind.
+    ImportError
+        In `fit`, if safetensors is needed and missing.
 
     See Also
     --------
@@ -120,7 +123,8 @@ class Checkpoint:
             self._n_epochs, self._saved_at = 0, time.monotonic()
 
     def _check_parameters(self):
-        check_suffix(Path(self.path))
+        if check_suffix(Path(self.path)) == ".safetensors":
+            import_safetensors()
         if self.which not in ("last", "best"):
             raise ValueError(f"Checkpoint: which must be 'last' or 'best', got {self.which!r}.")
         if isinstance(self.every, bool) or not isinstance(self.every, (int, np.integer)) or self.every < 1:

@@ -90,6 +90,10 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     ------
     ValueError
         If the suffix is another, or if there is something in the model that `load` would refuse.
+    NotFittedError
+        If the estimator is not fitted.
+    OSError
+        If the file cannot be written.
     ImportError
         If skops is missing.
 
@@ -153,6 +157,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     ModelFormatError
         If the file is corrupt, of another kind, of a newer format, or holds a type that is not allowed.
+    ValueError
+        If the suffix is another.
     FileNotFoundError
         If there is no file.
     ImportError

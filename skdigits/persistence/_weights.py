@@ -44,6 +44,10 @@ def save_weights(estimator: Any, path: str | os.PathLike[str], *, include_optimi
     ValueError
         If the suffix is another, or if something cannot be stored: a scorer that is a function, a `random_state` that
         is not a number, a step of another type, weights that are not finite.
+    NotFittedError
+        If the estimator is not fitted.
+    OSError
+        If the file cannot be written.
     ImportError
         If safetensors is needed and missing.
 
@@ -88,6 +92,8 @@ def load_weights(path: str | os.PathLike[str]) -> Any:
     ------
     ModelFormatError
         If the file is corrupt, of another kind, or of a newer format.
+    ValueError
+        If the suffix is another.
     FileNotFoundError
         If there is no file.
     ImportError

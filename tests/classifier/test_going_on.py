@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 
 from skdigits import MLPDigitClassifier
-from skdigits._engine.exceptions import ProgressError
+from skdigits.exceptions import ModelFormatError
 from skdigits.preprocessing import ElasticDeformer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -242,6 +242,6 @@ def progress():
 ], ids=str)  # fmt: skip
 def test_damaged_progress_is_refused(progress, path, value):
     model = make(early_stopping=True, weight_averaging=0.5)
-    with pytest.raises(ProgressError, match="checkpoint"):
+    with pytest.raises(ModelFormatError, match="checkpoint"):
         model.set_callbacks(Keeper(damaged(progress, *path, value=value))).fit(X, Y)
     assert not hasattr(model, "coefs_")

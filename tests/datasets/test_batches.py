@@ -303,6 +303,15 @@ def test_refuses_a_dask_array_of_unknown_length():
         iter_digit_batches((X[dask_array.from_array(LABELS) > 3], LABELS))
 
 
+def test_empty_blocks_of_a_dask_array_are_passed_over():
+    dask_array = pytest.importorskip("dask.array")
+    X = dask_array.from_array(IMAGES.reshape(N, 12), chunks=((0, 7, 0, N - 7), 12))
+    y = dask_array.from_array(LABELS, chunks=((3, 0, N - 3),))
+    ((images, labels),) = iter_digit_batches((X, y), batch_size=N)
+    np.testing.assert_array_equal(images, IMAGES.reshape(N, 12))
+    np.testing.assert_array_equal(labels, LABELS)
+
+
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         iter_digit_batches((tmp_path / "nothing", LABELS))

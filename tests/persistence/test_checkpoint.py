@@ -276,6 +276,14 @@ def test_path_is_checked_before_training(tmp_path, name):
         model.fit(X, Y)
 
 
+def test_missing_safetensors_is_found_before_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    model = make().set_callbacks(Checkpoint(tmp_path / "run.safetensors", every=50), Killer(1))
+    with pytest.raises(ImportError, match=r"skdigits\[export\]"):
+        model.fit(X, Y)
+
+
 def test_other_estimators_are_refused(path):
     class WithCallbacks(MLPClassifier):
         pass
