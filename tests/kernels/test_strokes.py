@@ -96,6 +96,21 @@ def test_images_of_any_size_agree_with_twin(height, width, target, dtype, seed):
     assert 0 <= out.min() <= out.max() <= 1 + 1e-6
 
 
+def test_strokes_that_would_vanish_stay():
+    image = np.indices((8, 8)).sum(axis=0) % 2.0  # hardly an outline, and each pixel beside the ground
+    assert not naive.spread_level(image, 0, 1).any()
+    out = np.full((1, 64), 9.0)
+    set_stroke_widths(image.reshape(1, 64), 8, 8, 0.1, 20, np.zeros(4, np.int64), out)
+    np.testing.assert_array_equal(out[0], image.ravel())
+
+
+def test_size_of_a_digit_is_that_of_its_pixels_above_one_half():
+    image, out = np.zeros((20, 20)), np.empty((1, 400))
+    image[10, 2:18], image[10, 8:12] = 0.45, 1
+    set_stroke_widths(image.reshape(1, 400), 20, 20, 6.0, 20, np.zeros(4, np.int64), out)
+    np.testing.assert_allclose(out[0], naive.set_stroke_width(image, 6.0, 20).ravel(), atol=1e-12)
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.5])
 @pytest.mark.parametrize("width", [2.0, 4.0, 7.0, 12.0])
 def test_pens_of_any_width_draw_the_same(width, angle):
