@@ -21,7 +21,8 @@ def measure_moments(image, height, width, moments):
     image : array of shape (H * W,)
     height, width : int
     moments : float64 array of shape (5,)
-        Total m, the centre x and y, the sums of dx dy and of dy dy times ink. All 0 where m is 0 or not finite.
+        Total m, the centre x and y, the sums of dx dy and of dy dy times ink. All 0 where m is 0, or m or a sum that
+        leads to the centre is not finite.
     """
     total, x_sum, y_sum = 0.0, 0.0, 0.0
     for row in range(height):
@@ -31,7 +32,7 @@ def measure_moments(image, height, width, moments):
             x_sum += ink * column
             y_sum += ink * row
     moments[:] = 0
-    if not 0.0 < total < np.inf:
+    if not (0.0 < total < np.inf and x_sum < np.inf and y_sum < np.inf):
         return
     x_centre, y_centre, xy_sum, yy_sum = x_sum / total, y_sum / total, 0.0, 0.0
     for row in range(height):

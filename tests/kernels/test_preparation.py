@@ -55,6 +55,14 @@ def test_moments_that_overflow_are_those_of_a_blank_image():
     np.testing.assert_array_equal(moments, 0)
 
 
+@pytest.mark.parametrize("value", [1e305, 1e306, 1e307])  # of which the square sums, the sums and the mass overflow
+def test_image_whose_slant_overflows_stays(value):
+    images, out = value * np.eye(40).reshape(1, -1), np.full((1, 1600), 9.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        deskew_images(images, 40, 40, 1.0, np.zeros(5), out)
+    np.testing.assert_array_equal(out, images)
+
+
 @DTYPES
 @SHAPES
 @pytest.mark.parametrize("slope", [0.0, 0.4, -1.0, 2.5, -1e9])
@@ -132,6 +140,17 @@ def test_centred_images_agree_with_twin(height, width, threshold, sides, dtype, 
     np.testing.assert_allclose(out, expected, **tolerance(dtype))
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_digit_that_is_heavy_at_one_side_stays_inside(turns):
+    image, out = np.full((20, 20), 1e-3), np.full((1, 784), 9.0)
+    image[0] = 1
+    image = np.ascontiguousarray(np.rot90(image, turns))
+    scratch = np.zeros(5), np.zeros(4, np.int64), np.zeros(20), np.zeros(400)
+    centre_images(image.reshape(1, 400), 20, 20, 0.0, 20, 28, *scratch, out)
+    np.testing.assert_allclose(out[0].reshape(28, 28), naive.centre(image, 0.0, 20, 28), atol=1e-15)
+    np.testing.assert_allclose(out.sum(), image.sum())
+
+
 @DTYPES
 @SHAPES
 @pytest.mark.parametrize(("noise", "threshold"), [(0.0, 0.0), (1.0, 0.1), (99.0, 0.7)])
@@ -142,6 +161,12 @@ def test_normalized_images_agree_with_twin(dtype, shape, noise, threshold):
     normalize_images(flat(images), *shape, levels, surfaces, np.full(4, noise), threshold, out)
     expected = [naive.normalize(images[i], levels[i], surfaces[i], noise, threshold) for i in range(4)]
     np.testing.assert_allclose(out.reshape(images.shape), expected, **tolerance(dtype))
+
+
+def test_strokes_as_far_above_the_ground_as_below_it_are_not_inverted():
+    out = np.full((1, 6), 9.0)
+    normalize_images(np.array([[7.0, 9, 7, 5, 7, 7]]), 2, 3, np.full(1, 7.0), np.zeros((1, 6)), np.zeros(1), 0.1, out)
+    np.testing.assert_array_equal(out, [[0, 1, 0, 0, 0, 0]])
 
 
 @DTYPES
