@@ -25,8 +25,11 @@ def test_certain_mistake_has_a_finite_loss():
     assert loss == pytest.approx(52 * np.log(2))
 
 
-def test_nan_probability_gives_nan_loss():
-    assert np.isnan(cross_entropy_forward(np.array([np.nan, 0.5]), np.array([1, 0], np.uint8), 1e-7, False, 0.0))
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_nan_probability_gives_nan_loss(independent, smoothing):
+    probabilities, targets = np.array([np.nan, 0.5]), np.array([1, 0], np.uint8)
+    assert np.isnan(cross_entropy_forward(probabilities, targets, 1e-7, independent, smoothing))
 
 
 @pytest.mark.parametrize("weight", [1, 2.5])
