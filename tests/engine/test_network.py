@@ -120,9 +120,20 @@ def test_blocks_do_not_change_a_step(monkeypatch, max_norm):
         np.testing.assert_allclose(some, others, rtol=1e-9, atol=1e-12)
 
 
+def test_limit_that_is_never_reached_changes_no_training():
+    found = []
+    for max_norm in (None, 1e6):
+        network, *samples = make_problem((6, 5, 4, 3), "tanh", "softmax", np.float64)
+        optimizer = make_optimizer("adam", len(network.parameters), np.float64)
+        with make_runner(network, *samples, batch_size=4, max_norm=max_norm) as runner:
+            runner.train(optimizer, np.arange(N_SAMPLES))
+        found.append(network.parameters)
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("optimizer_name", ["adam", "momentum", "nesterov"])
 @pytest.mark.parametrize(
-    ("n_features", "density", "background"), [(3, 0.6, 0), (6, 0.6, 0), (16, 0.1, 0.5), (36, 0.6, 0.5), (70, 0.1, 0)]
+    ("n_features", "density", "background"), [(3, 0.6, 0), (6, 0.6, 0), (16, 0.1, 0.5), (36, 0.1, 0.5), (70, 0.1, 0)]
 )
 @WEIGHTS
 def test_epoch_agrees_with_twin(optimizer_name, n_features, weighted, density, background):

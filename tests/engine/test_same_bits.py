@@ -37,6 +37,19 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(n_threads, n_fea
     assert results[0] == results[1]
 
 
+@THREADS
+def test_training_with_a_background_gives_the_same_bits_for_any_number_of_threads(n_threads):
+    results = []
+    for threads in (1, n_threads):
+        problem = make_problem((36, 7, 3), "relu", "softmax", np.float64, background=0.5, density=0.1, n_samples=61)
+        optimizer = make_optimizer("adam", len(problem[0].parameters), np.float64)
+        with make_runner(*problem, batch_size=20, n_threads=threads) as runner:
+            assert runner.inputs.background_tiles.size
+            runner.train(optimizer, np.arange(61))
+        results.append(problem[0].parameters.tobytes())
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize("n_samples", [1, 50])
 @THREADS
 @FEATURES
