@@ -77,6 +77,17 @@ def test_schedule_goes_on_where_the_epoch_before_ended(cls):
     assert optimizer.learning_rate == rates[-1]
 
 
+def test_epoch_that_was_cut_short_ends_with_the_rate_of_its_last_step():
+    optimizer = make(SGD, lr_schedule="cosine", n_epochs=1)
+    optimizer.count_steps(2, optimizer.rates(4))
+    assert (optimizer.t, optimizer.learning_rate) == (2, pytest.approx(0.5 * cosine(np.array([1]), 4)[0]))
+
+
+@pytest.mark.parametrize(("t", "expected"), [(0, 0), (5, 0.5), (10, 1), (25, 1)])
+def test_share_of_the_epochs_that_is_done_is_never_above_one(t, expected):
+    assert make(SGD, n_epochs=2, t=t).share_done(5) == expected
+
+
 @pytest.mark.parametrize("decay", [0.5, 0.99])
 def test_average_is_the_exponential_mean_of_all_steps(decay):
     optimizer = make(SGD, average_decay=decay)
@@ -97,6 +108,14 @@ def test_adam_carries_the_corrections_in_the_rate():
 def test_adamw_decays_with_the_rate_of_the_step():
     optimizer = make(AdamW, alpha=0.1, lr_schedule="cosine", n_epochs=1)
     np.testing.assert_allclose(optimizer.settings(4)[:, codes.DECAY], 0.05 * cosine(np.arange(4), 4))
+
+
+@pytest.mark.parametrize("step", [1, 2, 100])
+def test_epsilon_of_adamw_stands_beside_the_corrected_root(step):
+    settings, first, second = make(AdamW, epsilon=0.1, t=step - 1).settings(1)[0], 2.0, 3.0
+    change = settings[codes.RATE] * first / (np.sqrt(second) + settings[codes.EPSILON])
+    corrected_first, corrected_second = first / (1 - 0.9**step), second / (1 - 0.999**step)
+    assert change == pytest.approx(0.5 * corrected_first / (np.sqrt(corrected_second) + 0.1))
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

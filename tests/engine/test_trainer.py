@@ -124,10 +124,11 @@ def test_adaptive_rate_falls_until_it_is_too_small():
     assert result.hooks.lines[-1].endswith("Learning rate too small. Stopping.")
 
 
-def test_inverse_scaling_follows_the_samples_seen():
-    optimizer = SGD(learning_rate_init=0.1, lr_schedule="invscaling", moments=np.zeros((1, 1)))
+@pytest.mark.parametrize("power_t", [0.25, 0.5])
+def test_inverse_scaling_follows_the_samples_seen(power_t):
+    optimizer = SGD(learning_rate_init=0.1, lr_schedule="invscaling", power_t=power_t, moments=np.zeros((1, 1)))
     run([3.0, 2.0], optimizer=optimizer, max_epochs=2)
-    assert optimizer.learning_rate == pytest.approx(0.1 / 9**0.5)
+    assert optimizer.learning_rate == pytest.approx(0.1 / 9**power_t)
 
 
 def test_last_epoch_is_kept_where_the_best_is_not_asked_for():
