@@ -41,9 +41,9 @@ _STATE_FORMAT = 1
 class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     r"""Multi-layer perceptron for handwritten digits, trained on ordinary CPUs.
 
-    A drop-in for :class:`sklearn.neural_network.MLPClassifier`: for the same parameters and the same `random_state`
-    it draws the same first weights, forms the same mini-batches and makes the same updates. The work is done by
-    compiled kernels that leave out the background of the input, in single precision by default.
+    A drop-in replacement for :class:`sklearn.neural_network.MLPClassifier`: for the same parameters and the same
+    `random_state` it draws the same initial weights, forms the same mini-batches and makes the same updates. The work
+    is done by compiled kernels that skip the background of the input, in single precision by default.
 
     It minimises, over the weights :math:`W` and biases of all layers, the mean cross-entropy of each mini-batch
 
@@ -59,7 +59,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
-        Units of each hidden layer, each at least 1.
+        Number of units in each hidden layer, each at least 1.
 
     activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'gelu', 'silu'}, default='relu'
         Activation of the hidden layers: x, 1 / (1 + exp(-x)), tanh(x), max(0, x), max(0.01 x, x), x or exp(x) - 1
@@ -67,142 +67,145 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
         'adam', 'adamw' and 'sgd' work on mini-batches, 'lbfgs' on all samples at once. 'lbfgs' often does better on a
-        few hundred samples. 'adamw' is Adam with weight decay apart from the gradient, as in PyTorch.
+        few hundred samples. 'adamw' is Adam with decoupled weight decay, as in PyTorch.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty, at least 0. It is divided by the number of samples (the sum of their weights) of
-        a mini-batch. With 'adamw' there is no penalty: each step takes the share ``learning_rate * alpha`` off the
-        weights (not off the biases), and useful values are a hundred times larger.
+        a mini-batch. With 'adamw' there is no penalty but weight decay: each step reduces the weights (not the biases)
+        by the fraction ``learning_rate * alpha``, and useful values are a hundred times larger.
 
     batch_size : int or 'auto', default='auto'
-        Samples of a mini-batch, at least 1; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
+        Samples per mini-batch, at least 1; 'auto' is ``min(200, n_samples)``. Not used by 'lbfgs'.
 
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'}, default='constant'
-        'constant' is `learning_rate_init`. 'cosine' falls from it along half a wave, and 'one_cycle' rises from 1/25
-        of it for three tenths of all steps and then falls to 1/250,000 of it, both along half a wave, as PyTorch's
-        ``OneCycleLR`` does; these two are for all mini-batch solvers and reach their end after `max_iter` epochs,
-        which is then no failure to converge. The other two are used by 'sgd' alone: 'invscaling' is
+        Learning-rate schedule. 'constant' is `learning_rate_init`. 'cosine' decays from it along half a cosine wave,
+        and 'one_cycle' rises from 1/25 of it for three tenths of all steps and then falls to 1/250,000 of it, both
+        along half a cosine wave, as PyTorch's ``OneCycleLR`` does. These two are for all mini-batch solvers and end
+        after `max_iter` epochs, without a `ConvergenceWarning`. The other two are only used by 'sgd': 'invscaling' is
         ``learning_rate_init / (t + 1) ** power_t`` with t samples seen in the epochs before, and 'adaptive' divides the
         rate by 5 each time that more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
 
     learning_rate_init : float, default=0.001
-        First learning rate of mini-batch solvers, or the largest one of 'one_cycle', above 0.
+        Initial learning rate of mini-batch solvers, or the largest one of 'one_cycle', above 0.
 
     power_t : float, default=0.5
         Exponent of 'invscaling', at least 0.
 
     max_iter : int, default=200
-        Most epochs, or iterations of 'lbfgs', at least 1.
+        Maximum number of epochs, or of iterations of 'lbfgs', at least 1.
 
     shuffle : bool, default=True
         Whether to shuffle the samples before each epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Draws the first weights, the split for early stopping, the order of the samples, what is dropped and how
-        samples are deformed. Pass an int for results that can be repeated. An int gives each call of `partial_fit` the
-        same order of as many samples, as in MLPClassifier; what is dropped and deformed differs from call to call.
+        Draws the initial weights, the split for early stopping, the order of the samples, dropout and augmentation.
+        Pass an int for reproducible results. With an int, each call of `partial_fit` shuffles the same number of
+        samples in the same way, as in MLPClassifier; dropout and augmentation differ from call to call.
 
     tol : float, default=1e-4
-        Least improvement of the loss or validation score that counts as progress, at least 0; for 'lbfgs' the largest
-        entry of the gradient at which to stop.
+        Smallest improvement of the loss or validation score that counts as progress, at least 0. 'lbfgs' stops when
+        no entry of the gradient is larger.
 
     verbose : bool or int, default=False
         Whether to print the loss of each epoch.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the call before. The optimizer starts anew.
+        Whether `fit` continues from the weights of the previous call. The optimizer is reset.
 
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
 
     nesterovs_momentum : bool, default=True
-        Whether the momentum is Nesterov's.
+        Whether to use Nesterov's momentum.
 
     early_stopping : bool, default=False
-        Whether to stop when the score on held-out samples no longer improves (`scoring`). They are `X_val` of `fit`
-        where that is given, else samples set aside from X; the split is stratified for binary labels, as in
-        scikit-learn. Not used by 'lbfgs', as there.
+        Whether to stop when the score on held-out samples no longer improves (`scoring`). These are `X_val` of `fit`
+        if given, else samples set aside from X. As in scikit-learn, the split is stratified for binary labels, and
+        'lbfgs' ignores this parameter.
 
     validation_fraction : float, default=0.1
-        Share of the samples to set aside with `early_stopping`, above 0 and below 1.
+        Proportion of the samples to set aside for `early_stopping`, above 0 and below 1.
 
     beta_1 : float, default=0.9
-        Decay rate of Adam's first moment, in [0, 1).
+        Decay rate of Adam's first-moment estimate, in [0, 1).
 
     beta_2 : float, default=0.999
-        Decay rate of Adam's second moment, in [0, 1).
+        Decay rate of Adam's second-moment estimate, in [0, 1).
 
     epsilon : float, default=1e-8
-        Added to the root of Adam's second moment, above 0.
+        Added to the square root of Adam's second-moment estimate, above 0.
 
     n_iter_no_change : int or inf, default=10
         Training stops when more than this many epochs in a row, at least 1, brought no progress.
 
     max_fun : int, default=15000
-        Most evaluations of the objective by 'lbfgs', at least 1.
+        Maximum number of evaluations of the objective by 'lbfgs', at least 1.
 
     dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Type in which the network computes and keeps its weights; X is converted to it. 'auto' is that of the X of the
-        first fit, with 'float64' for anything that is not 'float32', as scikit-learn does (but for 'lbfgs', which is
-        in double precision there). Predictions are of this type, too, whatever that of their X.
+        Type in which the network computes and keeps its weights; X is converted to it. 'auto' is the type of X in the
+        first fit, or 'float64' for anything that is not 'float32', as in scikit-learn (except for 'lbfgs', which is
+        in double precision there). Predictions are of this type, too, whatever the type of their X.
 
     n_jobs : int or None, default=None
-        Threads of one `fit` or `predict`. None: all that this process may use, which ``NUMBA_NUM_THREADS``,
-        ``OMP_NUM_THREADS`` and workers of joblib or Dask limit. Negative: ``n_cores + 1 + n_jobs``. The result is the
-        same to the last bit for any number; small work is done in one thread.
+        Number of threads of one `fit` or `predict`. None: all that this process may use, as limited by
+        ``NUMBA_NUM_THREADS``, ``OMP_NUM_THREADS`` and workers of joblib or Dask. Negative: ``n_cores + 1 + n_jobs``.
+        The result is the same to the last bit for any number; small work is done in one thread.
 
     output_activation : {'auto', 'softmax', 'logistic'}, default='auto'
-        'auto' is 'softmax' for one label of at least three classes, else 'logistic'. 'logistic' for one label trains
-        an independent output for each class by binary cross-entropy; `predict_proba` divides them by their sum.
+        'auto' is 'softmax' for multiclass targets, else 'logistic'. With 'logistic', an independent output for each
+        class of multiclass targets is trained by binary cross-entropy; `predict_proba` divides them by their sum.
 
     weight_init : {'auto', 'glorot_uniform', 'he_uniform', 'he_normal', 'lecun_normal'}, default='auto'
-        Distribution of the first weights. 'auto' is scikit-learn's, with random biases; else biases start at 0.
+        Distribution of the initial weights. 'auto' is scikit-learn's, with random biases; with the others biases start
+        at 0.
 
     dropout : float or array-like of shape (n_hidden_layers,), default=0.0
-        Share of the units of the hidden layers, or of each of them, that is left out at random for each sample in
-        each epoch, in [0, 1). Those that stay are divided by one minus the share; predictions use all units.
+        Dropout rate, in [0, 1), of all hidden layers, or of each of them: the share of units that is dropped at random
+        for each sample in each epoch. The remaining ones are divided by one minus the rate; predictions use all units.
 
     input_dropout : float, default=0.0
-        The same for features, in [0, 1).
+        Dropout rate of the features, in [0, 1).
 
     max_grad_norm : float or None, default=None
-        Largest Euclidean norm of the gradient of a mini-batch by all parameters, above 0; longer ones are shortened.
+        Gradient clipping: largest Euclidean norm of the gradient of a mini-batch with respect to all parameters, above
+        0; larger gradients are scaled down to it.
 
     label_smoothing : float, default=0.0
         Share s in [0, 1) of the targets that is spread evenly: over all classes with softmax outputs, where a target
         t becomes (1 - s) t + s / n_classes, over yes and no with logistic ones, where it becomes (1 - s) t + s / 2.
 
     weight_averaging : float or None, default=None
-        Decay d in (0, 1) of an exponential moving average of the weights: after step n that of step i counts
-        ``d ** (n - i)``, divided by the sum of these. `coefs_` and `intercepts_` are the average, with which
-        validation and predictions are made. While it is set, `partial_fit` goes on from the weights, which stand
-        aside, and not from their average: `coefs_` that were replaced count in the average only. After `fit` has
-        restored the average of its best epoch, it goes on from that.
+        Decay d in (0, 1) of an exponential moving average of the weights: after step n the weights of step i count
+        ``d ** (n - i)``, divided by the sum of these factors. `coefs_` and `intercepts_` are the average, which is used
+        in validation and predictions. While this parameter is set, `partial_fit` continues from the weights, which are
+        kept separately, and not from their average: if you replace `coefs_`, that affects the average only. After
+        `fit` has restored the average of its best epoch, `partial_fit` continues from that.
 
     class_weight : dict, 'balanced', list of dict or None, default=None
-        Weights of the classes in the objective, times `sample_weight`: by label, or in inverse proportion to their
-        frequency in y; for multi-label targets a list with a dict for each column, whose product a sample has.
-        Validation does not use them.
+        Weights of the classes in the objective, multiplied by `sample_weight`: by label, or, for 'balanced', inversely
+        proportional to class frequencies in y. For multi-label targets a list with a dict for each column; a sample has
+        the product of their weights. Validation does not use them.
 
     scoring : str, callable or None, default=None
         Score on held-out samples: 'loss' (the negative cross-entropy), a scorer of scikit-learn, by name or as a
-        callable ``scorer(estimator, X, y)``, or None for accuracy. Where held-out samples have weights the scorer is
-        called with `sample_weight`, too, and must take it.
+        callable ``scorer(estimator, X, y)``, or None for accuracy. If the held-out samples have weights, the scorer is
+        called with `sample_weight`, too, and must accept it.
 
     restore_best_weights : bool, default=True
-        Whether to end, with `early_stopping`, with the weights of the epoch that scored best and not the last ones.
-        With `warm_start`, where no epoch of a call is better than the best of the calls before, the last weights
+        Whether `early_stopping` restores the weights of the epoch with the best score, instead of keeping the last
+        ones. With `warm_start`, if no epoch of a call is better than the best of the previous calls, the last weights
         remain, as in MLPClassifier.
 
     max_time : float or None, default=None
-        Seconds after which `fit` ends with the present mini-batch or iteration, and keeps what was learnt, above 0.
+        Time limit in seconds, above 0: `fit` then stops after the current mini-batch or iteration, and keeps what was
+        learnt.
 
     augmenter : object or None, default=None
         Deforms the training samples anew in each epoch, as :class:`skdigits.preprocessing.ElasticDeformer` does. Its
         method ``augment(X, random_state, out=out, progress=progress)`` writes new samples to `out`, which is like X,
-        and returns them. X is dense, in the type of the network; `progress` is the share of `max_iter` that is done, in
-        [0, 1]. Held-out samples are left as they are. An augmenter whose own `n_jobs` is None works with that of
-        the classifier. X must not be written to.
+        and returns them. It must not write to X. X is dense, in the type of the network; `progress` is the share of
+        `max_iter` that is done, in [0, 1]. Held-out samples are not augmented. An augmenter whose own `n_jobs` is None
+        uses that of the classifier.
 
     Attributes
     ----------
@@ -216,64 +219,69 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Biases of each layer.
 
     loss_ : float
-        Loss of the last epoch: the mean over its mini-batches, each before its update and as often as it has samples.
+        Loss of the last epoch: the mean over its mini-batches, weighted by their numbers of samples; the loss of each
+        mini-batch is computed before its update.
 
     best_loss_ : float or None
-        Least loss so far; None with `early_stopping`. Not set by 'lbfgs'.
+        Smallest loss so far; None with `early_stopping`. Not set by 'lbfgs'.
 
     loss_curve_ : list of float
         Loss of each epoch. Not set by 'lbfgs'.
 
     history_ : dict of str to list of float
-        An entry an epoch, or an iteration of 'lbfgs', in each list; NaN for what is not known, as 'accuracy' and
-        'learning_rate' with 'lbfgs'. Calls of `partial_fit`, and of `fit` with `warm_start`, add to the lists, but
-        'lbfgs' begins new ones. 'loss' and 'accuracy' of the training samples as they were met, before the update of
-        their mini-batch, with dropout, deformation and the weights of samples and classes; 'validation_loss', the mean
-        cross-entropy of held-out samples, without penalty and smoothing, and 'validation_score'; 'learning_rate' of the
-        last step; 'seconds' of the epoch, validation included.
+        Each list has one entry per epoch, or per iteration of 'lbfgs'; NaN where a value is not known, as 'accuracy'
+        and 'learning_rate' with 'lbfgs'. Calls of `partial_fit`, and of `fit` with `warm_start`, append to the lists,
+        but 'lbfgs' begins new ones.
+
+        - 'loss' and 'accuracy': on the training samples before the update of their mini-batch, with dropout,
+          augmentation and the weights of samples and classes.
+        - 'validation_loss': the mean cross-entropy of held-out samples, without penalty and label smoothing.
+        - 'validation_score': the score on held-out samples.
+        - 'learning_rate': that of the last step.
+        - 'seconds': duration of the epoch, validation included.
 
     validation_loss_curve_ : list of float or None
-        'validation_loss' of `history_`; None where nothing is held out.
+        'validation_loss' of `history_`; None if no samples are held out.
 
     validation_scores_ : list of float or None
-        Score after each epoch on the samples held out; None without `early_stopping`. Not set by 'lbfgs'.
+        Score on the held-out samples after each epoch; None without `early_stopping`. Not set by 'lbfgs'.
 
     best_validation_score_ : float or None
-        Largest of them. Not set by 'lbfgs'.
+        Largest of `validation_scores_`. Not set by 'lbfgs'.
 
     n_iter_ : int
-        Epochs or iterations of the last call.
+        Number of epochs or iterations of the last call.
 
     t_ : int
-        Samples seen in training. Not counted by 'lbfgs'.
+        Number of samples seen in training. Not counted by 'lbfgs'.
 
     n_layers_ : int
         Number of layers, input and output included.
 
     n_outputs_ : int
-        Outputs of the network.
+        Number of outputs.
 
     out_activation_ : {'softmax', 'logistic'}
-        Activation of the outputs.
+        Activation of the output layer.
 
     n_features_in_ : int
-        Features seen in `fit`.
+        Number of features seen in `fit`.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names. Set only where X has names that are all strings.
+        Names of the features seen in `fit`. Defined only when X has feature names that are all strings.
 
     See Also
     --------
-    sklearn.neural_network.MLPClassifier : The estimator that this one stands in for.
+    sklearn.neural_network.MLPClassifier : The estimator that this one replaces.
 
     Notes
     -----
-    Options that mini-batches alone have (dropout, `max_grad_norm`, `weight_averaging`, `augmenter`, 'cosine' and
-    'one_cycle') are refused by 'lbfgs'; sparse X is refused with an `augmenter`.
+    'lbfgs' refuses the options that only apply to mini-batches (dropout, `max_grad_norm`, `weight_averaging`,
+    `augmenter`, 'cosine' and 'one_cycle'). Sparse X is refused with an `augmenter`.
 
     :data:`skdigits.recipes.RECIPES` holds parameters that do well on MNIST.
 
-    Ctrl-C during `fit` ends it after the present mini-batch, warns, and keeps what was learnt. Callbacks of
+    Ctrl-C during `fit` stops it after the current mini-batch, warns, and keeps what was learnt. Callbacks of
     :mod:`sklearn.callback` (``set_callbacks``) are called after each epoch, and after each iteration of 'lbfgs'.
 
     References
