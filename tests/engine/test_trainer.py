@@ -118,7 +118,7 @@ def test_order_is_kept_without_shuffle():
 def test_adaptive_rate_falls_until_it_is_too_small():
     optimizer = SGD(learning_rate_init=1e-5, lr_schedule="adaptive", moments=np.zeros((1, 1)))
     result = run([1.0] * 100, optimizer=optimizer)
-    assert result.outcome == "converged"
+    assert (result.outcome, result.record.n_iter) == ("converged", 10)  # after three epochs each without progress
     assert optimizer.learning_rate == pytest.approx(4e-7)
     assert "Setting learning rate to 0.000002" in result.hooks.lines[4]
     assert result.hooks.lines[-1].endswith("Learning rate too small. Stopping.")
@@ -157,8 +157,16 @@ def test_time_that_has_run_out_ends_training():
 
 def test_every_epoch_gets_a_seed_where_they_are_drawn():
     assert run([3.0, 2.0], max_epochs=2).runner.seeds == [0, 0]
-    first, second = run([3.0, 2.0], max_epochs=2, draws_seeds=True).runner.seeds
-    assert first != second
+    assert len(set(run(range(30, 0, -1), max_epochs=30, draws_seeds=True).runner.seeds)) == 30
+
+
+def test_seeds_of_repeated_calls_differ_and_leave_the_order_as_it_is():
+    def run_three(n_repeated, *, draws_seeds=True):
+        return run([3.0, 2.0, 1.0], max_epochs=3, draws_seeds=draws_seeds, n_repeated=n_repeated).runner
+
+    runners = [run_three(0, draws_seeds=False), run_three(4)]
+    np.testing.assert_array_equal(*(runner.orders for runner in runners))
+    assert len({*runners[1].seeds, *run_three(0).seeds}) == 6
 
 
 def test_new_inputs_reach_the_runner():
