@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from skdigits._engine import team
-from skdigits._engine.inputs import compress_inputs, refer_to_inputs
+from skdigits._engine.inputs import choose_index_dtype, compress_inputs, refer_to_inputs
 from skdigits._engine.tiling import tile_features
 
 
@@ -19,7 +19,7 @@ def test_lists_are_the_same_for_any_number_of_threads(monkeypatch, convert, n_th
 
 
 @pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
-@pytest.mark.parametrize("n_features", [16, 18, 36])
+@pytest.mark.parametrize("n_features", [16, 18, 36, 1296])
 def test_training_reads_squares_where_they_can_be(convert, n_features):
     X = np.random.default_rng(0).choice([0.0, 0.5], size=(30, n_features), p=[0.95, 0.05])
     inputs, tiling = compress_inputs(convert(X), np.dtype(np.float64), 1), tile_features(n_features, in_squares=True)
@@ -28,6 +28,12 @@ def test_training_reads_squares_where_they_can_be(convert, n_features):
         for entry in range(inputs.starts[2 * i], inputs.starts[2 * i + 2]):
             rebuilt[i, 4 * inputs.tiles[entry] :][:4] = inputs.values[4 * entry :][:4]
     np.testing.assert_array_equal(rebuilt[:, tiling.slots], X)
+
+
+@pytest.mark.parametrize(("n_tiles", "expected"), [(256, "u1"), (257, "u2"), (2**16, "u2"), (2**16 + 1, "i4")])
+def test_index_of_the_last_tile_fits_its_type(n_tiles, expected):
+    assert choose_index_dtype(n_tiles) == expected
+    assert np.iinfo(expected).max >= n_tiles - 1
 
 
 @pytest.mark.parametrize(("options", "second_pair"), [({}, 2), ({"in_squares": True}, 4)])
