@@ -530,12 +530,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         Warns
         -----
-        TrainingInterruptedWarning
-            If Ctrl-C has ended the training; what was learnt is kept.
-        DataConversionWarning
-            If y is a column.
-        UserWarning
-            If `batch_size` is larger than the number of samples, and is that number instead.
+        TrainingInterruptedWarning, DataConversionWarning, UserWarning
+            As by `fit`.
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
