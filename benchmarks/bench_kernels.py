@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from skdigits._engine.initializers import draw_parameters
 from skdigits._engine.inputs import compress_inputs
-from skdigits._engine.network import EpochRunner, Network
+from skdigits._engine.network import Network
 from skdigits._engine.optimizers import Adam
+from skdigits._engine.runner import EpochRunner
 from skdigits._kernels import codes
 from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.denormals import flush_denormals, restore_denormals

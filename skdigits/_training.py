@@ -16,9 +16,9 @@ from skdigits import _samples, _validation
 from skdigits._engine import lbfgs, parameters, trainer
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.inputs import compress_inputs
-from skdigits._engine.network import EpochRunner
 from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
+from skdigits._engine.runner import EpochRunner
 from skdigits._engine.schedules import SCHEDULES
 from skdigits._threads import one_blas_thread
 from skdigits.exceptions import TrainingInterruptedWarning
@@ -194,10 +194,7 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         validation = {} if data.held_out is None else hooks.validate()
         record.add_iteration(n_iterations, loss=loss, seconds=now - start, **validation)
         start = now
-        stop = hooks.epoch_ends(record)
-        if n_iterations < estimator.max_iter:
-            hooks.epoch_begins()
-        return stop or (deadline is not None and time.monotonic() >= deadline)
+        return hooks.epoch_ends(record) or (deadline is not None and time.monotonic() >= deadline)
 
     forget_state(estimator)
     n_samples_seen = estimator.t_
@@ -206,7 +203,6 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     record.publish(estimator)  # an interruption may come before the first iteration ends
     if data.held_out is not None:
         hooks.watch(data.held_out, network, n_threads)
-    hooks.epoch_begins()
     runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, batch_size=len(data.targets), n_threads=n_threads,
         **runner_options(estimator, alpha=estimator.alpha),
@@ -214,7 +210,7 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     with runner, one_blas_thread():
         result = lbfgs.minimize(
             runner, network, max_iter=estimator.max_iter, max_fun=estimator.max_fun, tol=estimator.tol,
-            iteration_ends=iteration_ends,
+            iteration_begins=hooks.epoch_begins, iteration_ends=iteration_ends,
         )  # fmt: skip
     if result is None:
         warnings.warn("Training interrupted by user.", TrainingInterruptedWarning)

@@ -5,8 +5,9 @@ from scipy import sparse
 
 from skdigits._engine.initializers import draw_parameters
 from skdigits._engine.inputs import compress_inputs
-from skdigits._engine.network import EpochRunner, Network
+from skdigits._engine.network import Network
 from skdigits._engine.optimizers import SGD, Adam
+from skdigits._engine.runner import EpochRunner
 
 
 def make_problem(

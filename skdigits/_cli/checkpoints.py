@@ -12,16 +12,16 @@ from skdigits._cli.locks import only_process
 _SECONDS = 30.0
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options to the parser."""
-    parser.add_argument(
+def add_options(group: Any) -> None:
+    """Add the options to a group of the parser's."""
+    group.add_argument(
         "--checkpoint-seconds",
         type=SECONDS,
         metavar="SECONDS",
         help="save the state of the training beside the model at the end of an epoch, once so many seconds have passed "
         f"since the last time; not with lbfgs or --stream (default: {_SECONDS:g})",
     )
-    parser.add_argument(
+    group.add_argument(
         "--resume",
         action="store_true",
         help="go on with a training that was killed or interrupted, from what was saved beside the model; all other "

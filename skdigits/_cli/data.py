@@ -26,18 +26,18 @@ def _load_mnist() -> _Split:
 
 
 # Name: (features of a sample, function that returns X_train, X_test, y_train, y_test).
-DATASETS = {"digits": (64, _load_embedded_digits), "mnist": (784, _load_mnist)}
+_LOADERS = {"digits": (64, _load_embedded_digits), "mnist": (784, _load_mnist)}
 
 
 def load_split(name: str) -> _Split:
     """Training and test samples of a data set: ``X_train, X_test, y_train, y_test``."""
-    return DATASETS[name][1]()
+    return _LOADERS[name][1]()
 
 
 def dataset_of(model: Any) -> str:
     """Name of the data set whose images have the size that a model expects."""
-    for name, (n_features, _) in DATASETS.items():
+    for name, (n_features, _) in _LOADERS.items():
         if n_features == model.n_features_in_:
             return name
-    sizes = ", ".join(f"{name} has {n_features}" for name, (n_features, _) in DATASETS.items())
+    sizes = ", ".join(f"{name} has {n_features}" for name, (n_features, _) in _LOADERS.items())
     raise ValueError(f"no data set fits a model for samples of {model.n_features_in_} pixels ({sizes})")

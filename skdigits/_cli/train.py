@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from skdigits._cli.checkpoints import TrainingState, add_options
 from skdigits._cli.converters import COUNT, JOBS, NAME, RATE, SEED, SHARE, layers, path
-from skdigits._cli.defaults import BATCH_SIZES, EPOCHS, listed
+from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 from skdigits._cli.interrupts import TrainingInterrupts, told_when_interrupted
 from skdigits._cli.remarks import counted, warnings_as_lines
 from skdigits._console import announce
+from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
 _RECIPES = ("quick", "plain", "augmented", "best")
 
@@ -26,71 +27,21 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="train a network, report on the test images, save the model",
         description="Train make_digit_pipeline(), report on the test images, and save the model.",
     )
-    parser.add_argument(
+    _add_images(parser.add_argument_group("images"))
+    _add_network(parser.add_argument_group("network and training"))
+    _add_results(parser.add_argument_group("results"))
+    add_options(parser.add_argument_group("interruptions"))
+    return parser
+
+
+def _add_images(group: Any) -> None:
+    group.add_argument(
         "--dataset",
-        choices=["digits", "mnist"],
+        choices=DATASETS,
         help="digits: 1,797 images of 8 x 8 that scikit-learn ships; mnist: 70,000 of 28 x 28, fetched when missing "
         "(default: digits)",
     )
-    parser.add_argument(
-        "--recipe",
-        choices=_RECIPES,
-        help="parameters that do well on mnist: quick in seconds, plain without deformed images, augmented and best "
-        "with them; other options that are given beside it change it (default: none)",
-    )
-    parser.add_argument(
-        "--hidden",
-        type=layers,
-        nargs="+",
-        metavar="UNITS",
-        help="units of each hidden layer, as in 100 50 or 100,50 (default: 100)",
-    )
-    parser.add_argument(
-        "--epochs",
-        type=COUNT,
-        help="most epochs, or iterations of lbfgs; training ends before when the loss has settled, but not with a "
-        f"recipe (default: {listed(EPOCHS, EPOCHS)})",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=COUNT,
-        help=f"images of a mini-batch (default: {listed(BATCH_SIZES, BATCH_SIZES)})",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=RATE,
-        help="first learning rate, or the largest of a schedule (default: 0.001)",
-    )
-    parser.add_argument(
-        "--activation",
-        choices=["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"],
-        help="of the hidden layers (default: relu)",
-    )
-    parser.add_argument("--solver", choices=["adam", "adamw", "sgd", "lbfgs"], help="(default: adam)")
-    parser.add_argument(
-        "--validation",
-        type=SHARE,
-        metavar="FRACTION",
-        help="share of the training images to hold out; training then keeps the epoch that is best on them, and stops "
-        "when it no longer improves (a recipe goes to its last epoch; default: none)",
-    )
-    parser.add_argument(
-        "--seed", type=SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
-    )
-    parser.add_argument("--jobs", type=JOBS, help="threads (default: all that may be used)")
-    parser.add_argument(
-        "--output",
-        type=path,
-        help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
-        "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
-    )
-    parser.add_argument(
-        "--report",
-        type=path,
-        metavar="DIR",
-        help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--stream",
         type=NAME,
         nargs="*",
@@ -98,14 +49,14 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="train in batches, for more images than memory holds: on two files, IMAGES LABELS (.npy or IDX), on a "
         "FOLDER of such pairs or of .npz files with X and y, or with no path on --dataset",
     )
-    parser.add_argument(
+    group.add_argument(
         "--deformed",
         type=COUNT,
         metavar="N",
         help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, deformed only "
         "where a recipe does so)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--test",
         type=NAME,
         nargs="+",
@@ -113,9 +64,71 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="test images of --stream, two files or a folder (default: those of --dataset; of other streams one of ten "
         "images, but 10,000 at most, is held out)",
     )
-    add_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    return parser
+
+
+def _add_network(group: Any) -> None:
+    group.add_argument(
+        "--recipe",
+        choices=_RECIPES,
+        help="parameters that do well on mnist: quick in seconds, plain without deformed images, augmented and best "
+        "with them; other options that are given beside it change it (default: none)",
+    )
+    group.add_argument(
+        "--hidden",
+        type=layers,
+        nargs="+",
+        metavar="UNITS",
+        help="units of each hidden layer, as in 100 50 or 100,50 (default: 100)",
+    )
+    group.add_argument(
+        "--activation",
+        choices=list(HIDDEN_ACTIVATIONS),
+        help="of the hidden layers (default: relu)",
+    )
+    group.add_argument("--solver", choices=["adam", "adamw", "sgd", "lbfgs"], help="(default: adam)")
+    group.add_argument(
+        "--epochs",
+        type=COUNT,
+        help="most epochs, or iterations of lbfgs; training ends before when the loss has settled, but not with a "
+        f"recipe (default: {listed(EPOCHS, EPOCHS)})",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=COUNT,
+        help=f"images of a mini-batch (default: {listed(BATCH_SIZES, BATCH_SIZES)})",
+    )
+    group.add_argument(
+        "--learning-rate",
+        type=RATE,
+        help="first learning rate, or the largest of a schedule (default: 0.001)",
+    )
+    group.add_argument(
+        "--validation",
+        type=SHARE,
+        metavar="FRACTION",
+        help="share of the training images to hold out; training then keeps the epoch that is best on them, and stops "
+        "when it no longer improves (a recipe goes to its last epoch; default: none)",
+    )
+    group.add_argument(
+        "--seed", type=SEED, default=0, help="seed of the first weights and of the order of the images (default: 0)"
+    )
+    group.add_argument("--jobs", type=JOBS, help="threads (default: all that may be used)")
+
+
+def _add_results(group: Any) -> None:
+    group.add_argument(
+        "--output",
+        type=path,
+        help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
+        "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
+    )
+    group.add_argument(
+        "--report",
+        type=path,
+        metavar="DIR",
+        help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
+    )
+    group.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 class _Trained(NamedTuple):

@@ -7,7 +7,7 @@ import scipy.optimize
 STOPPED_BY_CALLBACK = 99
 
 
-def minimize(runner, network, *, max_iter, max_fun, tol, iteration_ends):
+def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, iteration_ends):
     """Minimise the objective over all samples.
 
     Parameters
@@ -20,6 +20,8 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_ends):
         Most iterations, and most evaluations of the objective.
     tol : float
         Stop when no entry of the gradient is larger.
+    iteration_begins : callable
+        Called before the first evaluation of each iteration.
     iteration_ends : callable
         Called after each iteration with its number and the loss; returns True to stop.
 
@@ -28,18 +30,21 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_ends):
     result : scipy.optimize.OptimizeResult or None
         None if the user interrupted: the parameters are then those of the last iteration.
     """
+    n_iterations, is_between_iterations = 0, True
+    accepted = network.parameters.astype(np.float64)
 
     def objective(parameters):
+        nonlocal is_between_iterations
+        if is_between_iterations:
+            iteration_begins()
+            is_between_iterations = False
         network.parameters[:] = parameters
         loss = runner.loss_and_gradient()
         return loss, runner.gradient.copy()
 
-    n_iterations = 0
-    accepted = network.parameters.astype(np.float64)
-
     def callback(intermediate_result):
-        nonlocal n_iterations, accepted
-        n_iterations += 1
+        nonlocal n_iterations, accepted, is_between_iterations
+        n_iterations, is_between_iterations = n_iterations + 1, True
         accepted = intermediate_result.x.copy()
         network.parameters[:] = accepted
         if iteration_ends(n_iterations, float(intermediate_result.fun)):

@@ -31,22 +31,17 @@ def choose_block_size(n_features, batch_size, *, is_full):
     It changes the order of the sums over a mini-batch, so it depends on the shape of the data alone: not on threads,
     and not on the machine.
     """
-    room = max(_SMALLEST_BLOCK, _MOST_ENTRIES // count_tiles(n_features))
+    room = max(_SMALLEST_BLOCK, _MOST_ENTRIES // count_up(n_features, TILE))
     return int(min(batch_size, room, LARGEST_FULL_BLOCK if is_full else _LARGEST_BLOCK))
-
-
-def count_tiles(n_units):
-    """How many tiles hold so many features or units."""
-    return -(-n_units // TILE)
 
 
 def count_sections(block_size, n_threads):
     """How many sections a block is cut into: as many for each thread."""
-    return -(-count_up(block_size, _LARGEST_SECTION) // n_threads) * n_threads
+    return count_up(count_up(block_size, _LARGEST_SECTION), n_threads) * n_threads
 
 
 def count_up(n, size):
-    """How many pieces of at most a size hold n."""
+    """How many pieces of at most a size hold n, a number or an array of numbers."""
     return -(-n // size)
 
 
@@ -65,13 +60,13 @@ def make_layout(units, dtype, *, padded):
     """
     units = np.array(units, np.int64)
     n_lanes = lanes(dtype)
-    vectors = -(-units // n_lanes)
+    vectors = count_up(units, n_lanes)
     # Rows a large power of two apart would all fall into the same few places of the first-level cache.
     strides = (vectors + (vectors % 8 == 0)) * n_lanes
     weight_strides = strides[1:] if padded else units[1:]
-    row_counts = -(-units // TILE) * TILE if padded else units
+    row_counts = count_up(units, TILE) * TILE if padded else units
     sizes = row_counts[:-1] * weight_strides
-    transposed = -(-units[1:] // TILE) * TILE * strides[:-1]
+    transposed = count_up(units[1:], TILE) * TILE * strides[:-1]
     transposed[0] = 0
     arrays = (
         units,
@@ -132,7 +127,7 @@ def count_padded(layout):
 
 def allocate_buffers(layout, block_size, n_sections, dtype, *, zeros=aligned_zeros, drop_rates=(), keep_slopes=False):
     """Buffers of a forward pass over `block_size` samples; in training perhaps with dropout, and with slopes kept."""
-    n_tiles = count_tiles(int(layout.units[0]))
+    n_tiles = count_up(int(layout.units[0]), TILE)
     sizes = np.concatenate([[0], block_size * layout.strides[1:]])
     n_lanes = lanes(dtype)
     # An odd number of cache lines, so that the ends of lists do not all fall into the same places of a cache.
@@ -202,8 +197,8 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, by_ha
     units, strides = layout.units, layout.strides
     n_sections = count_sections(block_size, n_threads)
     forward = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
-    n_weight_tiles = sum(count_tiles(int(n)) for n in units[:-1])
-    n_transposed = int((-(-units[2:] // TILE) * TILE * strides[1:-1]).sum())
+    n_weight_tiles = int(count_up(units[:-1], TILE).sum())
+    n_transposed = int((count_up(units[2:], TILE) * TILE * strides[1:-1]).sum())
     largest_stride = int(strides[1:].max())
     return Workspace(
         forward=forward,

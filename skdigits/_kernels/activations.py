@@ -5,7 +5,7 @@ rest. The derivative is a function of what the activation gave, as in scikit-lea
 kept; for GELU and SiLU, which give some numbers twice, it is taken from the logits in the forward pass.
 """
 
-from skdigits._kernels.codes import ELU, GELU, LEAKY_RELU, LOGISTIC, RELU, SILU, TANH
+from skdigits._kernels.codes import ELU, GELU, LEAK, LEAKY_RELU, LOGISTIC, RELU, SILU, TANH
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.vectors import (
     elu_vectors,
@@ -16,9 +16,6 @@ from skdigits._kernels.vectors import (
     silu_vectors,
     tanh_vectors,
 )
-
-# What is left of a negative logit (Maas, Hannun and Ng, 2013).
-LEAK = 0.01
 
 
 @kernel

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import VECTOR_BYTES
+from skdigits._kernels.vectors import Float32, VectorEmitter
 
 CAN_ESTIMATE = not numba.config.DISABLE_JIT and llvmlite.binding.get_host_cpu_features().get("avx512f", False)
 _N_LANES = VECTOR_BYTES // 4
@@ -30,25 +31,17 @@ def count_estimated(parameters, gradient, first_moment, second_moment):
     return parameters.shape[0] // _N_LANES * _N_LANES
 
 
-class _Emitter:
-    """Arithmetic on vectors in single precision."""
-
-    vector = ir.VectorType(ir.FloatType(), _N_LANES)
+class _Emitter(VectorEmitter):
+    """Arithmetic on vectors in single precision, with estimates."""
 
     def __init__(self, builder):
-        self.builder = builder
-
-    def all(self, number):
-        return ir.Constant(self.vector, [number] * _N_LANES)
+        super().__init__(builder, Float32)
 
     def splat(self, number):
         """A vector of one number that is known when the kernel runs."""
         lane, none = ir.IntType(32), ir.Constant(self.vector, ir.Undefined)
         one = self.builder.insert_element(none, number, lane(0))
         return self.builder.shuffle_vector(one, none, ir.Constant(ir.VectorType(lane, _N_LANES), None))
-
-    def multiply_add(self, a, b, c):
-        return self.builder.fadd(self.builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
     def estimate(self, name, x):
         mask = ir.IntType(_N_LANES)
@@ -57,12 +50,6 @@ class _Emitter:
             f"llvm.x86.avx512.{name}14.ps.512",
         )  # fmt: skip
         return self.builder.call(function, [x, ir.Constant(self.vector, None), mask(-1)])
-
-    def clamp(self, x, smallest, largest):
-        """The nearest number between two; NaN passes through."""
-        builder = self.builder
-        x = builder.select(builder.fcmp_ordered("<", x, self.all(smallest)), self.all(smallest), x)
-        return builder.select(builder.fcmp_ordered(">", x, self.all(largest)), self.all(largest), x)
 
     def root(self, x):
         """Square root: x y, with y near 1 / sqrt(x), and what is left to it."""

@@ -6,10 +6,8 @@ strokes on a dark ground. Whatever the type of the images, sums are taken in dou
 
 import numpy as np
 
+from skdigits._kernels.codes import ROUNDING
 from skdigits._kernels.jit import exact_kernel
-
-# Added before the floor is taken. Not 0.5, so that rounding errors do not decide where symmetric images go.
-ROUNDING = 0.5 - 1e-9
 
 
 @exact_kernel

@@ -16,26 +16,14 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from skdigits._kernels.codes import ERF, ERFC
 from skdigits._kernels.jit import exact_kernel
 from skdigits._kernels.sizes import VECTOR_BYTES
 
-# erf(x) / x below 1, and erfc(x) * exp(x * x) above, numerator and denominator.
-ERF = (
-    (9.60497373987051638749, 90.0260197203842689217, 2232.00534594684319226, 7003.32514112805075473,
-     55592.3013010394962768),
-    (1.0, 33.5617141647503099647, 521.357949780152679795, 4594.32382970980127987, 22629.0000613890934246,
-     49267.3942608635921086),
-)  # fmt: skip
-ERFC = (
-    (2.46196981473530512524e-10, 0.564189564831068821977, 7.46321056442269912687, 48.6371970985681366614,
-     196.520832956077098242, 526.445194995477358631, 934.528527171957607540, 1027.55188689515710272,
-     557.535335369399327526),
-    (1.0, 13.2281951154744992508, 86.7072140885989742329, 354.937778887819891062, 975.708501743205489753,
-     1823.90916687909736289, 2246.33760818710981792, 1656.66309194161350182, 557.535340817727675546),
-)  # fmt: skip
 
+class Float32:
+    """What the functions below need to know of single precision."""
 
-class _Float32:
     scalar, integer, mantissa_bits, bias = ir.FloatType(), ir.IntType(32), 23, 127
     smallest, largest = -104.0, 89.0  # beyond these exp is 0, or infinite
     ln2_high, ln2_low = 0.693359375, -2.12194440e-4
@@ -45,6 +33,8 @@ class _Float32:
 
 
 class _Float64:
+    """The same of double precision."""
+
     scalar, integer, mantissa_bits, bias = ir.DoubleType(), ir.IntType(64), 52, 1023
     smallest, largest = -746.0, 710.0
     ln2_high, ln2_low = 6.93145751953125e-1, 1.42860682030941723212e-6
@@ -53,7 +43,7 @@ class _Float64:
     tanh_below = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
 
 
-class _Emitter:
+class VectorEmitter:
     """Arithmetic on one vector."""
 
     def __init__(self, builder, numbers):
@@ -230,7 +220,7 @@ def _make(name, plain):
 
     @intrinsic
     def apply(typing_context, array, start):
-        return types.void(array, types.intp), _emit_on_vector(getattr(_Emitter, name))
+        return types.void(array, types.intp), _emit_on_vector(getattr(VectorEmitter, name))
 
     return apply
 
@@ -240,7 +230,7 @@ def _emit_on_vector(emit):
 
     def generate(context, builder, signature, arguments):
         array_type = signature.args[0]
-        emitter = _Emitter(builder, _Float32 if array_type.dtype == types.float32 else _Float64)
+        emitter = VectorEmitter(builder, Float32 if array_type.dtype == types.float32 else _Float64)
         data = context.make_array(array_type)(context, builder, arguments[0]).data
         pointer = builder.bitcast(builder.gep(data, [arguments[1]]), emitter.vector.as_pointer())
         align = emitter.numbers.integer.width // 8
@@ -268,7 +258,7 @@ def _sum(typing_context, array, start):
 @intrinsic
 def _softmax(typing_context, array, start, n_units):
     """Replace the vector from array[start] on by the softmax of its first n_units numbers, and the rest by 0."""
-    return types.void(array, types.intp, types.intp), _emit_on_vector(_Emitter.softmax)
+    return types.void(array, types.intp, types.intp), _emit_on_vector(VectorEmitter.softmax)
 
 
 def _plain_logistic(x):

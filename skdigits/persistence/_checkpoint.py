@@ -15,6 +15,7 @@ from skdigits.classifier import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import _values
 from skdigits.persistence._archives import import_safetensors
+from skdigits.persistence._files import check_folder
 from skdigits.persistence._weights import TRAINING_STATE, check_suffix, read_content, write_content
 
 # They change neither a weight nor a loss.
@@ -106,8 +107,7 @@ class Checkpoint:
         if not isinstance(estimator, MLPDigitClassifier):
             raise ValueError(f"Checkpoint is for MLPDigitClassifier, got {type(estimator).__name__}.")
         self._check_parameters()
-        if not os.path.isdir(os.path.dirname(os.path.realpath(self.path))):
-            raise ValueError(f"The checkpoint {self.path} cannot be written: there is no such folder.")
+        check_folder(Path(os.path.realpath(self.path)).parent, f"The checkpoint {self.path}")
         if self.resume and context.task_name == "partial_fit":
             raise ValueError(
                 "Checkpoint(resume=True) is not for partial_fit, which save_weights and load_weights go on with."

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from skdigits._kernels.codes import ERF, ERFC, LEAK
+
 
 def network_dtype(classifier):
     """The type in which a network computes: that of its weights, which a user may have replaced."""
@@ -104,8 +106,6 @@ def _labels(classifier):
 
 
 def _leaky_relu(add, logits, dtype):
-    from skdigits._kernels.activations import LEAK
-
     # ONNX's own operator knows the leak in single precision only.
     return add("Max", logits, add("Mul", logits, dtype.type(LEAK)))
 
@@ -119,8 +119,6 @@ def _gelu(add, logits, dtype):
 
 def _erf(add, x):
     """Add the error function in double precision, for which ONNX Runtime has no operator of its own."""
-    from skdigits._kernels.vectors import ERF, ERFC
-
     square, magnitude = add("Mul", x, x), add("Abs", x)
     near = add("Mul", x, _fraction(add, square, ERF))
     # erfc has come to nothing there.

@@ -7,6 +7,7 @@ what those do for one image after another is done here for all at once, with the
 import numpy as np
 
 from skdigits._engine.preparation import BOX_SIDE, FIELD_SIDE
+from skdigits._kernels.codes import ROUNDING
 from skdigits.preprocessing._image_shape import find_image_shape
 
 _ZERO, _ONE = np.float64(0), np.float64(1)
@@ -161,8 +162,6 @@ def _add_shares(add, start, n_in, n_out, length, box_side, axis):
 
 def _add_places(add, centre, n_out, field_side, box_side, axis):
     """Where rows or columns go in the field, whose own are counted along `axis`: zeros and ones."""
-    from skdigits._kernels.preparation import ROUNDING
-
     first = add("Floor", add("Add", add("Sub", np.float64(field_side / 2), centre), np.float64(ROUNDING)))
     first = add("Max", add.cast(first, np.int64), np.int64(0))
     first = add("Min", first, add("Sub", np.int64(field_side), n_out))

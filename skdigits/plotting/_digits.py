@@ -204,6 +204,15 @@ class DigitsDisplay:
         Returns
         -------
         display : DigitsDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` holds something else than Axes.
+        ValueError
+            If `ax` holds neither as many Axes as there are panels, nor one that can be divided.
         """
         self.ax_ = make_table(ax, len(self.images), (1.7, 1.8), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, []

@@ -87,6 +87,15 @@ class HiddenUnitsDisplay:
         Returns
         -------
         display : HiddenUnitsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        TypeError
+            If no MLPDigitClassifier or MLPClassifier is at the end of `estimator`.
+        ValueError
+            If `order` or `n_units` is not as described, or if a unit has other inputs than `image_shape` has pixels.
         """
         if order not in _ORDERS:
             raise ValueError(f"order must be one of {', '.join(map(repr, _ORDERS))}, got {order!r}")
@@ -109,6 +118,15 @@ class HiddenUnitsDisplay:
         Returns
         -------
         display : HiddenUnitsDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` holds something else than Axes.
+        ValueError
+            If `ax` holds neither as many Axes as there are panels, nor one that can be divided.
         """
         self.ax_ = make_table(ax, len(self.images), (1.4, 1.5), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, []

@@ -111,6 +111,13 @@ class LearningCurvesDisplay:
         Returns
         -------
         display : LearningCurvesDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        TypeError
+            If no MLPDigitClassifier is at the end of `estimator`.
         """
         return cls.from_estimators({"": estimator}, ax=ax)
 
@@ -128,6 +135,13 @@ class LearningCurvesDisplay:
         Returns
         -------
         display : LearningCurvesDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        TypeError
+            If no MLPDigitClassifier is at the end of one of them.
         """
         histories, score_names = _collect(estimators)
         return cls(histories, score_names=score_names).plot(ax=ax)
@@ -175,6 +189,10 @@ class LearningCurvesDisplay:
 
         Raises
         ------
+        NotFittedError
+            If `fit` of the search has not been called.
+        TypeError
+            If `search` is no search.
         ValueError
             If the search has kept no network, if it is not known by which of several scores it has chosen, or if there
             are `y` or `fit_params`, but no `X`.
@@ -230,6 +248,15 @@ class LearningCurvesDisplay:
         Returns
         -------
         display : LearningCurvesDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` holds something else than Axes.
+        ValueError
+            If `ax` holds neither as many Axes as there are panels, nor one that can be divided.
         """
         self.ax_ = make_axes(ax, 1, 2, _PANEL_SIZE, type(self).__name__)[0]
         from matplotlib.ticker import MaxNLocator

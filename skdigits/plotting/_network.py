@@ -72,6 +72,13 @@ class NetworkDisplay:
         Returns
         -------
         display : NetworkDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` has not been called.
+        TypeError
+            If no MLPDigitClassifier or MLPClassifier is at the end of `estimator`.
         """
         return cls(describe_layers(estimator), title=describe_total(estimator)).plot(ax=ax)
 
@@ -86,6 +93,15 @@ class NetworkDisplay:
         Returns
         -------
         display : NetworkDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is no Axes.
+        ValueError
+            If `ax` is an array of several.
         """
         size = _INCHES_A_LAYER * len(self.layers), 3.6
         self.ax_ = make_axes(ax, 1, 1, size, type(self).__name__)[0, 0]

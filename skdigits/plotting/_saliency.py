@@ -107,6 +107,10 @@ class SaliencyDisplay:
 
         Raises
         ------
+        NotFittedError
+            If `fit` has not been called.
+        TypeError
+            If no MLPDigitClassifier or MLPClassifier is at the end of `estimator`.
         ValueError
             If `target` is no class of the network, or if X has other pixels than the network sees.
         """
@@ -143,6 +147,15 @@ class SaliencyDisplay:
         Returns
         -------
         display : SaliencyDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` holds something else than Axes.
+        ValueError
+            If `ax` holds neither as many Axes as there are panels, nor one that can be divided.
         """
         self.ax_ = make_axes(ax, 2, len(self.images), (1.9, 2.0), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, np.empty(self.ax_.shape, object)

@@ -1,20 +1,20 @@
 """ElasticDeformer: more training images, as other hands would have written them."""
 
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._engine import deformation
 from skdigits._threads import allowed_threads
-from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape, MatrixLike, RandomState
-from skdigits.preprocessing._image_shape import find_image_shape, types_of
+from skdigits.preprocessing._image_shape import types_of
+from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
 
 def _check_images(X: NDArray) -> NDArray:
@@ -38,7 +38,7 @@ def _check_out(out: NDArray, X: NDArray) -> None:
         raise ValueError("out: expected X itself or an array of its own, got one that overlaps X.")
 
 
-class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ElasticDeformer(PixelTransformer):
     r"""Randomly rotate, scale, shear, shift and elastically distort images for training.
 
     What a digit means does not change when its strokes are bent a little. New deformations of the training images all
@@ -209,29 +209,6 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: MatrixLike, y: object = None) -> Self:
-        """Learn the shape of the images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Images of any real type, finite.
-        y : object
-            Not used.
-
-        Returns
-        -------
-        self : ElasticDeformer
-
-        Raises
-        ------
-        ValueError
-            If X is not as described, or its images do not have the shape `image_shape`.
-        """
-        self._fit(X)
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: MatrixLike, y: object = None) -> NDArray:
         """Learn the shape of the images, and deform each `n_copies` times.
 
@@ -332,17 +309,7 @@ class ElasticDeformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         deformation.deform(X, shape, settings, seed, allowed_threads(self.n_jobs), out)
         return out
 
-    def _fit(self, X: MatrixLike) -> NDArray:
-        with all_or_nothing(self):
-            X = validate_data(self, X, dtype=types_of(X), order="C")
-            self.image_shape_ = self._find_image_shape(X.shape[1])
-        return X
-
-    def _find_image_shape(self, n_features: int) -> tuple[int, int]:
-        return find_image_shape(self.image_shape, n_features)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.non_deterministic = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -1,4 +1,4 @@
-"""What the transformers share that write one image for each, of the same shape, and learn nothing but that shape."""
+"""What the transformers share whose images keep their shape, which is all that is learnt."""
 
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from skdigits.preprocessing._image_shape import check_fitted_shape, find_image_s
 
 
 class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Base class: a child has the parameter `image_shape`, and a method `_transform_images(X, shape)`."""
+    """Base class: a child has the parameter `image_shape`, and `_transform_images(X, shape)` or its own `transform`."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: MatrixLike, y: object = None) -> Self:
@@ -34,9 +34,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X is not as described, or its images do not have the shape `image_shape`.
         """
-        with all_or_nothing(self):
-            X = validate_data(self, X, dtype=types_of(X))
-            self.image_shape_ = self._find_image_shape(X.shape[1])
+        self._fit(X)
         return self
 
     def transform(self, X: MatrixLike) -> NDArray:
@@ -60,6 +58,12 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=types_of(X), order="C", reset=False)
         return self._transform_images(X, check_fitted_shape(self.image_shape_, X.shape[1]))
+
+    def _fit(self, X: MatrixLike) -> NDArray:
+        with all_or_nothing(self):
+            X = validate_data(self, X, dtype=types_of(X))
+            self.image_shape_ = self._find_image_shape(X.shape[1])
+        return X
 
     def _find_image_shape(self, n_features: int) -> tuple[int, int]:
         return find_image_shape(self.image_shape, n_features)

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
-from skdigits._engine.network import EpochRunner
+from skdigits._engine.runner import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -54,6 +54,15 @@ def test_every_epoch_is_a_task(solver):
     recorder = Recorder()
     make(solver=solver).set_callbacks(recorder).fit(X, Y)
     epochs = ["begin epoch", "end epoch"] * 4
+    assert recorder.calls == ["setup", "begin fit", *epochs, "end fit", "teardown"]
+
+
+@pytest.mark.parametrize(("tol", "stop_at"), [(1e-2, None), (1e-4, 2)], ids=["converged", "stopped by a callback"])
+def test_iterations_of_lbfgs_that_begin_end(tol, stop_at):
+    recorder = Recorder(at=stop_at, action=lambda: True)
+    model = make(solver="lbfgs", max_iter=500, tol=tol).set_callbacks(recorder).fit(X, Y)
+    assert 1 < model.n_iter_ < 500
+    epochs = ["begin epoch", "end epoch"] * model.n_iter_
     assert recorder.calls == ["setup", "begin fit", *epochs, "end fit", "teardown"]
 
 

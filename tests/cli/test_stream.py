@@ -4,7 +4,7 @@ from sklearn.preprocessing import Normalizer
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli import stream
-from skdigits._engine.network import EpochRunner
+from skdigits._engine.runner import EpochRunner
 from skdigits.exceptions import DataFileError
 from skdigits.persistence import load_weights
 

@@ -10,7 +10,8 @@ from scipy import sparse
 
 from skdigits._engine import parameters, team
 from skdigits._engine.inputs import compress_inputs
-from skdigits._engine.network import EpochRunner, Network
+from skdigits._engine.network import Network
+from skdigits._engine.runner import EpochRunner
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
 N_EXAMPLES = 60

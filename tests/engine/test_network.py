@@ -98,7 +98,7 @@ def test_background_of_the_input_changes_nothing(background, density, n_features
 @DTYPES
 def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
     problem = make_problem((6, 5, 3), "tanh", "softmax", dtype)
-    monkeypatch.setattr("skdigits._engine.network.choose_block_size", lambda *_, **__: 4)
+    monkeypatch.setattr("skdigits._engine.runner.choose_block_size", lambda *_, **__: 4)
     with make_runner(*problem) as runner:
         loss = runner.loss_and_gradient()
     expected_loss, expected = twin_loss_and_gradient(*problem, alpha=0.1)
@@ -110,7 +110,7 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
 def test_blocks_do_not_change_a_step(monkeypatch, max_norm):
     found = []
     for block_size in (4, N_SAMPLES):
-        monkeypatch.setattr("skdigits._engine.network.choose_block_size", lambda *_, size=block_size, **__: size)
+        monkeypatch.setattr("skdigits._engine.runner.choose_block_size", lambda *_, size=block_size, **__: size)
         network, *samples = make_problem((6, 5, 3), "tanh", "softmax", np.float64)
         optimizer = make_optimizer("adam", len(network.parameters), np.float64)
         with make_runner(network, *samples, batch_size=N_SAMPLES, max_norm=max_norm) as runner:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skdigits._engine.network import EpochTotals
 from skdigits._engine.record import TrainingRecord
+from skdigits._engine.runner import EpochTotals
 
 
 def published(*, judged_by, score=0.5):

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skdigits._engine.network import EpochTotals
 from skdigits._engine.optimizers import SGD, Adam
 from skdigits._engine.record import TrainingRecord
+from skdigits._engine.runner import EpochTotals
 from skdigits._engine.trainer import Plan, TrainingHooks, train
 
 

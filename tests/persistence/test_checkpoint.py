@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import MLPDigitClassifier
-from skdigits._engine.network import EpochRunner
+from skdigits._engine.runner import EpochRunner
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import Checkpoint, _checkpoint, load_weights
 from skdigits.preprocessing import ElasticDeformer
