@@ -19,7 +19,8 @@ from skdigits._engine.runner import EpochRunner
 from skdigits._kernels import codes
 from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.forward import clear_lists, finish_section, push_sample, sum_both_halves
+from skdigits._kernels.epoch import list_section
+from skdigits._kernels.forward import finish_section, sum_both_halves
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import lanes
 
@@ -31,14 +32,12 @@ OPERATIONS_A_SAMPLE = 2 * (2 * 784 * 100 + 3 * 100 * 10)
 
 
 @kernel
-def push_block(block, inputs, buffers):
+def list_block(block, ahead, keys, inputs, buffers):
     """Entries of a block by tile, section by section."""
     n_block, n_sections = block.shape[0], buffers.list_ends.shape[0]
     for section in range(n_sections):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        clear_lists(section, first, 0, 2, inputs, buffers)
-        for position in range(first, last):
-            push_sample(block[position], position, section, 0, 2, inputs, buffers)
+        list_section(section, first, last, 0, 2, inputs, block, ahead, keys, buffers)
 
 
 @kernel
@@ -54,12 +53,12 @@ def forward_block(n_block, inputs, parameters, layout, objective, workspace):
 
 
 @kernel
-def backward_block(block, targets, sample_weight, layout, objective, workspace):
+def backward_block(targets, sample_weight, layout, objective, workspace):
     """Loss and way back of a block, section by section."""
-    n_block, n_sections = block.shape[0], workspace.forward.list_ends.shape[0]
+    n_block, n_sections = targets.shape[0], workspace.forward.list_ends.shape[0]
     for section in range(n_sections):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        backward_section(first, last, block, targets, sample_weight, layout, objective, workspace)
+        backward_section(first, last, targets, sample_weight, layout, objective, workspace)
 
 
 class Epoch:
@@ -85,34 +84,37 @@ class Epoch:
         workspace, layout = runner._workspace, runner._layout
         objective = runner._objective._replace(solver=codes.ADAM)
         settings = self.optimizer.settings(1)[0].astype(np.float32)
-        blocks = [self.order[start : start + BATCH] for start in range(0, len(self.order), BATCH)]
+        starts = range(0, len(self.order), BATCH)
+        keys = np.empty(0, np.uint64)
 
         def each_block(work):
             def run():
                 mode = flush_denormals()
-                for block in blocks:
-                    work(block)
+                for start in starts:
+                    work(start)
                 restore_denormals(mode)
 
             return run
 
-        def forward(block):
+        def forward(_):
             forward_block(BATCH, inputs, runner._parameters, layout, objective, workspace)
 
-        def backward(block):
-            backward_block(block, runner._targets, runner._sample_weight, layout, objective, workspace)
+        def backward(start):
+            samples = slice(start, start + BATCH)
+            backward_block(runner._targets[samples], runner._sample_weight[samples], layout, objective, workspace)
 
-        def update(block):
+        def update(_):
             workspace.next_tiles[:] = 0
             update_parameters(
                 inputs, BATCH, True, True, objective, settings, runner._parameters, runner._gradient,
                 runner._moments, runner._padded_average, layout, workspace, 0, 1,
             )  # fmt: skip
 
-        def push(block):
-            push_block(block, inputs, workspace.forward)
+        def list_samples(start):
+            block, ahead = self.order[start : start + BATCH], self.order[start + BATCH :]
+            list_block(block, ahead if len(ahead) else block, keys, inputs, workspace.forward)
 
-        return dict(zip(PARTS, map(each_block, (push, forward, backward, update)), strict=True))
+        return dict(zip(PARTS, map(each_block, (list_samples, forward, backward, update)), strict=True))
 
 
 def make_dense(n_samples, size):

@@ -18,17 +18,15 @@ from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
 
 
 @kernel
-def backward_section(first, last, block, targets, sample_weight, layout, objective, workspace):
+def backward_section(first, last, targets, sample_weight, layout, objective, workspace):
     """Losses of the samples of a section, and their weighted gradients by the logits of each layer.
 
     Parameters
     ----------
     first, last : int
         Positions of the section.
-    block : int64 array of shape (n_block,)
-        Which samples.
-    targets : uint8 array of shape (N, C)
-    sample_weight : array of shape (N,) and type D
+    targets : uint8 array of shape (n_block, C)
+    sample_weight : array of shape (n_block,) and type D
     layout : Layout
     objective : Objective
     workspace : Workspace
@@ -40,30 +38,40 @@ def backward_section(first, last, block, targets, sample_weight, layout, objecti
     prefetch_to_write(workspace.logit_gradients, row + first * stride, row + last * stride)
     starts, gradients = workspace.forward.starts, workspace.logit_gradients
     for position in range(first, last):
-        sample = block[position]
         row = starts[n_layers] + position * layout.strides[n_layers]
         probabilities = workspace.forward.activations[row : row + layout.units[n_layers]]
         gradient = gradients[row : row + layout.units[n_layers]]
-        weight = sample_weight[sample]
+        weight = sample_weight[position]
         workspace.losses[position] = weight * cross_entropy_forward(
-            probabilities, targets[sample], objective.smallest, independent, smoothing
+            probabilities, targets[position], objective.smallest, independent, smoothing
         )
-        is_right = is_recognised(probabilities, targets[sample], objective.is_single_label)
+        is_right = is_recognised(probabilities, targets[position], objective.is_single_label)
         workspace.recognised[position] = weight if is_right else 0
-        cross_entropy_backward(probabilities, targets[sample], weight, independent, smoothing, gradient)
+        clear_rows(position, 1, layout, starts, gradients)
+        cross_entropy_backward(probabilities, targets[position], weight, independent, smoothing, gradient)
     for layer in range(n_layers - 1, 0, -1):
         multiply_by_transposed(layer, first, last, layout, workspace.forward, workspace.transposed, gradients)
         multiply_by_slopes(layer, first, last, objective.activation, layout, workspace.forward, gradients)
 
 
 @kernel
+def clear_rows(position, first_layer, layout, starts, gradients):
+    """Zeros for the gradient of a sample by the outputs of some layers, before products are added.
+
+    Between two losses, and not for all samples at once: each line has to be fetched from the core that has read it.
+    """
+    for layer in range(first_layer, layout.units.shape[0] - 1):
+        start, stride = starts[layer] + position * layout.strides[layer], layout.strides[layer]
+        row = gradients[start : start + stride]
+        for h in range(stride):
+            row[h] = 0
+
+
+@kernel
 def multiply_by_transposed(layer, first, last, layout, buffers, transposed, gradients):
-    """Gradient of a section by the outputs of a layer, from the gradient by the logits of the layer above it."""
+    """Add the gradient of a section by the outputs of a layer, from the gradient by the logits of the layer above."""
     starts, stride, stride_above = buffers.starts, layout.strides[layer], layout.strides[layer + 1]
     n_lanes = VECTOR_BYTES // gradients.itemsize
-    rows = gradients[starts[layer] + first * stride : starts[layer] + last * stride]
-    for i in range(rows.shape[0]):
-        rows[i] = 0
     add_products(
         last - first, layout.units[layer + 1], -(-layout.units[layer] // n_lanes), buffers.every_position,
         gradients, starts[layer + 1] + first * stride_above, stride_above,

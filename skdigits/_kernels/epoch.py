@@ -24,51 +24,50 @@ from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
 from skdigits._kernels.forward import (
     clear_lists,
+    drops_inputs,
     finish_section,
     prefetch_sample,
+    push_listed,
     push_sample,
     sum_both_halves,
     sum_tiles,
 )
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.numbers import smaller
-from skdigits._kernels.prefetching import L1, L2, prefetch
+from skdigits._kernels.prefetching import L1, L2, prefetch_line
 from skdigits._kernels.shares import open_share, tiles_of_layer
 from skdigits._kernels.sizes import TILE
 
-# Each sample is brought from the second-level cache into the first while so many before it are worked on.
-_SAMPLES_AHEAD = 8
+# Shuffled samples lie anywhere in memory. While one is worked on, another is brought into the second-level cache: the
+# one that stands where it does in the next block, or so many samples further. Where that one starts has been asked for
+# some samples before, as waiting for it would take as long as the work. From the second-level cache samples come into
+# the first, which holds few of them, some samples before it is their turn.
+_FARTHEST, _STARTS_AHEAD, _SAMPLES_AHEAD = 256, 16, 8
 
 
 @kernel
-def prefetch_samples(inputs, block, first, last, first_half, last_half):
-    """Ask for the samples of some positions: shuffled, they lie anywhere in memory.
-
-    Where they start is asked for first. To wait for that, sample by sample, takes as long as to put them into lists.
-    """
-    if inputs.is_listed:
-        for position in range(first, last):
-            prefetch(inputs.starts, 2 * block[position], 2 * block[position] + 1, L2)
-    for position in range(first, last):
-        prefetch_sample(block[position], first_half, last_half, L2, inputs)
-
-
-@kernel
-def list_section(section, first, last, first_half, last_half, inputs, block, keys, forward):
-    """Entries of a section by tile."""
-    prefetch_samples(inputs, block, first, last, first_half, last_half)
+def list_section(section, first, last, first_half, last_half, inputs, block, ahead, keys, forward):
+    """Entries of a section by tile; meanwhile those samples are asked for that stand at its positions in `ahead`."""
     clear_lists(section, first, first_half, last_half, inputs, forward)
     for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
         forward.keys[position] = keys[position]
+    last_ahead, is_plain = ahead.shape[0] - 1, inputs.is_listed and not drops_inputs(forward)
     for position in range(first, last):
-        if position + _SAMPLES_AHEAD < last:
-            prefetch_sample(block[position + _SAMPLES_AHEAD], first_half, last_half, L1, inputs)
-        push_sample(block[position], position, section, first_half, last_half, inputs, forward)
+        near, far = block[smaller(position + _SAMPLES_AHEAD, last - 1)], ahead[smaller(position, last_ahead)]
+        if inputs.is_listed:
+            start = 2 * ahead[smaller(position + _STARTS_AHEAD, last_ahead)] + first_half
+            prefetch_line(inputs.starts, start, L2)
+        if is_plain:
+            push_listed(block[position], near, far, position, section, first_half, last_half, inputs, forward)
+        else:
+            prefetch_sample(near, first_half, last_half, L1, inputs)
+            prefetch_sample(far, first_half, last_half, L2, inputs)
+            push_sample(block[position], position, section, first_half, last_half, inputs, forward)
 
 
 @kernel
 def backpropagate_block(
-    inputs, targets, sample_weight, block, keys, parameters, layout, objective, workspace, t, n_threads,
+    inputs, targets, sample_weight, block, ahead, keys, parameters, layout, objective, workspace, t, n_threads,
 ):  # fmt: skip
     """Loss and gradients by the logits of each layer, section by section; False where another thread has failed."""
     forward, n_block = workspace.forward, block.shape[0]
@@ -83,18 +82,15 @@ def backpropagate_block(
         out = workspace.second_sums if half == 1 else forward.activations
         for section in range(member * n_sections // group_size, (member + 1) * n_sections // group_size):
             first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-            list_section(section, first, last, half, half + 1, inputs, block, keys, forward)
+            list_section(section, first, last, half, half + 1, inputs, block, ahead, keys, forward)
             if first < last:
                 sum_tiles(section, first, last, half, half + 1, inputs, parameters, layout, forward, out)
         if not barrier.wait_for_all(workspace.control, n_threads):
             return False
     for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        for position in range(first, last):
-            prefetch(targets[block[position]], 0, 1, L2)
-            prefetch(sample_weight, block[position], block[position] + 1, L2)
         if not in_groups:
-            list_section(section, first, last, 0, 2, inputs, block, keys, forward)
+            list_section(section, first, last, 0, 2, inputs, block, ahead, keys, forward)
         if first == last:
             continue
         if in_groups:
@@ -106,7 +102,7 @@ def backpropagate_block(
         finish_section(
             first, last, inputs, parameters, layout, objective.activation, objective.output_activation, forward
         )
-        backward_section(first, last, block, targets, sample_weight, layout, objective, workspace)
+        backward_section(first, last, targets, sample_weight, layout, objective, workspace)
     return True
 
 
@@ -121,11 +117,11 @@ def add_second_sums(first, last, layout, workspace):
 
 
 @kernel
-def sum_weights(batch, sample_weight):
+def sum_weights(sample_weight):
     """Weight of all samples of a mini-batch."""
     total = 0.0
-    for i in range(batch.shape[0]):
-        total += sample_weight[batch[i]]
+    for i in range(sample_weight.shape[0]):
+        total += sample_weight[i]
     return total
 
 
@@ -156,10 +152,10 @@ def train_epoch(
     ----------
     inputs : Inputs
     targets : uint8 array of shape (N, C)
-        Entries 0 and 1.
+        Entries 0 and 1, in the order of this epoch, as are the weights.
     sample_weight : array of shape (N,) and type D
     order : int64 array of shape (N,)
-        The samples in the order of this epoch.
+        Which samples of `inputs` come one after the other in this epoch.
     keys : uint64 array of shape (N,) or (0,)
         Of the random numbers of the samples in this order, where something is dropped.
     batch_size, block_size : int
@@ -187,7 +183,7 @@ def train_epoch(
     for batch_start in range(0, order.shape[0], batch_size):
         batch = order[batch_start : batch_start + batch_size]
         settings = step_settings[batch_start // batch_size]
-        weight_sum = sum_weights(batch, sample_weight)
+        weight_sum = sum_weights(sample_weight[batch_start : batch_start + batch_size])
         if weight_sum == 0:
             control[codes.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
             return
@@ -196,9 +192,12 @@ def train_epoch(
         for start in range(0, batch.shape[0], block_size):
             block = batch[start : start + block_size]
             block_start = batch_start + start
+            block_stop = block_start + block.shape[0]
+            ahead = order[block_start + smaller(block.shape[0], _FARTHEST) :]
             if not backpropagate_block(
-                inputs, targets, sample_weight, block, keys[block_start : block_start + block.shape[0]], parameters,
-                layout, objective, workspace, t, n_threads,
+                inputs, targets[block_start:block_stop], sample_weight[block_start:block_stop], block,
+                ahead if ahead.shape[0] > 0 else block, keys[block_start:block_stop], parameters, layout, objective,
+                workspace, t, n_threads,
             ):  # fmt: skip
                 return
             if not barrier.wait_for_all(control, n_threads):

@@ -13,7 +13,7 @@ from skdigits._kernels.dropout import drop_units
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.microkernels import PANEL, scatter
 from skdigits._kernels.numbers import count_finite, smaller
-from skdigits._kernels.prefetching import L2, prefetch, prefetch_to_write
+from skdigits._kernels.prefetching import L1, L2, prefetch, prefetch_line, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
 from skdigits._kernels.tiles import (
@@ -128,6 +128,12 @@ def push_dense(sample, position, section, first_tile, last_tile, inputs, buffers
 
 
 @kernel
+def drops_inputs(buffers):
+    """Whether inputs are dropped."""
+    return buffers.drop_rates.shape[0] > 0 and buffers.drop_rates[0] > 0
+
+
+@kernel
 def push_sample(sample, position, section, first_half, last_half, inputs, buffers):
     """Append what a sample has in each tile to the list of the tile.
 
@@ -148,7 +154,7 @@ def push_sample(sample, position, section, first_half, last_half, inputs, buffer
         through before.
     """
     first_tile, last_tile = first_of_half(first_half, inputs), first_of_half(last_half, inputs)
-    if buffers.drop_rates.shape[0] > 0 and buffers.drop_rates[0] > 0:
+    if drops_inputs(buffers):
         for half in range(first_half, last_half):
             push_dropped(sample, position, section, half, inputs, buffers)
         return True
@@ -165,6 +171,27 @@ def push_list(count, tiles, values, position, section, buffers):
     """Append listed tiles of a sample to the lists of these tiles."""
     ends, entries = buffers.list_ends[section], buffers.entries
     for j in range(count):
+        end = ends[tiles[j]]
+        write_entry(values, TILE * j, position, entries, end)
+        ends[tiles[j]] = end + ENTRY
+
+
+@kernel
+def push_listed(sample, near, far, position, section, first_half, last_half, inputs, buffers):
+    """Do what `push_sample` does with a listed sample, and ask for two others: near and far ahead.
+
+    They are asked for entry by entry, as if they had as many as this one, and so between its own. In loops, the end of
+    each would be mispredicted for every sample.
+    """
+    start, stop = inputs.starts[2 * sample + first_half], inputs.starts[2 * sample + last_half]
+    tiles, values = inputs.tiles[start:stop], inputs.values[TILE * start : TILE * stop]
+    ends, entries = buffers.list_ends[section], buffers.entries
+    near_start, far_start = inputs.starts[2 * near + first_half], inputs.starts[2 * far + first_half]
+    prefetch_line(inputs.tiles, near_start, L1)
+    prefetch_line(inputs.tiles, far_start, L2)
+    for j in range(stop - start):
+        prefetch_line(inputs.values, TILE * (near_start + j), L1)
+        prefetch_line(inputs.values, TILE * (far_start + j), L2)
         end = ends[tiles[j]]
         write_entry(values, TILE * j, position, entries, end)
         ends[tiles[j]] = end + ENTRY

@@ -49,13 +49,19 @@ _ask_l1, _ask_l2, _ask_to_write = _make(L1), _make(L2), _make(L1, to_write=True)
 
 
 @kernel
+def prefetch_line(array, index, level):
+    """Ask for the cache line of array[index] to be brought into the cache of a level."""
+    if level == L1:
+        _ask_l1(array, index)
+    else:
+        _ask_l2(array, index)
+
+
+@kernel
 def prefetch(array, start, stop, level):
     """Ask for array[start:stop] to be brought into the cache of a level."""
     for index in range(start, stop, VECTOR_BYTES // array.itemsize):
-        if level == L1:
-            _ask_l1(array, index)
-        else:
-            _ask_l2(array, index)
+        prefetch_line(array, index, level)
 
 
 @kernel

@@ -5,7 +5,7 @@ training: for the transposed weights of the first layer, too, and, where `starts
 gradient by the features.
 """
 
-from skdigits._kernels.backward import multiply_by_slopes, multiply_by_transposed, transpose_tile
+from skdigits._kernels.backward import clear_rows, multiply_by_slopes, multiply_by_transposed, transpose_tile
 from skdigits._kernels.codes import IDENTITY
 from skdigits._kernels.forward import clear_lists, forward_section, push_sample
 from skdigits._kernels.jit import kernel
@@ -48,6 +48,7 @@ def input_gradients(inputs, logit_weights, parameters, transposed, layout, activ
         push_sample(sample, sample, 0, 0, 2, inputs, buffers)
     forward_section(0, 0, n_samples, inputs, parameters, layout, activation, IDENTITY, buffers)
     for sample in range(n_samples):
+        clear_rows(sample, 0, layout, buffers.starts, gradients)
         row = buffers.starts[n_layers] + sample * layout.strides[n_layers]
         for c in range(logit_weights.shape[1]):
             gradients[row + c] = logit_weights[sample, c]
