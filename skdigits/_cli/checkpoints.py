@@ -13,7 +13,7 @@ _SECONDS = 30.0
 
 
 def add_options(group: Any) -> None:
-    """Add the options to a group of the parser's."""
+    """Add the options to an argument group."""
     group.add_argument(
         "--checkpoint-seconds",
         type=SECONDS,

@@ -21,7 +21,7 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
     tol : float
         Stop when no entry of the gradient is larger.
     iteration_begins : callable
-        Called before the first evaluation of each iteration.
+        Called before the line search of each iteration.
     iteration_ends : callable
         Called after each iteration with its number and the loss; returns True to stop.
 
@@ -30,14 +30,16 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
     result : scipy.optimize.OptimizeResult or None
         None if the user interrupted: the parameters are then those of the last iteration.
     """
-    n_iterations, is_between_iterations = 0, True
+    # SciPy evaluates the start before the first iteration, which there need not be.
+    n_iterations, n_evaluations, is_between_iterations = 0, 0, True
     accepted = network.parameters.astype(np.float64)
 
     def objective(parameters):
-        nonlocal is_between_iterations
-        if is_between_iterations:
+        nonlocal n_evaluations, is_between_iterations
+        if is_between_iterations and n_evaluations > 0:
             iteration_begins()
             is_between_iterations = False
+        n_evaluations += 1
         network.parameters[:] = parameters
         loss = runner.loss_and_gradient()
         return loss, runner.gradient.copy()

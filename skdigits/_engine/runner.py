@@ -204,6 +204,8 @@ class EpochRunner:
 
     def _run(self, order, solver, settings, seed, deadline):
         network, workspace = self._network, self._workspace
+        # At once: an interruption before the threads start must not count what the last epoch has done.
+        workspace.control[codes.STEPS_DONE] = workspace.totals[:] = 0
         self._pad(network.parameters, self._parameters)
         n_keys = len(order) if self._draws_keys else 0
         keys = np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_keys, dtype=np.uint64)
@@ -215,7 +217,6 @@ class EpochRunner:
             self._block_size, self._parameters, self._gradient, self._moments, self._padded_average, self._layout,
             self._objective._replace(solver=solver), settings.astype(network.parameters.dtype), workspace,
         )  # fmt: skip
-        workspace.totals[:] = 0
 
         def work(t):
             mode = flush_denormals()

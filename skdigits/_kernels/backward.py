@@ -33,7 +33,7 @@ def backward_section(first, last, targets, sample_weight, layout, objective, wor
     """
     independent, smoothing = objective.output_activation == codes.LOGISTIC, objective.label_smoothing
     n_layers = layout.units.shape[0] - 1
-    # The rows that are written last, which all threads have read.
+    # The rows of the first hidden layer, which other threads have read.
     row, stride = workspace.forward.starts[1], layout.strides[1]
     prefetch_to_write(workspace.logit_gradients, row + first * stride, row + last * stride)
     starts, gradients = workspace.forward.starts, workspace.logit_gradients

@@ -38,11 +38,10 @@ from skdigits._kernels.prefetching import L1, L2, prefetch_line
 from skdigits._kernels.shares import open_share, tiles_of_layer
 from skdigits._kernels.sizes import TILE
 
-# Shuffled samples lie anywhere in memory. While one is worked on, another is brought into the second-level cache: the
-# one that stands where it does in the next block, or so many samples further. Where that one starts has been asked for
-# some samples before, as waiting for it would take as long as the work. From the second-level cache samples come into
-# the first, which holds few of them, some samples before it is their turn.
-_FARTHEST, _STARTS_AHEAD, _SAMPLES_AHEAD = 256, 16, 8
+# Shuffled samples lie anywhere in memory. While one is worked on, the one at its place in the next block is brought
+# into the second-level cache. Where that one starts has been asked for some samples before: waiting would take as long
+# as the work. From the second-level cache samples come into the first, which holds few, shortly before their turn.
+_STARTS_AHEAD, _SAMPLES_AHEAD = 16, 8
 
 
 @kernel
@@ -60,7 +59,8 @@ def list_section(section, first, last, first_half, last_half, inputs, block, ahe
         if is_plain:
             push_listed(block[position], near, far, position, section, first_half, last_half, inputs, forward)
         else:
-            prefetch_sample(near, first_half, last_half, L1, inputs)
+            if position + _SAMPLES_AHEAD < last:
+                prefetch_sample(near, first_half, last_half, L1, inputs)
             prefetch_sample(far, first_half, last_half, L2, inputs)
             push_sample(block[position], position, section, first_half, last_half, inputs, forward)
 
@@ -193,7 +193,7 @@ def train_epoch(
             block = batch[start : start + block_size]
             block_start = batch_start + start
             block_stop = block_start + block.shape[0]
-            ahead = order[block_start + smaller(block.shape[0], _FARTHEST) :]
+            ahead = order[block_stop:]
             if not backpropagate_block(
                 inputs, targets[block_start:block_stop], sample_weight[block_start:block_stop], block,
                 ahead if ahead.shape[0] > 0 else block, keys[block_start:block_stop], parameters, layout, objective,

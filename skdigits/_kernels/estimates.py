@@ -37,12 +37,6 @@ class _Emitter(VectorEmitter):
     def __init__(self, builder):
         super().__init__(builder, Float32)
 
-    def splat(self, number):
-        """A vector of one number that is known when the kernel runs."""
-        lane, none = ir.IntType(32), ir.Constant(self.vector, ir.Undefined)
-        one = self.builder.insert_element(none, number, lane(0))
-        return self.builder.shuffle_vector(one, none, ir.Constant(ir.VectorType(lane, _N_LANES), None))
-
     def estimate(self, name, x):
         mask = ir.IntType(_N_LANES)
         function = cgutils.get_or_insert_function(

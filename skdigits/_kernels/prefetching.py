@@ -1,7 +1,7 @@
 """Prefetching: memory is asked for before it is needed, without waiting for it.
 
-No result depends on it: a processor may do as asked or not. What is needed at once is asked for into the first-level
-cache, which holds little; whole sections of samples into the second-level cache.
+No result depends on it: a processor may do as asked or not. What is needed soon is asked for into the first-level
+cache, which holds little; what is needed later into the second-level cache.
 """
 
 import numba

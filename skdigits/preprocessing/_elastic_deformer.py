@@ -230,7 +230,7 @@ class ElasticDeformer(PixelTransformer):
         ValueError
             If X is not as described, or its images do not have the shape `image_shape`.
         """
-        X = self._fit(X)
+        X = np.ascontiguousarray(self._fit(X))
         n_images, random_state = len(X), check_random_state(self.random_state)
         out = np.empty((self.n_copies * n_images, X.shape[1]), X.dtype)
         for start in range(0, len(out), n_images):
