@@ -106,6 +106,20 @@ def test_blocks_do_not_change_a_batch(monkeypatch, batch_size, dtype):
     np.testing.assert_allclose(runner.gradient, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_interruption_before_an_epoch_starts_counts_no_step(monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    network, *samples = make_problem((6, 5, 3), "relu", "softmax", np.float64)
+    optimizer = make_optimizer("adam", len(network.parameters), np.float64)
+    with make_runner(network, *samples, batch_size=5) as runner:
+        runner.train(optimizer, np.arange(N_SAMPLES))
+        monkeypatch.setattr(np, "take", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            runner.train(optimizer, np.arange(N_SAMPLES))
+    assert optimizer.t == 3
+
+
 @pytest.mark.parametrize("max_norm", [None, 0.01])
 def test_blocks_do_not_change_a_step(monkeypatch, max_norm):
     found = []
