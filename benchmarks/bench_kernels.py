@@ -18,8 +18,8 @@ from skdigits._engine.optimizers import Adam
 from skdigits._engine.runner import EpochRunner
 from skdigits._kernels import codes
 from skdigits._kernels.backward import backward_section, update_parameters
+from skdigits._kernels.block_lists import list_section
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.epoch import list_section
 from skdigits._kernels.forward import finish_section, sum_both_halves
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import lanes

@@ -22,47 +22,11 @@ starts from its biases + b W, and its gradient has the outer product of b and th
 
 from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
-from skdigits._kernels.forward import (
-    clear_lists,
-    drops_inputs,
-    finish_section,
-    prefetch_sample,
-    push_listed,
-    push_sample,
-    sum_both_halves,
-    sum_tiles,
-)
+from skdigits._kernels.block_lists import list_section
+from skdigits._kernels.forward import finish_section, sum_both_halves, sum_tiles
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.numbers import smaller
-from skdigits._kernels.prefetching import L1, L2, prefetch_line
 from skdigits._kernels.shares import open_share, tiles_of_layer
 from skdigits._kernels.sizes import TILE
-
-# Shuffled samples lie anywhere in memory. While one is worked on, the one at its place in the next block is brought
-# into the second-level cache. Where that one starts has been asked for some samples before: waiting would take as long
-# as the work. From the second-level cache samples come into the first, which holds few, shortly before their turn.
-_STARTS_AHEAD, _SAMPLES_AHEAD = 16, 8
-
-
-@kernel
-def list_section(section, first, last, first_half, last_half, inputs, block, ahead, keys, forward):
-    """Entries of a section by tile; meanwhile those samples are asked for that stand at its positions in `ahead`."""
-    clear_lists(section, first, first_half, last_half, inputs, forward)
-    for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
-        forward.keys[position] = keys[position]
-    last_ahead, is_plain = ahead.shape[0] - 1, inputs.is_listed and not drops_inputs(forward)
-    for position in range(first, last):
-        near, far = block[smaller(position + _SAMPLES_AHEAD, last - 1)], ahead[smaller(position, last_ahead)]
-        if inputs.is_listed:
-            start = 2 * ahead[smaller(position + _STARTS_AHEAD, last_ahead)] + first_half
-            prefetch_line(inputs.starts, start, L2)
-        if is_plain:
-            push_listed(block[position], near, far, position, section, first_half, last_half, inputs, forward)
-        else:
-            if position + _SAMPLES_AHEAD < last:
-                prefetch_sample(near, first_half, last_half, L1, inputs)
-            prefetch_sample(far, first_half, last_half, L2, inputs)
-            push_sample(block[position], position, section, first_half, last_half, inputs, forward)
 
 
 @kernel

@@ -6,8 +6,9 @@ gradient by the features.
 """
 
 from skdigits._kernels.backward import clear_rows, multiply_by_slopes, multiply_by_transposed, transpose_tile
+from skdigits._kernels.block_lists import clear_lists, push_sample
 from skdigits._kernels.codes import IDENTITY
-from skdigits._kernels.forward import clear_lists, forward_section, push_sample
+from skdigits._kernels.forward import forward_section
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import TILE
 
