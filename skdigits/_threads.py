@@ -5,12 +5,25 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import joblib
 import threadpoolctl  # scikit-learn needs it
 from joblib.parallel import get_active_backend
 
 _LIMITS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def _count_cores() -> int:
+    """Cores that this process may run on; counted anew where its affinity has changed."""
+    affinity = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return _ask_joblib(affinity, os.environ.get("LOKY_MAX_CPU_COUNT"))
+
+
+@lru_cache(maxsize=16)
+def _ask_joblib(affinity: frozenset[int] | None, limit: str | None) -> int:
+    """Kept, as scikit-learn keeps it: reading the limits of a container takes as long as recognising 300 digits."""
+    return joblib.cpu_count()
 
 
 def _environment_limits() -> list[int]:
@@ -55,7 +68,7 @@ def allowed_threads(n_jobs: int | None) -> int:
     """
     if n_jobs is not None and n_jobs > 0:
         return int(n_jobs)
-    n_cores = joblib.cpu_count()
+    n_cores = _count_cores()
     if n_jobs is not None:
         return max(1, n_cores + 1 + int(n_jobs))
     limits = _environment_limits()

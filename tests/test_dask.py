@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdigits import MLPDigitClassifier
+from skdigits import MLPDigitClassifier, _threads
 from skdigits._cli import cluster as cluster_of_command
 from skdigits._cli import main
 from skdigits._threads import allowed_threads
@@ -126,7 +126,7 @@ def test_threads_of_a_worker_share_a_limit(client):
     def limited():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OMP_NUM_THREADS", "8")
-            patch.setattr(joblib, "cpu_count", lambda: 6)
+            patch.setattr(_threads, "_count_cores", lambda: 6)
             return allowed_threads(None)
 
     workers = {info["nthreads"]: address for address, info in client.scheduler_info()["workers"].items()}

@@ -1,3 +1,4 @@
+import os
 import sys
 from types import ModuleType
 
@@ -6,7 +7,7 @@ import pytest
 import threadpoolctl
 from sklearn.datasets import load_digits
 
-from skdigits import MLPDigitClassifier
+from skdigits import MLPDigitClassifier, _threads
 from skdigits._threads import allowed_threads, one_blas_thread
 
 VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
@@ -17,12 +18,26 @@ def machine(monkeypatch):
     """A machine of six cores without any limit set."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 6)
+    monkeypatch.setattr(_threads, "_count_cores", lambda: 6)
 
 
 @pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (1, 1), (4, 4), (40, 40), (-1, 6), (-2, 5), (-99, 1)])
 def test_numbers(n_jobs, expected):
     assert allowed_threads(n_jobs) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="a system without affinities")
+@pytest.mark.parametrize(("affinity", "limit", "n_counts"), [({0, 1}, "7", 1), ({0, 1, 2}, "7", 2), ({0, 1}, "3", 2)])
+def test_cores_are_counted_anew_where_what_limits_them_has_changed(monkeypatch, affinity, limit, n_counts):
+    monkeypatch.undo()
+    counts = []
+    monkeypatch.setattr(joblib, "cpu_count", lambda: counts.append(1) or len(counts))
+    for now_allowed, now_limit in (({0, 1}, "7"), (affinity, limit)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid, cores=now_allowed: cores)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", now_limit)
+        last = allowed_threads(-1)
+    _threads._ask_joblib.cache_clear()
+    assert last == len(counts) == n_counts
 
 
 @pytest.mark.parametrize("name", VARIABLES)

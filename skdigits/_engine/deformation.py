@@ -8,7 +8,7 @@ import numpy as np
 
 from skdigits._engine.inputs import as_read_only
 from skdigits._engine.memory import aligned_zeros
-from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._engine.team import share_work, useful_threads
 from skdigits._engine.workspace import count_up
 from skdigits._kernels.arrays import Frame, Scratch
 from skdigits._kernels.codes import CONTROL_SIZE, STOP_REQUESTED
@@ -74,8 +74,7 @@ def deform(images, shape, settings, seed, n_threads, out):
             deform_images(images[rows], affine_maps.astype(dtype), noise, frame, scratch, out[rows])
 
     n_threads = useful_threads(n_threads, _MULTIPLICATIONS_A_PIXEL * images.size, "new")
-    with ThreadTeam(n_threads, in_caller=True) as team:
-        team.run(work, control)
+    share_work(work, n_threads, control)
 
 
 def draw_chunk(seed, chunk, n_images, shape, settings, noise):

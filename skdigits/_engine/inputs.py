@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skdigits._engine.exceptions import NotFiniteError
-from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._engine.team import share_work, useful_threads
 from skdigits._engine.tiling import kept_by_width, tile_features
 from skdigits._kernels.arrays import Inputs
 from skdigits._kernels.codes import CONTROL_SIZE
@@ -113,19 +113,18 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     def count(t):
         all_finite[t] = count_tiles(X, *tiling[:2], background, split, bounds[t], bounds[t + 1], marks, starts)
 
-    with ThreadTeam(n_threads, in_caller=True) as team:
-        team.run(count, control)
-        if not all_finite.all():
-            raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
-        np.cumsum(starts, out=starts)
-        if starts[-1] > _LARGEST_DENSITY * n_samples * n_tiles:
-            return refer_to_inputs(X, dtype, in_squares=True)._replace(split=split)
-        tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
-        values = np.empty(TILE * starts[-1], dtype)
-        team.run(
-            lambda t: fill_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], marks, starts, tiles, values),
-            control,
-        )
+    def fill(t):
+        fill_tiles(X, *tiling[:2], background, bounds[t], bounds[t + 1], marks, starts, tiles, values)
+
+    share_work(count, n_threads, control)
+    if not all_finite.all():
+        raise NotFiniteError(f"the samples hold values that are NaN or infinite as {np.dtype(dtype)}")
+    np.cumsum(starts, out=starts)
+    if starts[-1] > _LARGEST_DENSITY * n_samples * n_tiles:
+        return refer_to_inputs(X, dtype, in_squares=True)._replace(split=split)
+    tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
+    values = np.empty(TILE * starts[-1], dtype)
+    share_work(fill, n_threads, control)
     lit = np.flatnonzero(background.reshape(-1, TILE).any(axis=1)).astype(tiles.dtype)
     return _make_inputs(
         n_features, dtype, True, starts=starts, tiles=tiles, values=values, background_tiles=lit,
@@ -168,12 +167,11 @@ def _list_csr(X, dtype, n_threads, in_squares):
             indptr, indices, data, tiling.slots, bounds[t], bounds[t + 1], entries, starts, tiles, values
         )  # fmt: skip
 
-    with ThreadTeam(n_threads, in_caller=True) as team:
-        team.run(count, control)
-        np.cumsum(starts, out=starts)
-        tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
-        values = np.zeros(TILE * starts[-1], dtype)
-        team.run(fill, control)
+    share_work(count, n_threads, control)
+    np.cumsum(starts, out=starts)
+    tiles = np.empty(starts[-1], choose_index_dtype(n_tiles))
+    values = np.zeros(TILE * starts[-1], dtype)
+    share_work(fill, n_threads, control)
     return _make_inputs(
         n_features, dtype, in_squares, starts=starts, tiles=tiles, values=values, split=split, is_listed=True
     )

@@ -8,7 +8,7 @@ import numpy as np
 from skdigits._engine import parameters as flat
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.inputs import refer_to_inputs
-from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._engine.team import share_work, useful_threads
 from skdigits._engine.workspace import borrow_buffers, choose_block_size, count_up, packed_layout
 from skdigits._kernels import codes
 from skdigits._kernels.entry_points import predict_rows
@@ -92,20 +92,42 @@ class Network:
 
         n_rows = min(_PREDICTION_BLOCK, n_samples // n_threads)
         block_size = choose_block_size(self.units[0], n_rows, is_full=False)
-        n_calls = count_up(count_up(n_samples, _ROWS_A_CALL), n_threads) * n_threads
         # Each thread takes the next piece: one that comes late, or that the system has put aside, keeps nobody waiting.
-        pieces = iter([slice(i * n_samples // n_calls, (i + 1) * n_samples // n_calls) for i in range(n_calls)])
+        pieces = iter(cut_rows(n_samples, n_rows, n_threads))
 
         def predict_pieces(_):
             with borrow_buffers(self.units, block_size, dtype) as buffers:
                 for rows in pieces:
-                    if control[codes.STOP_REQUESTED] or control[codes.ABORT]:
+                    if control[codes.STOP_REQUESTED]:
                         return
                     inputs = refer_to_inputs(X[rows], dtype, convert=True)
                     if not predict_rows(inputs, parameters, layout, activation, out_activation, buffers, outputs[rows]):
                         raise NotFiniteError(f"samples {rows.start} to {rows.stop} hold NaN or infinity as {dtype}")
 
         control = np.zeros(codes.CONTROL_SIZE, np.int64)
-        with ThreadTeam(n_threads, in_caller=True) as team:
-            team.run(predict_pieces, control)
+        share_work(predict_pieces, n_threads, control)
         return outputs
+
+
+def cut_rows(n_samples, n_rows, n_threads):
+    """Cut samples into pieces that threads take in turns, each half of an even share of what is left.
+
+    Parameters
+    ----------
+    n_samples : int
+    n_rows : int
+        Pieces are multiples of it, but for the last one, and at most as many as fit in a kernel call.
+    n_threads : int
+        One thread takes pieces of the largest size.
+
+    Returns
+    -------
+    pieces : list of slice
+    """
+    pieces, start = [], 0
+    while start < n_samples:
+        share = count_up(n_samples - start, 2 * n_threads if n_threads > 1 else 1)
+        stop = min(start + n_rows * min(count_up(share, n_rows), _ROWS_A_CALL // n_rows), n_samples)
+        pieces.append(slice(start, stop))
+        start = stop
+    return pieces

@@ -7,7 +7,7 @@ import numpy as np
 from skdigits._engine.exceptions import ZeroWeightError
 from skdigits._engine.inputs import as_read_only
 from skdigits._engine.memory import Pool
-from skdigits._engine.team import ThreadTeam, useful_threads
+from skdigits._engine.team import ThreadTeam, share_work, useful_threads
 from skdigits._engine.workspace import (
     LARGEST_FULL_BLOCK,
     allocate_workspace,
@@ -106,9 +106,8 @@ class EpochRunner:
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         self.n_threads = _choose_threads(n_threads, network, self._block_size, n_samples)
-        self._team = ThreadTeam(
-            self.n_threads, in_caller=self.n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
-        )
+        self._team = ThreadTeam(self.n_threads)
+        self._is_short = self.n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
         # Halves of the tiles keep the weights in the cache of a core, and logits cross instead. They change the order
         # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
         by_halves = network.units[0] > self._block_size and not is_full
@@ -225,7 +224,10 @@ class EpochRunner:
             finally:
                 restore_denormals(mode)
 
-        self._team.run(work, workspace.control, deadline=deadline)
+        if self._is_short:
+            share_work(work, 1, workspace.control)
+        else:
+            self._team.run(work, workspace.control, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: sample_weight, times class_weight, of a mini-batch of "

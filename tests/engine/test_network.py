@@ -9,7 +9,7 @@ from scipy import sparse
 from skdigits._engine import parameters, team
 from skdigits._engine.exceptions import NotFiniteError, ZeroWeightError
 from skdigits._engine.inputs import refer_to_inputs
-from skdigits._engine.network import Network
+from skdigits._engine.network import Network, cut_rows
 from skdigits._engine.optimizers import SGD, AdamW
 from skdigits._engine.tiling import tile_features
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
@@ -246,11 +246,26 @@ def test_sparse_input_with_repeated_entries_is_their_sum():
     assert repeated.nnz == 3  # the caller's matrix is left as it was
 
 
-@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (2015, False), (2016, True), (10_000, True)])
+@pytest.mark.parametrize(("n_samples", "expected"), [(1, False), (1511, False), (1512, True), (10_000, True)])
 def test_few_samples_are_not_worth_threads(n_samples, expected):
     units = (784, 100, 10)
     network = Network(units, "relu", "softmax", np.zeros(parameters.count_parameters(units)))
     assert network.is_worth_threads(n_samples) is expected
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
+@pytest.mark.parametrize(("n_samples", "n_rows"), [(1, 1), (8, 1), (113, 112), (1009, 112), (10_000, 112), (900, 7)])
+def test_rows_to_predict_are_cut_into_pieces_of_whole_blocks(n_samples, n_rows, n_threads):
+    pieces = cut_rows(n_samples, n_rows, n_threads)
+    sizes = [piece.stop - piece.start for piece in pieces]
+    assert np.concatenate([np.arange(n_samples)[piece] for piece in pieces]).tolist() == list(range(n_samples))
+    assert all(size % n_rows == 0 for size in sizes[:-1])
+    assert max(sizes) <= 1008
+
+
+def test_pieces_become_smaller_at_the_end_so_that_threads_end_together():
+    sizes = [piece.stop - piece.start for piece in cut_rows(5000, 100, 2)]
+    assert sizes == [1000, 1000, 800, 600, 400, 300, 300, 200, 100, 100, 100, 100]
 
 
 DROP_RATES = (0.2, 0.5, 0.25)
