@@ -16,13 +16,13 @@ from skdigits import MLPDigitClassifier
 from skdigits._kernels.sizes import TILE
 
 UNITS = (784, 100, 10)
-# Images, calls in a round, and how many times faster than each rival we want to be. A round of calls takes a tenth of a
-# second or more, because some systems wake a second core only milliseconds after there is work for it.
+# Images, calls in a round, and how many times faster than each rival we want to be. A round of most sides takes a third
+# of a second or more: after a pause, a virtual machine was seen to keep all threads on one core for a tenth of a second.
 WORK = [
-    (1, 2000, {"sklearn": 2.5}),
-    (100, 500, {}),
-    (1000, 100, {}),
-    (10_000, 20, {"sklearn": 5, "torch": 3}),
+    (1, 10_000, {"sklearn": 2.5}),
+    (100, 2000, {}),
+    (1000, 300, {}),
+    (10_000, 60, {"sklearn": 5, "torch": 3}),
 ]
 
 
