@@ -43,7 +43,7 @@ def list_block(block, ahead, keys, inputs, buffers):
 @kernel
 def forward_block(n_block, inputs, parameters, layout, objective, workspace):
     """Forward pass of a block, section by section."""
-    buffers, n_sections = workspace.forward, workspace.forward.list_ends.shape[0]
+    buffers, n_sections = workspace.buffers, workspace.buffers.list_ends.shape[0]
     for section in range(n_sections):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         sum_both_halves(section, first, last, inputs, parameters, layout, buffers, workspace.second_sums)
@@ -55,7 +55,7 @@ def forward_block(n_block, inputs, parameters, layout, objective, workspace):
 @kernel
 def backward_block(targets, sample_weight, layout, objective, workspace):
     """Loss and way back of a block, section by section."""
-    n_block, n_sections = targets.shape[0], workspace.forward.list_ends.shape[0]
+    n_block, n_sections = targets.shape[0], workspace.buffers.list_ends.shape[0]
     for section in range(n_sections):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         backward_section(first, last, targets, sample_weight, layout, objective, workspace)
@@ -112,7 +112,7 @@ class Epoch:
 
         def list_samples(start):
             block, ahead = self.order[start : start + BATCH], self.order[start + BATCH :]
-            list_block(block, ahead if len(ahead) else block, keys, inputs, workspace.forward)
+            list_block(block, ahead if len(ahead) else block, keys, inputs, workspace.buffers)
 
         return dict(zip(PARTS, map(each_block, (list_samples, forward, backward, update)), strict=True))
 

@@ -17,7 +17,7 @@ from skdigits._kernels.sizes import TILE
 
 UNITS = (784, 100, 10)
 # Images, calls in a round, and how many times faster than each rival we want to be. A round of most sides takes a third
-# of a second or more: after a pause, a virtual machine was seen to keep all threads on one core for a tenth of a second.
+# of a second or more: after a pause, a virtual machine was seen to keep all threads on one core for a tenth of it.
 WORK = [
     (1, 10_000, {"sklearn": 2.5}),
     (100, 2000, {}),

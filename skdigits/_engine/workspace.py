@@ -196,14 +196,14 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, by_ha
     """
     units, strides = layout.units, layout.strides
     n_sections = count_sections(block_size, n_threads)
-    forward = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
+    buffers = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
     n_weight_tiles = int(count_up(units[:-1], TILE).sum())
     n_transposed = int((count_up(units[2:], TILE) * TILE * strides[1:-1]).sum())
     largest_stride = int(strides[1:].max())
     return Workspace(
-        forward=forward,
+        buffers=buffers,
         second_sums=zeros(int(block_size * strides[1]) if by_halves else 0, dtype),
-        logit_gradients=zeros(forward.activations.shape, sum_dtype),
+        logit_gradients=zeros(buffers.activations.shape, sum_dtype),
         transposed=zeros(n_transposed, sum_dtype),
         inverse_sums=np.zeros(n_threads, sum_dtype),
         tile_gradients=aligned_zeros(n_threads * TILE * largest_stride, sum_dtype),

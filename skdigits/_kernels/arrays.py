@@ -80,7 +80,7 @@ class Buffers(NamedTuple):
 class Workspace(NamedTuple):
     """Everything that an epoch writes besides parameters, gradient and moments."""
 
-    forward: Buffers
+    buffers: Buffers
     second_sums: np.ndarray  # of the second half of the tiles, laid out like the activations of layer 1; or empty
     logit_gradients: np.ndarray  # flat, of type D, laid out like the activations; zero in the padding
     transposed: np.ndarray  # flat, of type D; transposed weights of the layers from 1 on, rows padded to tiles

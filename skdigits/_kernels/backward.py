@@ -34,12 +34,12 @@ def backward_section(first, last, targets, sample_weight, layout, objective, wor
     independent, smoothing = objective.output_activation == codes.LOGISTIC, objective.label_smoothing
     n_layers = layout.units.shape[0] - 1
     # The rows of the first hidden layer, which other threads have read.
-    row, stride = workspace.forward.starts[1], layout.strides[1]
+    row, stride = workspace.buffers.starts[1], layout.strides[1]
     prefetch_to_write(workspace.logit_gradients, row + first * stride, row + last * stride)
-    starts, gradients = workspace.forward.starts, workspace.logit_gradients
+    starts, gradients = workspace.buffers.starts, workspace.logit_gradients
     for position in range(first, last):
         row = starts[n_layers] + position * layout.strides[n_layers]
-        probabilities = workspace.forward.activations[row : row + layout.units[n_layers]]
+        probabilities = workspace.buffers.activations[row : row + layout.units[n_layers]]
         gradient = gradients[row : row + layout.units[n_layers]]
         weight = sample_weight[position]
         workspace.losses[position] = weight * cross_entropy_forward(
@@ -50,8 +50,8 @@ def backward_section(first, last, targets, sample_weight, layout, objective, wor
         clear_rows(position, 1, layout, starts, gradients)
         cross_entropy_backward(probabilities, targets[position], weight, independent, smoothing, gradient)
     for layer in range(n_layers - 1, 0, -1):
-        multiply_by_transposed(layer, first, last, layout, workspace.forward, workspace.transposed, gradients)
-        multiply_by_slopes(layer, first, last, objective.activation, layout, workspace.forward, gradients)
+        multiply_by_transposed(layer, first, last, layout, workspace.buffers, workspace.transposed, gradients)
+        multiply_by_slopes(layer, first, last, objective.activation, layout, workspace.buffers, gradients)
 
 
 @kernel
@@ -108,7 +108,7 @@ def transpose_tile(tile, layer, layout, parameters, transposed):
 @kernel
 def sum_gradients(layer, n_block, layout, workspace, out_start):
     """Add up the weighted gradients by the logits of a layer over the samples of a block."""
-    start, stride = workspace.forward.starts[layer], layout.strides[layer]
+    start, stride = workspace.buffers.starts[layer], layout.strides[layer]
     out = workspace.gradient_sums[out_start : out_start + stride]
     for h in range(stride):
         out[h] = 0
@@ -121,7 +121,7 @@ def sum_gradients(layer, n_block, layout, workspace, out_start):
 @kernel
 def prefetch_rows(n_block, layout, workspace, t, n_threads):
     """Ask for the gradients by the logits of the first layer that other threads have written."""
-    start, stride = workspace.forward.starts[1], layout.strides[1]
+    start, stride = workspace.buffers.starts[1], layout.strides[1]
     first, last = t * n_block // n_threads, (t + 1) * n_block // n_threads
     prefetch(workspace.logit_gradients, start, start + first * stride, L2)
     prefetch(workspace.logit_gradients, start + last * stride, start + n_block * stride, L2)
@@ -130,30 +130,30 @@ def prefetch_rows(n_block, layout, workspace, t, n_threads):
 @kernel
 def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start):
     """Add what a block contributes to the gradient of four rows of the weights of a layer (from 0 on)."""
-    forward, stride = workspace.forward, layout.strides[layer + 1]
+    buffers, stride = workspace.buffers, layout.strides[layer + 1]
     n_lanes = VECTOR_BYTES // workspace.logit_gradients.itemsize
-    n_vectors, n_sections = -(-layout.units[layer + 1] // n_lanes), forward.list_ends.shape[0]
+    n_vectors, n_sections = -(-layout.units[layer + 1] // n_lanes), buffers.list_ends.shape[0]
     for vector in range(0, n_vectors, PANEL):
         n_now, column = smaller(PANEL, n_vectors - vector), vector * n_lanes
-        above = forward.starts[layer + 1] + column
+        above = buffers.starts[layer + 1] + column
         if layer > 0:
             gather(
-                n_now, forward.every_position, 0, 1, n_block, forward.activations,
-                forward.starts[layer] + TILE * tile, layout.strides[layer], 1, rows, row_start + column, stride,
+                n_now, buffers.every_position, 0, 1, n_block, buffers.activations,
+                buffers.starts[layer] + TILE * tile, layout.strides[layer], 1, rows, row_start + column, stride,
                 workspace.logit_gradients, above, stride,
             )  # fmt: skip
             continue
         for section in range(n_sections):
-            start = tile * forward.list_stride + ENTRY * (section * n_block // n_sections)
-            count = (forward.list_ends[section, tile] - start) // ENTRY
+            start = tile * buffers.list_stride + ENTRY * (section * n_block // n_sections)
+            count = (buffers.list_ends[section, tile] - start) // ENTRY
             if count > 0:
                 gather(
-                    n_now, forward.entries, start + TILE, ENTRY, count, forward.entries, start, ENTRY, 1, rows,
+                    n_now, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY, 1, rows,
                     row_start + column, stride, workspace.logit_gradients, above, stride,
                 )  # fmt: skip
         if inputs.background_tiles.shape[0] > 0:
             gather(
-                n_now, forward.every_position, 0, 1, 1, inputs.background_values, TILE * tile, TILE, 1, rows,
+                n_now, buffers.every_position, 0, 1, 1, inputs.background_values, TILE * tile, TILE, 1, rows,
                 row_start + column, stride, workspace.gradient_sums, sum_start + column, stride,
             )  # fmt: skip
 

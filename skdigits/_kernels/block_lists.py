@@ -226,21 +226,21 @@ def prefetch_sample(sample, first_half, last_half, level, inputs):
 
 
 @kernel
-def list_section(section, first, last, first_half, last_half, inputs, block, ahead, keys, forward):
+def list_section(section, first, last, first_half, last_half, inputs, block, ahead, keys, buffers):
     """Entries of a section by tile; meanwhile those samples are asked for that stand at its positions in `ahead`."""
-    clear_lists(section, first, first_half, last_half, inputs, forward)
+    clear_lists(section, first, first_half, last_half, inputs, buffers)
     for position in range(smaller(first, keys.shape[0]), smaller(last, keys.shape[0])):
-        forward.keys[position] = keys[position]
-    last_ahead, is_plain = ahead.shape[0] - 1, inputs.is_listed and not drops_inputs(forward)
+        buffers.keys[position] = keys[position]
+    last_ahead, is_plain = ahead.shape[0] - 1, inputs.is_listed and not drops_inputs(buffers)
     for position in range(first, last):
         near, far = block[smaller(position + _SAMPLES_AHEAD, last - 1)], ahead[smaller(position, last_ahead)]
         if inputs.is_listed:
             start = 2 * ahead[smaller(position + _STARTS_AHEAD, last_ahead)] + first_half
             prefetch_line(inputs.starts, start, L2)
         if is_plain:
-            push_listed(block[position], near, far, position, section, first_half, last_half, inputs, forward)
+            push_listed(block[position], near, far, position, section, first_half, last_half, inputs, buffers)
         else:
             if position + _SAMPLES_AHEAD < last:
                 prefetch_sample(near, first_half, last_half, L1, inputs)
             prefetch_sample(far, first_half, last_half, L2, inputs)
-            push_sample(block[position], position, section, first_half, last_half, inputs, forward)
+            push_sample(block[position], position, section, first_half, last_half, inputs, buffers)

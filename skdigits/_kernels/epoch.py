@@ -34,37 +34,37 @@ def backpropagate_block(
     inputs, targets, sample_weight, block, ahead, keys, parameters, layout, objective, workspace, t, n_threads,
 ):  # fmt: skip
     """Loss and gradients by the logits of each layer, section by section; False where another thread has failed."""
-    forward, n_block = workspace.forward, block.shape[0]
+    buffers, n_block = workspace.buffers, block.shape[0]
     for layer in range(layout.units.shape[0] - 1):
         n_tiles, split = tiles_of_layer(layer, layout, inputs)
         open_share(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
-    has_halves, n_sections = workspace.second_sums.shape[0] > 0, forward.list_ends.shape[0]
+    has_halves, n_sections = workspace.second_sums.shape[0] > 0, buffers.list_ends.shape[0]
     in_groups = has_halves and n_threads % 2 == 0
     if in_groups:
         group_size = n_threads // 2
         half, member = t // group_size, t % group_size
-        out = workspace.second_sums if half == 1 else forward.activations
+        out = workspace.second_sums if half == 1 else buffers.activations
         for section in range(member * n_sections // group_size, (member + 1) * n_sections // group_size):
             first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-            list_section(section, first, last, half, half + 1, inputs, block, ahead, keys, forward)
+            list_section(section, first, last, half, half + 1, inputs, block, ahead, keys, buffers)
             if first < last:
-                sum_tiles(section, first, last, half, half + 1, inputs, parameters, layout, forward, out)
+                sum_tiles(section, first, last, half, half + 1, inputs, parameters, layout, buffers, out)
         if not barrier.wait_for_all(workspace.control, n_threads):
             return False
     for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         if not in_groups:
-            list_section(section, first, last, 0, 2, inputs, block, ahead, keys, forward)
+            list_section(section, first, last, 0, 2, inputs, block, ahead, keys, buffers)
         if first == last:
             continue
         if in_groups:
             add_second_sums(first, last, layout, workspace)
         elif has_halves:
-            sum_both_halves(section, first, last, inputs, parameters, layout, forward, workspace.second_sums)
+            sum_both_halves(section, first, last, inputs, parameters, layout, buffers, workspace.second_sums)
         else:
-            sum_tiles(section, first, last, 0, 2, inputs, parameters, layout, forward, forward.activations)
+            sum_tiles(section, first, last, 0, 2, inputs, parameters, layout, buffers, buffers.activations)
         finish_section(
-            first, last, inputs, parameters, layout, objective.activation, objective.output_activation, forward
+            first, last, inputs, parameters, layout, objective.activation, objective.output_activation, buffers
         )
         backward_section(first, last, targets, sample_weight, layout, objective, workspace)
     return True
@@ -73,8 +73,8 @@ def backpropagate_block(
 @kernel
 def add_second_sums(first, last, layout, workspace):
     """Add what the second half of the tiles brings to the logits of the first layer."""
-    start, stride = workspace.forward.starts[1], layout.strides[1]
-    logits = workspace.forward.activations[start + first * stride : start + last * stride]
+    start, stride = workspace.buffers.starts[1], layout.strides[1]
+    logits = workspace.buffers.activations[start + first * stride : start + last * stride]
     others = workspace.second_sums[start + first * stride : start + last * stride]
     for i in range(logits.shape[0]):
         logits[i] += others[i]

@@ -49,9 +49,9 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        In `fit`, if a parameter is not as described, if the estimator cannot be stored (as by `save_weights`), or with
-        `resume` if the file was written for other data or other parameters, by another solver than a mini-batch one,
-        or by `partial_fit`.
+        In `fit`, if a parameter is not as described, if the folder is missing or cannot be written to, if the estimator
+        cannot be stored (as by `save_weights`), or with `resume` if the file was written for other data or other
+        parameters, by another solver than a mini-batch one, or by `partial_fit`.
     ModelFormatError
         In `fit`, if the file to go on from is corrupt or of another kind.
     ImportError
@@ -103,7 +103,22 @@ class Checkpoint:
         self.resume = resume
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Check before an hour of training what would fail after its first epoch."""
+        """Check before an hour of training what would fail after its first epoch. Called by scikit-learn.
+
+        Parameters
+        ----------
+        estimator : MLPDigitClassifier
+            To be trained.
+        context : object
+            scikit-learn's context of the fit; tells whether it is one of `fit` or of `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            As described for the class.
+        ImportError
+            If safetensors is needed and missing.
+        """
         if not isinstance(estimator, MLPDigitClassifier):
             raise ValueError(f"Checkpoint is for MLPDigitClassifier, got {type(estimator).__name__}.")
         self._check_parameters()
@@ -142,7 +157,15 @@ class Checkpoint:
         """Nothing: `keep_progress` is called after it."""
 
     def keep_progress(self, estimator: Any, capture: Callable[[], dict[str, Any]] | None) -> None:
-        """Save the model after an epoch, where the file is due; `capture` returns the progress, or is None."""
+        """Save the model after an epoch, where the file is due. Called by the estimator.
+
+        Parameters
+        ----------
+        estimator : MLPDigitClassifier
+            With the weights and the history of the epoch.
+        capture : callable or None
+            Returns what a fit needs to go on; None where it could not, as with 'lbfgs'.
+        """
         self._n_epochs += 1
         n_seconds = time.monotonic() - self._saved_at  # below 0 where it was kept in a file, by another clock
         if self._n_epochs < self.every or 0 <= n_seconds < self.seconds:
@@ -159,7 +182,27 @@ class Checkpoint:
                 warnings.warn(f"A checkpoint could not be written, and training goes on without it: {error}")
 
     def kept_progress(self, estimator: Any, samples: str) -> dict[str, Any] | None:
-        """The progress that the file holds, checked against the estimator and a description of the samples."""
+        """Read what a fit needs to go on. Called by the estimator before its first epoch.
+
+        Parameters
+        ----------
+        estimator : MLPDigitClassifier
+            To be trained; its parameters are compared with those in the file.
+        samples : str
+            Describes the samples; compared with the description in the file.
+
+        Returns
+        -------
+        progress : dict or None
+            None without `resume`, and where there is no file.
+
+        Raises
+        ------
+        ValueError
+            If the file is of other parameters, of other samples, or of no fit to go on with.
+        ModelFormatError
+            If it is corrupt.
+        """
         if not self.resume or not Path(self.path).exists():
             return None
         try:

@@ -96,7 +96,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ----------
         X : array-like of shape (n_samples, n_features), or of shape (n_samples, height, width), or list of arrays
             Images of any real type, finite: rows of pixels, or a list of two-dimensional images of any sizes.
-        y : object
+        y : object, default=None
             Not used.
 
         Returns

@@ -216,7 +216,7 @@ class ElasticDeformer(PixelTransformer):
         ----------
         X : array-like of shape (n_samples, n_features)
             Images of any real type, finite, with a background of 0. Never written to.
-        y : object
+        y : object, default=None
             Not used.
 
         Returns

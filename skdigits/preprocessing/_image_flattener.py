@@ -71,7 +71,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, height, width)
             Images of one shape, of any real type, finite: an array, or a list of two-dimensional ones.
-        y : object
+        y : object, default=None
             Not used.
 
         Returns

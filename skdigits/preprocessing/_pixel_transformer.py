@@ -22,7 +22,7 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Images of any real type, finite.
-        y : object
+        y : object, default=None
             Not used.
 
         Returns

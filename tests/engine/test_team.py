@@ -108,7 +108,8 @@ def test_error_in_short_work_asks_the_others_to_stop_and_waits_for_them(control,
         both_there.wait(30)
         if t == failing:
             raise OverflowError("too much")
-        while not control[codes.STOP_REQUESTED]:
+        deadline = time.monotonic() + 30
+        while not control[codes.STOP_REQUESTED] and time.monotonic() < deadline:
             time.sleep(0.001)
         time.sleep(0.01)
         stopped.append(t)
@@ -116,6 +117,7 @@ def test_error_in_short_work_asks_the_others_to_stop_and_waits_for_them(control,
     with pytest.raises(OverflowError, match="too much"):
         share_work(work, 2, control)
     assert stopped == [1 - failing]
+    assert control[codes.STOP_REQUESTED] == 1
 
 
 @pytest.fixture
