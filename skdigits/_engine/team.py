@@ -18,6 +18,7 @@ def useful_threads(n_threads, n_multiplications, state):
     return max(1, min(n_threads, n_multiplications // LEAST_WORK[state]))
 
 
+# All waiting has a time-out, because a signal need not wake a thread that waits for a lock.
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
@@ -57,9 +58,11 @@ def share_work(function, n_threads, control):
         for t, future in enumerate(futures, 1):
             if future.cancel():
                 function(t)
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+        begun = [future for future in futures if not future.cancelled()]
+        while wait(begun, _SECONDS_BETWEEN_LOOKS).not_done:
+            pass
+        for future in begun:
+            future.result()
     except BaseException:
         control[STOP_REQUESTED] = 1
         wait([future for future in futures if not future.cancel()])
@@ -119,7 +122,6 @@ class ThreadTeam:
         try:
             futures = [self._pool.submit(work, t) for t in range(self.n_threads)]
             start.set()
-            # With a time-out, because a signal need not wake a thread that waits for a lock.
             while not _has_ended(wait(futures, _SECONDS_BETWEEN_LOOKS, return_when=FIRST_EXCEPTION)):
                 if deadline is not None and time.monotonic() >= deadline:
                     control[STOP_REQUESTED] = 1
