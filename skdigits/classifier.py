@@ -798,9 +798,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         A copy, because training that fails must leave what was learnt before, and some of it may be read-only.
         """
         _networks.forget(self)
-        network = _networks.gather(self, dtype)
-        flat = parameters.copy(network.parameters, network.units)
-        network = type(network)(network.units, network.activation, network.out_activation, flat)
+        network = _networks.gather(self, dtype).copy()
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         return network
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -78,8 +79,11 @@ def save_model(model: Any, path: Path) -> None:
 
     from skdigits.persistence._files import replaced_whole
 
+    # In memory first: Python 3.12.1 was seen to crash some time after a disk was full in the middle of pickling.
+    content = io.BytesIO()
+    joblib.dump(model, content)
     with replaced_whole(path) as stream:
-        joblib.dump(model, stream)
+        stream.write(content.getbuffer())
 
 
 def save_somewhere(model: Any, path: Path) -> Path:

@@ -40,6 +40,11 @@ class Network:
         self.out_activation = out_activation
         self.parameters = parameters
 
+    def copy(self):
+        """The same network over parameters of its own."""
+        parameters = flat.copy(self.parameters, self.units)
+        return Network(self.units, self.activation, self.out_activation, parameters)
+
     @property
     def coefs(self):
         """Weight matrices: views of the parameters."""

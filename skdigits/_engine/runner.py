@@ -7,7 +7,7 @@ import numpy as np
 from skdigits._engine.exceptions import ZeroWeightError
 from skdigits._engine.inputs import as_read_only
 from skdigits._engine.memory import Pool
-from skdigits._engine.team import ThreadTeam, share_work, useful_threads
+from skdigits._engine.team import run_together, useful_threads
 from skdigits._engine.workspace import (
     LARGEST_FULL_BLOCK,
     allocate_workspace,
@@ -106,7 +106,6 @@ class EpochRunner:
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         self.n_threads = _choose_threads(n_threads, network, self._block_size, n_samples)
-        self._team = ThreadTeam(self.n_threads)
         self._is_short = self.n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
         # Halves of the tiles keep the weights in the cache of a core, and logits cross instead. They change the order
         # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
@@ -130,7 +129,6 @@ class EpochRunner:
         return self
 
     def __exit__(self, *exception):
-        self._team.__exit__(*exception)
         self.store_moments()
 
     @property
@@ -217,17 +215,18 @@ class EpochRunner:
             self._objective._replace(solver=solver), settings.astype(network.parameters.dtype), workspace,
         )  # fmt: skip
 
-        def work(t):
+        def work(t, n_threads):
             mode = flush_denormals()
             try:
-                train_epoch(*arguments, t, self.n_threads)
+                train_epoch(*arguments, t, n_threads)
             finally:
                 restore_denormals(mode)
 
         if self._is_short:
-            share_work(work, 1, workspace.control)
+            workspace.control[:] = 0
+            work(0, 1)
         else:
-            self._team.run(work, workspace.control, deadline=deadline)
+            run_together(work, self.n_threads, workspace.control, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: sample_weight, times class_weight, of a mini-batch of "
@@ -257,5 +256,5 @@ def _describe_objective(network, *, alpha, label_smoothing, max_norm, is_single_
 def _choose_threads(n_threads, network, block_size, n_samples):
     """As many as the work of a block, and that of an epoch, are worth."""
     n_threads = useful_threads(n_threads, 3 * block_size * network.n_multiplications, "waiting")
-    n_threads = useful_threads(n_threads, 3 * n_samples * network.n_multiplications, "asleep")
+    n_threads = useful_threads(n_threads, 3 * n_samples * network.n_multiplications, "new")
     return min(n_threads, block_size)

@@ -1,12 +1,14 @@
 import _thread
+import contextlib
+import gc
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+import weakref
 
 import numpy as np
 import pytest
 
-from skdigits._engine.team import ThreadTeam, share_work, useful_threads
+from skdigits._engine.team import run_together, share_work, useful_threads
 from skdigits._kernels import barrier, codes
 
 
@@ -18,26 +20,34 @@ def control():
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 def test_every_number_is_called_once(control, n_threads):
     seen = []
-    with ThreadTeam(n_threads) as team:
-        team.run(seen.append, control)
-        team.run(seen.append, control)
-    assert sorted(seen) == sorted(2 * list(range(n_threads)))
+    run_together(lambda *numbers: seen.append(numbers), n_threads, control)
+    assert sorted(seen) == [(t, n_threads) for t in range(n_threads)]
 
 
 def test_control_is_cleared(control):
-    with ThreadTeam(1) as team:
-        team.run(lambda t: None, control)
+    run_together(lambda t, n_threads: None, 1, control)
     assert not control.any()
 
 
+def test_all_work_at_the_same_time_and_not_in_the_calling_thread(control):
+    threads, all_there = [None] * 3, threading.Barrier(3)
+
+    def work(t, n_threads):
+        threads[t] = threading.get_ident()
+        all_there.wait(30)
+
+    run_together(work, 3, control)
+    assert len({*threads, threading.get_ident()}) == 4
+
+
 def test_error_in_one_thread_ends_all(control):
-    def work(t):
+    def work(t, n_threads):
         if t == 1:
             raise OverflowError("too much")
-        assert not barrier.wait_for_all(control, 3)
+        assert not barrier.wait_for_all(control, n_threads)
 
-    with ThreadTeam(3) as team, pytest.raises(OverflowError, match="too much"):
-        team.run(work, control)
+    with pytest.raises(OverflowError, match="too much"):
+        run_together(work, 3, control)
 
 
 @pytest.mark.usefixtures("sigint_raises")
@@ -45,7 +55,7 @@ def test_error_in_one_thread_ends_all(control):
 def test_interrupt_asks_all_to_stop_and_waits_for_them(control, n_threads):
     finished = []
 
-    def work(t):
+    def work(t, n_threads):
         # Late enough to find the main thread waiting, not still handing out the work.
         timer = threading.Timer(0.2, _thread.interrupt_main)
         if t == 0:
@@ -55,25 +65,59 @@ def test_interrupt_asks_all_to_stop_and_waits_for_them(control, n_threads):
             time.sleep(0.001)
         finished.append(t)
 
-    with ThreadTeam(n_threads) as team, pytest.raises(KeyboardInterrupt):
-        team.run(work, control)
+    with pytest.raises(KeyboardInterrupt):
+        run_together(work, n_threads, control)
     assert sorted(finished) == list(range(n_threads))
     assert control[codes.STOP_REQUESTED] == 1
 
 
-def test_thread_that_cannot_be_started_lets_nobody_start(control, monkeypatch):
-    started = []
-    submit = ThreadPoolExecutor.submit
+def test_deadline_asks_all_to_stop(control):
+    def work(t, n_threads):
+        deadline = time.monotonic() + 30
+        while not control[codes.STOP_REQUESTED] and time.monotonic() < deadline:
+            time.sleep(0.001)
 
-    def fail_for_the_last(pool, function, t):
-        if t == 2:
+    start = time.monotonic()
+    run_together(work, 2, control, deadline=start + 0.2)
+    assert 0.2 <= time.monotonic() - start < 30
+
+
+@pytest.fixture
+def refused_threads(monkeypatch):
+    """How many threads can be started before the system refuses one."""
+    start, left = _thread.start_new_thread, [0]
+
+    def start_or_refuse(function, arguments):
+        if left[0] == 0:
             raise RuntimeError("can't start new thread")
-        return submit(pool, function, t)
+        left[0] -= 1
+        return start(function, arguments)
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", fail_for_the_last)
-    with ThreadTeam(3) as team, pytest.raises(RuntimeError, match="start new thread"):
-        team.run(started.append, control)
-    assert started == []
+    monkeypatch.setattr(_thread, "start_new_thread", start_or_refuse)
+    return left
+
+
+@pytest.mark.parametrize("n_started", [0, 2])
+def test_where_a_thread_is_refused_the_calling_one_does_all(control, refused_threads, n_started):
+    refused_threads[0], seen = n_started, []
+    run_together(lambda *numbers: seen.append((*numbers, threading.get_ident())), 3, control)
+    time.sleep(0.01)
+    assert seen == [(0, 1, threading.get_ident())]
+
+
+def test_error_while_threads_are_started_lets_nobody_start(control, monkeypatch):
+    start, seen = _thread.start_new_thread, []
+
+    def fail_for_the_last(function, arguments):
+        if arguments[-2] == 2:
+            raise KeyboardInterrupt
+        return start(function, arguments)
+
+    monkeypatch.setattr(_thread, "start_new_thread", fail_for_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        run_together(lambda *numbers: seen.append(numbers), 3, control)
+    time.sleep(0.01)
+    assert seen == []
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -151,14 +195,43 @@ def test_late_threads_do_nothing_after_an_error(control, late_threads):
     assert seen == [0]
 
 
-def test_short_work_needs_no_threads(control, monkeypatch):
-    def refuse(function, arguments):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(_thread, "start_new_thread", refuse)
-    seen = []
+@pytest.mark.parametrize("n_started", [0, 1])
+def test_short_work_of_refused_threads_is_done_by_the_calling_one(control, refused_threads, n_started):
+    refused_threads[0], seen = n_started, []
     share_work(seen.append, 3, control)
-    assert seen == [0, 1, 2]
+    assert sorted(seen) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.parametrize("run", [share_work, run_together])
+def test_what_a_failed_function_knew_is_not_kept(control, run, failing):
+    """Without a garbage collection, which comes late where there are few, but large objects."""
+
+    class Samples: ...
+
+    def fail(samples):
+        both_there = threading.Barrier(2)
+
+        def work(t, n_threads=2):
+            both_there.wait(30)
+            if samples is not None and t == failing:
+                raise OverflowError("too much")
+
+        run(work, 2, control)
+
+    samples = Samples()
+    known = weakref.ref(samples)
+    gc.disable()
+    try:
+        with contextlib.suppress(OverflowError):
+            fail(samples)
+        del samples
+        deadline = time.monotonic() + 30
+        while known() is not None and time.monotonic() < deadline:
+            time.sleep(0.001)  # the other thread may still be about to end
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.usefixtures("sigint_raises")
@@ -187,8 +260,6 @@ def test_interrupt_of_short_work_asks_all_to_stop_and_waits_for_them(control):
     [
         (8, 10, "waiting", 1),
         (8, 3_000_000, "waiting", 3),
-        (8, 3_000_000, "asleep", 1),
-        (8, 99_000_000, "asleep", 2),
         (8, 99_000_000, "new", 1),
         (2, 10**9, "new", 2),
         (1, 10**9, "waiting", 1),

@@ -1,5 +1,6 @@
 """Fits and saved models where memory, disk or surroundings fall short: a clear error or a right result."""
 
+import _thread
 import os
 import subprocess
 import sys
@@ -49,9 +50,34 @@ print(repr(float(model.loss_)))
 """
 
 
-def run(program, **environment):
+LATE = """
+import atexit, sys, threading, time, warnings
+from sklearn.datasets import load_digits
+from skdigits import MLPDigitClassifier
+warnings.simplefilter("ignore")
+X, y = load_digits(return_X_y=True)
+X /= 16
+when, n_jobs = sys.argv[1:]
+model = MLPDigitClassifier((400,), max_iter=2, random_state=0, n_jobs=int(n_jobs))
+
+def train():
+    if when == "thread":
+        threading.main_thread().join()
+    model.fit(X, y)
+    print(repr(float(model.loss_)), model.predict(X).sum())
+
+if when == "thread":
+    threading.Thread(target=train).start()
+else:
+    atexit.register(train)
+"""
+
+
+def run(program, *arguments, **environment):
     environment = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
-    process = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True
+    )
     assert process.returncode == 0, process.stderr
     return process.stdout.split("\n")[:-1]
 
@@ -73,6 +99,26 @@ def test_memory_limit_is_an_error_and_the_next_fit_works():
 ], ids=str)  # fmt: skip
 def test_surroundings_change_no_bit(environment):
     assert run(SURROUNDINGS, **environment) == [repr(float(make().fit(X, Y).loss_))]
+
+
+@pytest.mark.parametrize("n_jobs", ["1", "2"])
+@pytest.mark.parametrize("when", ["thread", "atexit"])
+def test_training_goes_on_when_the_main_thread_has_ended(when, n_jobs):
+    digits, labels = load_digits(return_X_y=True)
+    model = make(hidden_layer_sizes=(400,)).fit(digits / 16, labels)
+    assert run(LATE, when, n_jobs) == [f"{float(model.loss_)!r} {model.predict(digits / 16).sum()}"]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_refused_threads_change_no_bit(monkeypatch, n_jobs):
+    def refuse(function, arguments):
+        raise RuntimeError("can't start new thread")
+
+    digits, labels = load_digits(return_X_y=True)
+    model = make(hidden_layer_sizes=(400,), batch_size=64, dropout=0.1, n_jobs=n_jobs)
+    expected = model.fit(digits, labels).predict_proba(digits)
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    np.testing.assert_array_equal(model.fit(digits, labels).predict_proba(digits), expected)
 
 
 def save_checkpoint(model, path):
