@@ -22,6 +22,9 @@ from skdigits._kernels import codes
 from skdigits._kernels.arrays import Objective
 from skdigits._kernels.entry_points import flush_denormals, restore_denormals, train_epoch
 
+# Multiplications with which an epoch takes more than some hundredths of a second.
+_LONG_EPOCH = 1_000_000_000
+
 
 class EpochTotals(NamedTuple):
     """What an epoch has brought, each sample seen before the update of its mini-batch.
@@ -106,7 +109,7 @@ class EpochRunner:
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         self.n_threads = _choose_threads(n_threads, network, self._block_size, n_samples)
-        self._is_short = self.n_threads == 1 and n_samples * network.n_multiplications < 50_000_000
+        self._is_short = n_samples * network.n_multiplications < _LONG_EPOCH
         # Halves of the tiles keep the weights in the cache of a core, and logits cross instead. They change the order
         # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
         by_halves = network.units[0] > self._block_size and not is_full
@@ -222,11 +225,7 @@ class EpochRunner:
             finally:
                 restore_denormals(mode)
 
-        if self._is_short:
-            workspace.control[:] = 0
-            work(0, 1)
-        else:
-            run_together(work, self.n_threads, workspace.control, deadline=deadline)
+        run_together(work, self.n_threads, workspace.control, in_caller=self._is_short, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: sample_weight, times class_weight, of a mini-batch of "

@@ -54,11 +54,10 @@ def share_work(function, n_threads, control):
         futures.clear()  # their exceptions know this frame
 
 
-def run_together(function, n_threads, control, *, deadline=None):
+def run_together(function, n_threads, control, *, in_caller=False, deadline=None):
     """Call function(t, n_threads) for each t below `n_threads`, all at the same time, in new threads.
 
-    The calling thread is none of them, because a Ctrl-C is only noticed in the main thread between two calls of
-    compiled code. Where the system refuses a thread, function(0, 1) is called in the calling one.
+    Where the system refuses a thread, function(0, 1) is called in the calling one.
 
     Parameters
     ----------
@@ -68,8 +67,11 @@ def run_together(function, n_threads, control, *, deadline=None):
     control : int64 array of shape (CONTROL_SIZE,)
         Shared by the threads and cleared here. When one of them fails the others leave at their next barrier; on
         KeyboardInterrupt all finish their mini-batch, and then it is raised.
+    in_caller : bool, default=False
+        Whether the calling thread is number 0. It is in short work; not in long work, because a Ctrl-C is only noticed
+        in the main thread between two calls of compiled code.
     deadline : float or None, default=None
-        Of :func:`time.monotonic`, at which all finish their mini-batch.
+        Of :func:`time.monotonic`, at which all finish their mini-batch; the calling thread sees none.
     """
     control[:] = 0
     futures: list[Future] = []
@@ -78,7 +80,7 @@ def run_together(function, n_threads, control, *, deadline=None):
         # Nobody begins before all are there: a thread that was never started would be waited for at every barrier.
         with gate:
             try:
-                _start_threads(futures, range(n_threads), gate, control, function, n_threads)
+                _start_threads(futures, range(int(in_caller), n_threads), gate, control, function, n_threads)
             except BaseException:
                 for future in futures:
                     future.cancel()
@@ -87,10 +89,21 @@ def run_together(function, n_threads, control, *, deadline=None):
         function(0, 1)
         return
     try:
+        if in_caller:
+            _abort_on_error(control, function, 0, n_threads)
         _wait_for(futures, control, deadline)
     except BaseException:
         control[STOP_REQUESTED] = 1
         wait(futures)
+        raise
+
+
+def _abort_on_error(control, function, *arguments):
+    """Call a function; where it fails, others leave at their next piece or barrier."""
+    try:
+        return function(*arguments)
+    except BaseException:
+        control[STOP_REQUESTED] = control[ABORT] = 1
         raise
 
 
@@ -113,9 +126,8 @@ def _work(gate, future, control, function, *arguments):
     if not future.set_running_or_notify_cancel():
         return
     try:
-        future.set_result(function(*arguments))
+        future.set_result(_abort_on_error(control, function, *arguments))
     except BaseException as exception:
-        control[STOP_REQUESTED] = control[ABORT] = 1
         future.set_exception(exception)
         del future  # the exception knows this frame
 

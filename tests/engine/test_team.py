@@ -17,10 +17,11 @@ def control():
     return np.full(codes.CONTROL_SIZE, 7, np.int64)
 
 
+@pytest.mark.parametrize("in_caller", [False, True])
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
-def test_every_number_is_called_once(control, n_threads):
+def test_every_number_is_called_once(control, n_threads, in_caller):
     seen = []
-    run_together(lambda *numbers: seen.append(numbers), n_threads, control)
+    run_together(lambda *numbers: seen.append(numbers), n_threads, control, in_caller=in_caller)
     assert sorted(seen) == [(t, n_threads) for t in range(n_threads)]
 
 
@@ -29,25 +30,29 @@ def test_control_is_cleared(control):
     assert not control.any()
 
 
-def test_all_work_at_the_same_time_and_not_in_the_calling_thread(control):
+@pytest.mark.parametrize("in_caller", [False, True])
+def test_all_work_at_the_same_time_and_the_calling_thread_where_it_is_to(control, in_caller):
     threads, all_there = [None] * 3, threading.Barrier(3)
 
     def work(t, n_threads):
         threads[t] = threading.get_ident()
         all_there.wait(30)
 
-    run_together(work, 3, control)
-    assert len({*threads, threading.get_ident()}) == 4
+    run_together(work, 3, control, in_caller=in_caller)
+    assert len(set(threads)) == 3
+    assert (threads[0] == threading.get_ident()) == in_caller
 
 
-def test_error_in_one_thread_ends_all(control):
+@pytest.mark.parametrize("in_caller", [False, True])
+@pytest.mark.parametrize("failing", [0, 1])
+def test_error_in_one_thread_ends_all(control, failing, in_caller):
     def work(t, n_threads):
-        if t == 1:
+        if t == failing:
             raise OverflowError("too much")
         assert not barrier.wait_for_all(control, n_threads)
 
     with pytest.raises(OverflowError, match="too much"):
-        run_together(work, 3, control)
+        run_together(work, 3, control, in_caller=in_caller)
 
 
 @pytest.mark.usefixtures("sigint_raises")
@@ -97,10 +102,11 @@ def refused_threads(monkeypatch):
     return left
 
 
-@pytest.mark.parametrize("n_started", [0, 2])
-def test_where_a_thread_is_refused_the_calling_one_does_all(control, refused_threads, n_started):
+@pytest.mark.parametrize("in_caller", [False, True])
+@pytest.mark.parametrize("n_started", [0, 1])
+def test_where_a_thread_is_refused_the_calling_one_does_all(control, refused_threads, n_started, in_caller):
     refused_threads[0], seen = n_started, []
-    run_together(lambda *numbers: seen.append((*numbers, threading.get_ident())), 3, control)
+    run_together(lambda *numbers: seen.append((*numbers, threading.get_ident())), 3, control, in_caller=in_caller)
     time.sleep(0.01)
     assert seen == [(0, 1, threading.get_ident())]
 
