@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
+from skdigits._engine import runner
 from skdigits._kernels import entry_points
 from skdigits._kernels.entry import EntryPoint
 
@@ -61,51 +62,62 @@ def test_workers_load_kernels_and_compile_none():
 
 
 class ThreadCounter:
-    """Writes down, after each epoch, how many threads of training its process has."""
+    """Writes down, whenever an epoch begins, how many threads its process trains with."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def setup(self, estimator, context):
-        pass
+        run, lock, n_working = runner.run_together, threading.Lock(), [0]
+        if hasattr(run, "counter"):
+            run.counter = self
+            return
 
-    def on_fit_task_begin(self, estimator, context):
-        pass
+        def run_and_count(function, n_threads, *arguments, **options):
+            with lock:
+                n_working[0] += n_threads
+                with open(run_and_count.counter.folder / str(os.getpid()), "a") as stream:
+                    stream.write(f"{n_working[0]}\n")
+            try:
+                run(function, n_threads, *arguments, **options)
+            finally:
+                with lock:
+                    n_working[0] -= n_threads
 
-    def on_fit_task_end(self, estimator, context):
-        if context.task_name == "epoch":
-            number = sum(thread.name.startswith("skdigits") for thread in threading.enumerate())
-            with open(self.folder / str(os.getpid()), "a") as stream:
-                stream.write(f"{number}\n")
+        run_and_count.counter = self
+        runner.run_together = run_and_count
 
-    def teardown(self, estimator, context):
-        pass
+    def on_fit_task_begin(self, estimator, context): ...
+    def on_fit_task_end(self, estimator, context): ...
+    def teardown(self, estimator, context): ...
 
     def counts(self):
         """The most threads of each process."""
         return [max(map(int, path.read_text().split())) for path in self.folder.iterdir()]
 
 
+@pytest.fixture
+def counter(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_together", runner.run_together)  # what it was comes back
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    return ThreadCounter(tmp_path)
+
+
 # Processes get what the user has set from joblib, so that it is left out there.
 @pytest.mark.parametrize(
     ("backend", "environment"), [("loky", {}), ("threading", {}), ("threading", {"OMP_NUM_THREADS": "64"})]
 )
-def test_no_more_threads_than_cores(tmp_path, monkeypatch, backend, environment):
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
+def test_no_more_threads_than_cores(counter, monkeypatch, backend, environment):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    counter = ThreadCounter(tmp_path)
     with joblib.parallel_config(backend):
         make_search(counter, refit=False).fit(X, Y)
     assert 1 <= sum(counter.counts()) <= max(2, joblib.cpu_count())
 
 
 @pytest.mark.skipif("joblib.cpu_count() < 2", reason="one core")
-def test_threads_of_a_worker_are_those_joblib_is_told(tmp_path, monkeypatch):
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    counter = ThreadCounter(tmp_path)
+def test_threads_of_a_worker_are_those_joblib_is_told(counter):
     with joblib.parallel_config("loky", inner_max_num_threads=2):
         make_search(counter, refit=False).fit(X, Y)
     assert set(counter.counts()) == {2}
