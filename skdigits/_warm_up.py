@@ -15,20 +15,22 @@ def warm_up(*, dtype: Literal["float32", "float64"] = "float32", solvers: Sequen
     """Compile the kernels now, and keep them on disk for every process that comes after.
 
     The first fit of an installation compiles for five to ten seconds, and the first of another kind (samples of another
-    type, another `dtype`, 'lbfgs') for some seconds more; this function for some fifteen. Call it where that would be
-    in the way: while an image for a server is built, or before a time is measured. Where the kernels have been compiled
-    before, they are only loaded, which takes a fraction of a second.
+    type, another `dtype`, 'lbfgs') for some seconds more; this function for some fifteen to forty. Call it where that
+    would be in the way: while an image for a server is built, or before a time is measured. Where the kernels have been
+    compiled before, they are only loaded, which takes a fraction of a second.
 
     Compiled are training on dense and sparse samples and prediction, for any layer sizes, activations and options, and
     the preparation and the deformation of images. Samples may be of type float32, float64 or uint8. What is not covered
-    is compiled when it is met: more than 1,024 features, and once more with over 262,144.
+    is compiled when it is met, in one to ten seconds: mini-batches that hold all samples, as with up to 200 of them by
+    default, more than 1,024 features, and once more with over 262,144, ``DigitNormalizer(stroke_width=...)`` and
+    `SaliencyDisplay`.
 
     Parameters
     ----------
     dtype : {'float32', 'float64'}, default='float32'
         Type in which the networks compute; that of `MLPDigitClassifier`.
     solvers : sequence of {'adam', 'adamw', 'sgd', 'lbfgs'}, default=('adam',)
-        All but 'lbfgs' share their kernels; 'lbfgs' on up to 1,024 samples needs more, as do mini-batches of them all.
+        All but 'lbfgs' share their kernels; 'lbfgs' on up to 1,024 samples needs more.
 
     Raises
     ------

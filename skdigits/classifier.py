@@ -640,6 +640,11 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         -------
         logits : ndarray of shape (n_samples,) or (n_samples, n_classes)
             For binary labels the log-odds of ``classes_[1]``.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As by `predict`.
         """
         logits = self._fitted()._outputs(X, logits=True)
         return logits.ravel() if self.n_outputs_ == 1 else logits

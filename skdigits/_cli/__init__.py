@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from skdigits._cli import evaluate, export, fetch, predict, search, train
 from skdigits._cli.remarks import one_line, warnings_as_lines
@@ -23,6 +23,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         tell(f"{self.prog}: {one_line(message)} (see {self.prog} --help)")
         sys.exit(_BAD_INPUT)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or the version, which is an error where it cannot be written: argparse would be silent."""
+        print(message, end="", file=file or sys.stderr, flush=True)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parsed, unknown = build_parser().parse_known_args(arguments)
-    if unknown:  # said by the parser of the command, whose help lists what there is
-        parsed.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
+        parsed, unknown = build_parser().parse_known_args(arguments)
+        if unknown:  # said by the parser of the command, whose help lists what there is
+            parsed.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with warnings_as_lines():
             parsed.run(parsed)
         sys.stdout.flush()

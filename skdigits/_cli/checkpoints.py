@@ -8,6 +8,7 @@ from typing import Any
 
 from skdigits._cli.converters import SECONDS
 from skdigits._cli.locks import only_process
+from skdigits._cli.models import STATE_SUFFIX
 
 _SECONDS = 30.0
 
@@ -41,7 +42,7 @@ class TrainingState:
 
     def __init__(self, arguments: argparse.Namespace, output: Path) -> None:
         output = Path(os.path.realpath(output))  # through a link
-        self._output, self.path = output, output.with_name(f"{output.stem}.checkpoint.npz")
+        self._output, self.path = output, output.with_name(f"{output.stem}{STATE_SUFFIX}")
         self._seconds, self._resume = arguments.checkpoint_seconds, arguments.resume
         self._is_kept = arguments.stream is None
         if self._is_kept and self.path.exists() and not self.path.is_file():
@@ -63,6 +64,11 @@ class TrainingState:
                 raise ValueError(f"{option} is not for --solver lbfgs, which cannot go on from where it was")
             self._is_kept = False
             return []
+        if self.path.exists() and not _holds_state(self.path):
+            raise ValueError(
+                f"{self.path}, where the state of the training would be saved, holds something else: give another "
+                "--output"
+            )
         if self.path.exists() and not self._resume:
             raise ValueError(
                 f"{self.path} holds a training that has not ended: go on with it by --resume, remove the file, or give "
@@ -94,3 +100,14 @@ class TrainingState:
         """Remove the file: the model is saved."""
         if self._is_kept:
             self.path.unlink(missing_ok=True)
+
+
+def _holds_state(path: Path) -> bool:
+    """Whether a file may be the state of a training: a damaged one may have been one."""
+    from skdigits.exceptions import ModelFormatError
+    from skdigits.persistence._weights import read_content
+
+    try:
+        return read_content(path)[1] is not None
+    except ModelFormatError:
+        return True

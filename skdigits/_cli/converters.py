@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ JOBS = converter(int, lambda value: value != 0, "a whole number other than 0")
 
 # Not empty, as a variable of the shell is that nobody has set: that would be the current folder.
 NAME = converter(str, bool, "the name of a file or folder")
+# Where a slash at the end would be lost, and with it that a folder is meant.
+FILE_NAME = converter(str, lambda text: text and not text.endswith(("/", os.sep)), "the name of a file")
+
+
+def file_path(text: str) -> Path:
+    """The path of the name of a file."""
+    return Path(FILE_NAME(text))
 
 
 def path(text: str) -> Path:

@@ -26,10 +26,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Load, score, report."""
     from skdigits._cli.data import dataset_of, load_split
-    from skdigits._cli.models import load_model
+    from skdigits._cli.models import load_single_label
     from skdigits._cli.report import print_json, score_model
 
-    model = load_model(arguments.model, trust=arguments.trust)
+    model = load_single_label(arguments.model, trust=arguments.trust)
     dataset = arguments.dataset or dataset_of(model)
     _, X, _, y = load_split(dataset)
     if X.shape[1] != model.n_features_in_:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"--dataset {dataset}: its images have {X.shape[1]} pixels, and {arguments.model} was trained on images of "
             f"{model.n_features_in_}"
         )
-    if model.classes_.dtype.kind not in "biuf":
+    if model.classes_.dtype.kind not in "iuf":
         raise ValueError(
             f"{arguments.model} predicts labels such as {model.classes_[0]!s}, and those of {dataset} are numbers"
         )

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from skdigits._cli.converters import NAME
+from skdigits._cli.converters import FILE_NAME
 from skdigits._cli.models import add_model
+from skdigits._cli.remarks import printable
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
@@ -20,7 +21,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     add_model(parser)
     parser.add_argument(
         "--to",
-        type=NAME,
+        type=FILE_NAME,
         metavar="FILE",
         required=True,
         help=".onnx for programs that know neither Python nor scikit-learn; .npz and .safetensors for arrays that any "
@@ -43,12 +44,13 @@ def run(arguments: argparse.Namespace) -> None:
         write(model, target)
     except ImportError as error:
         raise ValueError(str(error)) from error
-    print(f"Wrote {target} ({target.stat().st_size / 1e6:.2f} MB)")
+    print(f"Wrote {printable(target)} ({target.stat().st_size / 1e6:.2f} MB)")
 
 
 def _find_writer(target: Path) -> Callable[[Any, Path], object]:
     """What writes the format of a file that can be written."""
     from skdigits import persistence
+    from skdigits._cli.models import refuse_state_name
     from skdigits.persistence._files import check_folder
 
     writers: dict[str, Any] = {
@@ -61,5 +63,6 @@ def _find_writer(target: Path) -> Callable[[Any, Path], object]:
         raise ValueError(f"--to {target} is a folder")
     if target.suffix not in writers:
         raise ValueError(f"--to {target}: expected a name that ends in one of {', '.join(writers)}")
+    refuse_state_name(target, "--to")
     check_folder(target.parent, f"--to {target}")
     return writers[target.suffix]

@@ -77,13 +77,13 @@ def check_report(folder: Path) -> None:
     check_folder(folder if folder.is_dir() else folder.parent, f"--report {folder}")
 
 
-def check_shape(image_shape: ImageShape, n_pixels: int) -> None:
-    """Raise an error where it is not known how the pixels of an image lie."""
+def check_shape(image_shape: ImageShape, n_pixels: int, option: str = "--report") -> None:
+    """Raise an error where it is not known how the pixels of an image lie, for an option that needs it."""
     try:
         find_image_shape(image_shape, n_pixels)
     except ValueError as error:
         raise ValueError(
-            f"--report draws images, and of {n_pixels} pixels it is not known how they lie: give arrays of shape "
+            f"{option} needs images, and of {n_pixels} pixels it is not known how they lie: give arrays of shape "
             "(n_images, height, width)"
         ) from error
 

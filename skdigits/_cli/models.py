@@ -3,12 +3,13 @@
 import argparse
 import importlib.util
 import io
+import itertools
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from skdigits._cli.converters import NAME
+from skdigits._cli.converters import FILE_NAME
 
 # Formats from which no code is run, by suffix, with the names of what writes and what reads them.
 _SAFE = {
@@ -16,6 +17,8 @@ _SAFE = {
     ".safetensors": ("save_weights", "load_weights"),
     ".skops": ("save", "load"),
 }
+# Of the file beside a model that holds the state of its training.
+STATE_SUFFIX = ".checkpoint.npz"
 _PACKAGES = {".safetensors": "safetensors", ".skops": "skops"}
 _WRITTEN = (".joblib", *_SAFE)
 _PICKLES = (".joblib", ".pickle", ".pkl")
@@ -25,7 +28,9 @@ _ONNX = ".onnx"
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the argument MODEL, and what it takes to read one that can run code."""
-    parser.add_argument("model", type=NAME, metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}")
+    parser.add_argument(
+        "model", type=FILE_NAME, metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}"
+    )
     parser.add_argument(
         "--trust",
         action="store_true",
@@ -65,7 +70,21 @@ def check_output(path: Path) -> None:
         raise ValueError(f"--output {path}: expected a name that ends in one of {', '.join(_WRITTEN)}")
     if is_missing(path.suffix):
         raise ValueError(f"--output {path} needs {_PACKAGES[path.suffix]}. {_way_out()}")
+    refuse_state_name(path, "--output")
     check_folder(Path(os.path.realpath(path)).parent, f"--output {path}")
+
+
+def refuse_state_name(path: Path, option: str) -> None:
+    """Raise an error for the name under which the state of the training of another model would be saved."""
+    if path.name.endswith(STATE_SUFFIX):
+        model = path.name.removesuffix(STATE_SUFFIX)
+        raise ValueError(f"{option} {path}: this is where the state of the training of {model} is saved; give another")
+
+
+def free_name(path: Path) -> Path:
+    """The path, or where there is something the first of NAME-2, NAME-3 ... that is free: that may hold more."""
+    candidates = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return path if not os.path.lexists(path) else next(name for name in candidates if not os.path.lexists(name))
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -120,12 +139,22 @@ def load_model(path: str | Path, *, trust: bool) -> Any:
     model : estimator
         Fitted, with ``predict_proba``.
     """
+    if not os.path.isfile(path):
+        raise ValueError(f"{path} is no file" if os.path.exists(path) else f"there is no model file {path}")
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"there is no model file {path}")
     model = _read_safe(path) if path.suffix in (*_SAFE, _ONNX) else _read_pickle(path, trust)
     if not all(hasattr(model, name) for name in ("predict_proba", "classes_", "n_features_in_")):
         raise ValueError(f"{path} holds a {type(model).__name__}, not a fitted classifier")
+    return model
+
+
+def load_single_label(path: str | Path, *, trust: bool) -> Any:
+    """Load a classifier that predicts one label a sample."""
+    import numpy as np
+
+    model = load_model(path, trust=trust)
+    if np.ndim(model.predict(np.zeros((1, model.n_features_in_)))) != 1:
+        raise ValueError(f"{path} predicts several labels a sample; expected a model of single digits")
     return model
 
 

@@ -1,11 +1,13 @@
 """Photographs and scans of digits, as a model takes them."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skdigits._cli.remarks import printable
 from skdigits._console import tell
 from skdigits.persistence._scalers import largest_pixel
 from skdigits.preprocessing import read_digit_image
@@ -41,6 +43,8 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     """
     if not Path(path).exists():
         raise ValueError(f"there is no file {path}")
+    if not (os.path.isfile(path) or os.path.isdir(path)):
+        raise ValueError(f"{path} is a pipe or a device, not a file")
     files = [Path(path)]
     if Path(path).is_dir():
         files = find_image_files(path)
@@ -63,11 +67,11 @@ def _tell_left_out(folder: Path, files: list[Path]) -> None:
     others = sorted(
         path.name
         for path in folder.iterdir()
-        if path.is_file() and path.name not in taken and not path.name.startswith(".")
+        if not path.is_dir() and path.name not in taken and not path.name.startswith(".")
     )
     if others:
         more = f" and {len(others) - 1} more" if others[1:] else ""
-        tell(f"skdigits: {folder}: left out, because no image by the name: {others[0]}{more}")
+        tell(f"skdigits: {folder}: left out, because no image file by the name: {printable(others[0])}{more}")
 
 
 def to_samples(images: NDArray, model: Any) -> NDArray:

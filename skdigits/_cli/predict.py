@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skdigits._cli.converters import NAME
 from skdigits._cli.models import add_model
+from skdigits._cli.remarks import printable
 from skdigits._console import tell
 
 
@@ -39,10 +40,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Load, read, predict, print."""
-    from skdigits._cli.models import load_model
+    from skdigits._cli.models import load_single_label
     from skdigits._cli.report import print_json
 
-    model = load_model(arguments.model, trust=arguments.trust)
+    model = load_single_label(arguments.model, trust=arguments.trust)
     if arguments.show and arguments.json:
         raise ValueError("--show does not go with --json: it draws in characters")
     predictions = []
@@ -107,7 +108,7 @@ def _sentence(
     name: str, row: NDArray, is_blank: bool, classes: NDArray, arguments: argparse.Namespace
 ) -> Iterator[str]:
     """Label, probability and runner-up of an image, where there is one; then all probabilities if asked for."""
-    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)  # a label a line, whatever is in a name
+    name = printable(name)  # a label a line
     if is_blank:
         yield f"{name}: no digit was found"
         return

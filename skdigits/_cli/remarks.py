@@ -38,6 +38,11 @@ def one_line(message: object) -> str:
     return " ".join(line.strip() for line in str(message).splitlines() if line.strip())
 
 
+def printable(name: object) -> str:
+    """A name in one line, whatever is in it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+
+
 def counted(number: int, noun: str) -> str:
     """A number of things, as in "1 epoch" and "1,000 epochs"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from skdigits.datasets._idx import read_idx
 from skdigits.preprocessing._photos import SUFFIXES
 
-_OTHER_IMAGES = (".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".svg", ".pdf")
+_OTHER_IMAGES = (
+    ".avif", ".gif", ".heic", ".heif", ".ico", ".jp2", ".pbm", ".pdf", ".pgm", ".ppm", ".svg", ".tga", ".webp",
+)  # fmt: skip
 
 # No image begins with pixels 0, 1, 2 ... 9; a tiny one may begin with 0, 1.
 _FEWEST_COUNTED_COLUMNS = 10

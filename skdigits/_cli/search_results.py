@@ -95,7 +95,7 @@ def _training_sizes(search, n_samples):
 def _is_of(record, parameters, n_samples):
     # Stratified folds differ by a sample a class at most.
     is_near = abs(record["n_samples"] - n_samples) <= 0.1 * n_samples
-    return is_near and all(record["candidate"][name] == repr(value) for name, value in parameters.items())
+    return is_near and all(record["candidate"].get(name) == repr(value) for name, value in parameters.items())
 
 
 def _plain(value):

@@ -104,12 +104,15 @@ def _read_record(path):
         return None
     if not all(isinstance(value, str) for value in record["candidate"].values()) or not record["candidate"]:
         return None
-    is_whole = isinstance(record.get("error"), str) or _has_numbers(record, "score", "fit_seconds", "score_seconds")
+    is_whole = isinstance(record.get("error"), str) or (
+        _has_numbers(record, "score", "fit_seconds", "score_seconds") and record["score"] <= 1
+    )
     return record if is_whole else None
 
 
 def _has_numbers(record, *names):
-    return all(isinstance(record.get(name), (int, float)) for name in names)
+    """Whether there are numbers that can be: from 0 on, and no more than can be counted."""
+    return all(isinstance(record.get(name), (int, float)) and 0 <= record[name] < 2**63 for name in names)
 
 
 def read_records(folder, known=()):
@@ -155,7 +158,7 @@ def open_store(folder, settings, X, y, *, resume):
     if resume and before is None:
         if path.exists():
             raise ValueError(f"--resume: {path} is damaged: search anew, and give another --output")
-        raise ValueError(f"--resume: there is no search in {folder}")
+        raise ValueError(f"--resume: there is no search in {folder}: {path.name}, which says what it was, is not there")
     if resume and before != identity:
         changed = ", ".join(
             f"{name} was {before.get(name)!r}, is {identity.get(name)!r}"
@@ -164,7 +167,8 @@ def open_store(folder, settings, X, y, *, resume):
         )
         raise ValueError(f"--resume: {folder} holds another search ({changed}): give another --output")
     if not resume and any(fits.glob("*.json")):
-        raise ValueError(f"{folder} holds a search: go on with it by --resume, or give another --output")
+        way_out = "give another --output" if before is None else "go on with it by --resume, or give another --output"
+        raise ValueError(f"{folder} holds fits of a search: {way_out}")
     fits.mkdir(parents=True, exist_ok=True)
     for name, record in read_records(fits).items():
         if record.get("error") == _NO_MEMORY:  # there may be more of it by now

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skdigits._cli.data import load_split
+from skdigits._cli.html_report import check_shape
 from skdigits._cli.progress import TrainingBar
 from skdigits._cli.remarks import warnings_as_lines
 from skdigits._typing import ImageShape
@@ -82,6 +83,8 @@ class ImageStream:
         _check_labels(y_test, option)
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
+        if self._is_deformed or arguments.recipe is not None:
+            check_shape(self.image_shape, self.X_test.shape[1], "--deformed" if self._is_deformed else "--recipe")
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
         self.n_epochs = self._n_drawn / self._n_source
         self.n_samples = self._n_drawn - self._count_held_out()

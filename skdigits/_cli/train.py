@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skdigits._cli.checkpoints import TrainingState, add_options
-from skdigits._cli.converters import COUNT, JOBS, NAME, RATE, SEED, SHARE, layers, path
+from skdigits._cli.converters import COUNT, JOBS, NAME, RATE, SEED, SHARE, file_path, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 from skdigits._cli.interrupts import TrainingInterrupts, told_when_interrupted
-from skdigits._cli.remarks import counted, warnings_as_lines
+from skdigits._cli.remarks import counted, printable, warnings_as_lines
 from skdigits._console import announce
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
 
@@ -118,7 +118,7 @@ def _add_network(group: Any) -> None:
 def _add_results(group: Any) -> None:
     group.add_argument(
         "--output",
-        type=path,
+        type=file_path,
         help="file of the model; its suffix says the format: .skops, .npz or .safetensors, which run no code when they "
         "are read, or .joblib (default: skdigits-DATASET.skops in this folder, or .npz where skops is not installed)",
     )
@@ -145,7 +145,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Train, save, report."""
     trained = _train(arguments)
     with told_when_interrupted(f"interrupted; the model is in {trained.output}"):
-        _tell(arguments, trained)
+        try:
+            _tell(arguments, trained)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except (OSError, MemoryError) as error:
+            reason = f"standard output: {error}" if isinstance(error, OSError) else "not enough memory"
+            raise ValueError(f"{reason}; the model is in {trained.output}") from error
 
 
 def _train(arguments: argparse.Namespace) -> _Trained:
@@ -200,9 +207,9 @@ def _tell(arguments: argparse.Namespace, trained: _Trained) -> None:
     say(f"{done} in {seconds:.2f} s{compiled}; loss {classifier.loss_:.4f}\n")
     say(text)
     say(f"\nTest accuracy: {accuracy:.4f}")
-    say(f"Model saved to {output}")
+    say(f"Model saved to {printable(output)}")
     if result["report"] is not None:
-        say(f"Report written to {result['report']}")
+        say(f"Report written to {printable(result['report'])}")
     if arguments.json:
         print_json(result)
     if problem is not None:
@@ -243,8 +250,6 @@ def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None
     # Beside the model, not over it: half a training must neither be lost nor replace a whole one.
     partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
     check_output(output)
-    if partial_output.exists() and not partial_output.is_file():
-        raise ValueError(f"--output {output}: {partial_output}, where Ctrl-C would save what was learnt, is no file")
     if arguments.report is not None:
         if arguments.report in (output, partial_output):
             raise ValueError(f"--report {arguments.report} is a folder of its own, not the file of --output")
@@ -262,7 +267,7 @@ def _open_images(arguments: argparse.Namespace) -> Any:
 
 def _fit(model: Any, images: Any, partial_output: Path, interrupts: TrainingInterrupts) -> bool:
     """Train; return whether Ctrl-C ended it. Where an error does, what was learnt before is saved."""
-    from skdigits._cli.models import save_somewhere
+    from skdigits._cli.models import free_name, save_somewhere
 
     try:
         was_interrupted = bool(images.fit(model))
@@ -270,7 +275,7 @@ def _fit(model: Any, images: Any, partial_output: Path, interrupts: TrainingInte
         interrupts.hold()
         if not _has_learnt(model[-1]):
             raise
-        where = save_somewhere(model, partial_output)
+        where = save_somewhere(model, free_name(partial_output))
         raise ValueError(f"{error or 'not enough memory'}; what was learnt before is in {where}") from error
     interrupts.hold()  # which it does after an epoch, but not after a batch of a stream
     return was_interrupted
@@ -278,12 +283,12 @@ def _fit(model: Any, images: Any, partial_output: Path, interrupts: TrainingInte
 
 def _end_interrupted(model: Any, images: Any, partial_output: Path, state: TrainingState) -> None:
     """Save what was learnt, and raise KeyboardInterrupt."""
-    from skdigits._cli.models import save_somewhere
+    from skdigits._cli.models import free_name, save_somewhere
 
-    if not _has_learnt(model[-1]):  # an older file may hold more
+    if not _has_learnt(model[-1]):
         raise KeyboardInterrupt(f"interrupted before the end of the first epoch{state.way_out}")
     _, done = images.describe(model[-1])
-    where = save_somewhere(model, partial_output)
+    where = save_somewhere(model, free_name(partial_output))
     raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {where}{state.way_out}")
 
 

@@ -181,21 +181,19 @@ def _run_epoch(progress, hooks, plan, start):
         progress.runner.inputs = inputs
     totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
     record.add_epoch(totals)
-    hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
-    known = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}
+    known, is_best = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}, False
     try:
-        validation, is_best = hooks.validate(), False
-    except KeyboardInterrupt:
+        hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
+        known |= hooks.validate()
+        if plan.early_stopping:
+            score = known["validation_score"]
+            hooks.log(f"Validation score: {score:f}")
+            record.validation_scores.append(score)
+            is_best = record.judge_score(score, plan.tol)
+        else:
+            record.judge_loss(plan.tol)
+    finally:  # with what is known after a Ctrl-C
         record.add_to_history(**known, seconds=time.perf_counter() - start)
-        raise
-    if plan.early_stopping:
-        score = validation["validation_score"]
-        hooks.log(f"Validation score: {score:f}")
-        record.validation_scores.append(score)
-        is_best = record.judge_score(score, plan.tol)
-    else:
-        record.judge_loss(plan.tol)
-    record.add_to_history(**known, **validation, seconds=time.perf_counter() - start)
     return is_best
 
 

@@ -64,6 +64,22 @@ def download(
     OSError
         If the folder cannot be written.
     """
+    try:
+        return _download_from_any(name, mirrors, folder, most_bytes, verify, timeout, n_retries)
+    finally:
+        with contextlib.suppress(OSError):  # where it holds something
+            folder.rmdir()
+
+
+def _download_from_any(
+    name: str,
+    mirrors: Sequence[str],
+    folder: Path,
+    most_bytes: int,
+    verify: Callable[[Path], object],
+    timeout: float,
+    n_retries: int,
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     failures = {}
     for round_number in range(n_retries + 1):
@@ -76,7 +92,7 @@ def download(
                 failures[mirror] = str(error)
             except DataFileError as error:
                 failures[mirror] = f"sent something else: {error}"
-    reasons = "\n".join(f"  {mirror}: {reason}" for mirror, reason in failures.items())
+    reasons = "\n".join(f"  {mirror}: {reason};" for mirror, reason in failures.items())
     raise DownloadError(
         f"{name} could not be downloaded from any mirror:\n{reasons}\n"
         f"Check the connection and try again, or put the file into {folder} by hand."

@@ -163,6 +163,11 @@ def _load(file, folder, download_if_missing, timeout, n_retries):
     if npz.is_file():
         with _way_out(npz):
             return _read_npz(npz, file)
+    if _holds_mnist(folder.parent):
+        raise DownloadError(
+            f"MNIST is looked for in {folder}, and its files are in {folder.parent}: point data_home or the "
+            f"environment variable SKDIGITS_DATA to {folder.parent.parent}."
+        )
     if not download_if_missing:
         raise DownloadError(
             f"MNIST is not complete: neither {file.name}, {file.name}.gz nor {_registry.MNIST_NPZ} is in {folder}. "
@@ -180,6 +185,12 @@ def _load(file, folder, download_if_missing, timeout, n_retries):
         n_retries=n_retries,
     )
     return _verified(read_idx(path), file, path)
+
+
+def _holds_mnist(folder):
+    """Whether the files lie in a folder itself, and not in a folder mnist in it."""
+    names = [name for files in _registry.MNIST.values() for file in files for name in (file.name, f"{file.name}.gz")]
+    return folder.name == "mnist" and any((folder / name).is_file() for name in [*names, _registry.MNIST_NPZ])
 
 
 @contextlib.contextmanager

@@ -53,8 +53,8 @@ class OnnxClassifier:
             self._dtype = _DTYPES[pixels.type]
             self._shape = json.loads(metadata["input_shape"])
             self.n_features_in_ = math.prod(self._shape)
-            self.classes_ = np.array(json.loads(metadata["classes"]))
-            self.largest_pixel_ = json.loads(metadata.get("largest_pixel", "null"))
+            self.classes_ = _read_classes(json.loads(metadata["classes"]))
+            self.largest_pixel_ = _read_pixel(json.loads(metadata.get("largest_pixel", "null")))
 
     def predict(self, X):
         """Predict labels of samples of shape (n_samples, n_features)."""
@@ -81,9 +81,30 @@ class OnnxClassifier:
             )
             # A damaged graph may be one that runs.
             is_sound = labels.shape[:1] == probabilities.shape[:1] == X.shape[:1] and probabilities.ndim == 2
+            # Of a single class there are two probabilities.
+            is_sound = is_sound and probabilities.shape[1] in (len(self.classes_), max(2, len(self.classes_)))
             if not is_sound or not ((probabilities >= 0) & (probabilities <= 1 + _ROUNDING)).all():
                 raise ModelFormatError("it predicts what are no probabilities")
         return labels if output == "label" else probabilities
+
+
+def _read_classes(classes):
+    """An array of the classes that a file names, which are numbers or names, each once."""
+    is_list = isinstance(classes, list) and all(isinstance(label, str) or _is_finite(label) for label in classes)
+    if not is_list or not classes or len(set(classes)) < len(classes):
+        raise ModelFormatError(f"expected a list of different classes, got {classes!r:.60}")
+    return np.array(classes)
+
+
+def _read_pixel(white):
+    """The largest pixel of training, or None."""
+    if white is not None and not _is_finite(white):
+        raise ModelFormatError(f"expected a number as the largest pixel, got {white!r:.60}")
+    return white
+
+
+def _is_finite(value):
+    return isinstance(value, (int, float)) and -np.inf < value < np.inf
 
 
 def open_session(content):

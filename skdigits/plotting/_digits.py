@@ -95,7 +95,7 @@ class DigitsDisplay:
         which : {'first', 'wrong', 'worst', 'random'}, default='first'
             The first ones, the first that are wrong, those that are wrong with the largest probability, or any.
         n_digits : int, default=25
-            At most so many.
+            At most so many, from 0 on.
         image_shape : 'auto' or tuple of (height, width), default='auto'
             Shape of the images; 'auto' is for square ones.
         random_state : int, RandomState instance or None, default=None
@@ -111,6 +111,10 @@ class DigitsDisplay:
         ------
         TypeError
             If `estimator` is no classifier with ``predict_proba``.
+        NotFittedError
+            If `fit` has not been called.
+        ValueError
+            As by `from_predictions`, or if samples are not of the shape that `estimator` takes.
         """
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(f"expected a fitted classifier with predict_proba, got a {type(estimator).__name__}")

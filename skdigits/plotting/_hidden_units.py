@@ -76,7 +76,7 @@ class HiddenUnitsDisplay:
         estimator : MLPDigitClassifier, Pipeline or search
             Fitted; a Pipeline ends with the network, and of a search it is the one that it has chosen.
         n_units : int, default=25
-            At most so many.
+            At most so many, from 0 on.
         order : {'norm', 'index'}, default='norm'
             The units with the largest Euclidean norm of their weights first, or those with the smallest number.
         image_shape : 'auto' or tuple of (height, width), default='auto'

@@ -172,9 +172,9 @@ class LearningCurvesDisplay:
         ----------
         search : GridSearchCV or another search of scikit-learn
             Fitted, with `refit`.
-        X : array-like or sparse matrix of shape (n_samples, ...), default=None
+        X : array-like or sparse matrix of shape (n_samples, ...), or None, default=None
             Samples that `search` was fitted to, to draw the curves of all candidates; None: of the chosen one alone.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None, default=None
             Their labels.
         ax : array-like of two matplotlib Axes, Axes or None, default=None
             As in `plot`.

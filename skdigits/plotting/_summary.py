@@ -61,6 +61,13 @@ def summary(estimator: Any) -> str:
     text : str
         A line a layer, and the total; n is the number of samples.
 
+    Raises
+    ------
+    NotFittedError
+        If `fit` has not been called.
+    TypeError
+        If no MLPDigitClassifier or MLPClassifier is at the end of `estimator`.
+
     See Also
     --------
     NetworkDisplay : The same as a drawing.

@@ -91,7 +91,7 @@ def _decode(open_image: Callable[[], Any], name: str, Image: Any, ImageOps: Any)
     except Exception as error:  # the decoders raise nearly anything about files that are cut or damaged
         raise ValueError(f"{name}: the image is damaged or cut off ({error})") from error
     if not np.isfinite(grey).all():
-        raise ValueError(f"{name}: expected finite pixels")
+        raise ValueError(f"{name}: expected finite pixels, got {grey[~np.isfinite(grey)][0]}")
     return grey
 
 
@@ -100,8 +100,9 @@ class _RefusedError(ValueError):
 
 
 def _check_image(image: Any, name: str) -> None:
-    if image.format == "TIFF" and image.n_frames > 1:
-        raise _RefusedError(f"{name}: expected one image, got {image.n_frames} pages; save each in a file of its own")
+    # Not JPEG: telephones put a map of the brightness, or a smaller copy, behind a photograph.
+    if image.format in ("TIFF", "PNG") and image.n_frames > 1:
+        raise _RefusedError(f"{name}: expected one image, got {image.n_frames}; save each in a file of its own")
     if image.width * image.height == 0:
         raise _RefusedError(f"{name}: expected pixels, got none")
     if image.width * image.height > _MOST_PIXELS:

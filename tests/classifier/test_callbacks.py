@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
+from skdigits._callbacks import EstimatorHooks
 from skdigits._engine.runner import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -202,6 +203,22 @@ def test_interrupt_within_a_line_search_keeps_the_last_iteration(monkeypatch):
     monkeypatch.undo()
     reference = make(solver="lbfgs", max_iter=model.n_iter_).fit(X, Y)
     np.testing.assert_array_equal(model.coefs_[0], reference.coefs_[0])
+
+
+@pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}], ids=str)
+@pytest.mark.parametrize("line", ["Iteration 2", "Validation score"])
+def test_interrupt_while_a_line_is_printed_leaves_no_gap_in_the_history(monkeypatch, parameters, line):
+    if line.startswith("Validation") and not parameters:
+        pytest.skip("prints no such line")
+
+    def interrupted(self, text):
+        if text.startswith(line):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EstimatorHooks, "log", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = make(max_iter=4, **parameters).fit(X, Y)
+    assert {len(values) for values in model.history_.values()} == {len(model.loss_curve_)} == {model.n_iter_}
 
 
 def test_interrupt_in_the_first_epoch_leaves_no_loss_of_a_fit_before(monkeypatch):

@@ -104,7 +104,7 @@ def test_missing_model(assert_refused, tmp_path, command):
 
 
 def test_model_is_a_folder(assert_refused, tmp_path):
-    assert_refused("evaluate", tmp_path, says=f"there is no model file {tmp_path}")
+    assert_refused("evaluate", tmp_path, says=f"{tmp_path} is no file")
 
 
 ROW = ",".join(["1"] * 64) + "\n"

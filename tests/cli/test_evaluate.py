@@ -53,6 +53,21 @@ def test_agrees_with_the_report_of_training(run, trained):
     assert report(run("evaluate", trained.path).out)[:-1] == report(trained.outcome.out).removesuffix("Test a")
 
 
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_model_of_several_labels_a_sample_is_refused(assert_refused, tmp_path, command):
+    X, y = load_digits(return_X_y=True)
+    joblib.dump(DecisionTreeClassifier(max_depth=2).fit(X, np.eye(10, dtype=int)[y]), tmp_path / "m.joblib")
+    np.save(tmp_path / "x.npy", X)
+    files = [tmp_path / "x.npy"] if command == "predict" else []
+    assert_refused(command, tmp_path / "m.joblib", *files, "--trust", says="predicts several labels a sample")
+
+
+def test_model_of_truths_is_refused(assert_refused, tmp_path):
+    X, y = load_digits(return_X_y=True)
+    joblib.dump(DecisionTreeClassifier(max_depth=2).fit(X, y > 4), tmp_path / "m.joblib")
+    assert_refused("evaluate", tmp_path / "m.joblib", "--trust", says="predicts labels such as False")
+
+
 def test_dataset_is_told_by_the_size_of_the_images(run, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))

@@ -117,6 +117,42 @@ def test_ctrl_c_while_scoring_says_where_the_model_is(run, tmp_path, monkeypatch
     assert outcome.err.endswith(f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}\n")
 
 
+def test_no_memory_for_the_report_says_where_the_model_is(run, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("skdigits._cli.report.score_model", fail)
+    outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
+    assert outcome.status == 2
+    assert outcome.err.endswith(f"skdigits: not enough memory; the model is in {tmp_path / 'm.npz'}\n")
+
+
+@pytest.mark.parametrize("n_before", [1, 2])
+def test_ctrl_c_replaces_no_file_that_may_hold_more(run, tmp_path, monkeypatch, interruptible, n_before):
+    before_it = [tmp_path / name for name in ("m-interrupted.npz", "m-interrupted-2.npz")][:n_before]
+    for path in before_it:
+        path.write_bytes(b"of 200 epochs")
+    monkeypatch.setattr(TrainingProgress, "on_fit_task_end", before(TrainingProgress.on_fit_task_end, interruptible))
+    outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
+    kept = tmp_path / f"m-interrupted-{n_before + 1}.npz"
+    assert outcome.err.endswith(f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}\n")
+    assert load_weights(kept)[-1].n_iter_ == 1
+    assert {path.read_bytes() for path in before_it} == {b"of 200 epochs"}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
+def test_help_that_cannot_be_written_is_an_error(option, unbuffered):
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "skdigits", option], stdout=full, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert process.returncode == 2
+    assert process.stderr == "skdigits: [Errno 28] No space left on device\n"
+
+
 def test_ctrl_c_while_results_of_a_search_are_written(run, tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -220,7 +256,9 @@ def test_full_standard_output_ends_no_training_and_is_an_error(tmp_path, unbuffe
             command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, env=environment
         )  # fmt: skip
     assert process.returncode == 2
-    assert process.stderr.splitlines()[-1] == "skdigits: [Errno 28] No space left on device"
+    assert process.stderr.splitlines()[-1] == (
+        "skdigits: standard output: [Errno 28] No space left on device; the model is in m.npz"
+    )
     assert (tmp_path / "m.npz").exists()
 
 

@@ -67,4 +67,13 @@ def test_help_offers_every_activation(run):
 def test_names_are_not_empty(assert_refused, option, arguments):
     """As those of variables of the shell that are not set, which would be the current folder."""
     names = (option, "") if option.startswith("--") else ("",)
-    assert_refused(*arguments, *names, says=f"argument {option}: expected the name of a file or folder, got ''")
+    assert_refused(*arguments, *names, says=[f"argument {option}: expected the name of a file", "got ''"])
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments"),
+    [("--output", ("train",)), ("MODEL", ("evaluate",)), ("MODEL", ("predict",)), ("--to", ("export", "model.skops"))],
+)
+def test_a_slash_at_the_end_is_no_part_of_the_name_of_a_file(assert_refused, option, arguments):
+    names = (option, "m.npz/") if option.startswith("--") else ("m.npz/",)
+    assert_refused(*arguments, *names, says=f"argument {option}: expected the name of a file, got 'm.npz/'")

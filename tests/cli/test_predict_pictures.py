@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import sys
@@ -172,9 +173,20 @@ def test_files_that_are_left_out_are_named(run, models, folder):
     (folder / "a.webp").touch()
     (folder / ".hidden").touch()
     outcome = run("predict", models / "prepared.npz", folder)
-    assert outcome.err == f"skdigits: {folder}: left out, because no image by the name: a.webp\n"
+    assert outcome.err == f"skdigits: {folder}: left out, because no image file by the name: a.webp\n"
     (folder / "notes.txt").touch()
     assert run("predict", models / "prepared.npz", folder).err.endswith("a.webp and 1 more\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_a_pipe_with_the_name_of_an_image_is_refused(assert_refused, models, tmp_path):
+    os.mkfifo(tmp_path / "p.png")
+    assert_refused("predict", models / "prepared.npz", tmp_path / "p.png", says="p.png is a pipe or a device")
+
+
+def test_a_link_that_leads_nowhere_is_told(run, models, folder):
+    (folder / "broken.png").symlink_to("nowhere")
+    assert run("predict", models / "prepared.npz", folder).err.endswith("no image file by the name: broken.png\n")
 
 
 def test_a_label_a_line_whatever_is_in_a_name(run, models, folder, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skdigits._cli.checkpoints import TrainingState
-from skdigits.persistence import load_weights
+from skdigits.persistence import load_weights, save_weights
 
 OPTIONS = ("--epochs", 12, "--hidden", 150, 150, "--batch-size", 8, "--validation", 0.2, "--checkpoint-seconds", 0)
 
@@ -53,6 +53,19 @@ def test_killed_training_goes_on_to_the_same_bits(whole, run, tmp_path):
     assert min(map(int, re.findall(r"^epoch (\d+)/12 ", outcome.err, re.MULTILINE))) > n_epochs
     np.testing.assert_array_equal(weights(path), weights(whole))
     assert not (tmp_path / "killed.checkpoint.npz").exists()
+
+
+def test_model_in_the_place_of_the_state_is_left_alone(trained, assert_refused, tmp_path):
+    path = tmp_path / "m.checkpoint.npz"
+    save_weights(trained.model, path)
+    for options in ((), ("--resume",)):
+        assert_refused("train", *options, "--output", tmp_path / "m.npz", says="holds something else: give another")
+
+
+def test_name_of_a_state_is_none_of_a_model(trained, assert_refused, tmp_path):
+    says = "is where the state of the training of m is saved"
+    assert_refused("train", "--output", tmp_path / "m.checkpoint.npz", says=says)
+    assert_refused("export", trained.path, "--to", tmp_path / "m.checkpoint.npz", says=says)
 
 
 def test_options_must_be_the_same(run, tmp_path, assert_refused):

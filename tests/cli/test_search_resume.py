@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import re
 import shutil
 import signal
@@ -56,7 +57,7 @@ def test_times_are_those_of_the_fits_when_they_were_made(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "holds a search: go on with it by --resume"),
+        ([], "holds fits of a search: go on with it by --resume"),
         (["--resume", "--seed", 1], "holds another search (seed was 0, is 1)"),
         (["--resume", "--cv", 4], "holds another search (cv was 3, is 4)"),
         (["--resume", "--rows", 299], "rows was 300, is 299"),
@@ -165,6 +166,10 @@ def test_networks_that_memory_could_not_hold_are_tried_again(run, tmp_path, monk
         '{"candidate": {}, "n_samples": 1, "score": "abc", "fit_seconds": 1, "score_seconds": 1}',
         '{"candidate": {}, "n_samples": 1, "score": 1, "fit_seconds": null, "score_seconds": 1}',
         '{"candidate": {}, "n_samples": 1, "error": null}',
+        '{"candidate": {"a": "1"}, "n_samples": 1, "score": NaN, "fit_seconds": 1, "score_seconds": 1}',
+        '{"candidate": {"a": "1"}, "n_samples": 1, "score": 5, "fit_seconds": 1, "score_seconds": 1}',
+        '{"candidate": {"a": "1"}, "n_samples": 1' + 400 * "0" + ', "score": 1, "fit_seconds": 1, "score_seconds": 1}',
+        '{"candidate": {"a": "1"}, "n_samples": 200, "score": 1, "fit_seconds": 1, "score_seconds": -1}',
     ],
 )  # fmt: skip
 def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, content):
@@ -179,6 +184,23 @@ def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, cont
         read_results(folder)["cv_results"]["mean_test_score"]
         == read_results(searched[0])["cv_results"]["mean_test_score"]
     )
+
+
+def test_record_of_another_candidate_does_no_harm(searched, run, tmp_path):
+    folder = tmp_path / "search"
+    shutil.copytree(searched[0], folder)
+    record = json.loads(min((folder / "fits").glob("*.json")).read_text())
+    (folder / "fits" / "0.json").write_text(json.dumps({**record, "candidate": {"a": "1"}}))
+    status, _, err = run("search", *CANDIDATES, "--output", folder, "--resume")
+    assert status == 0, err
+
+
+def test_fits_without_a_description_are_of_no_search(searched, assert_refused, tmp_path):
+    folder = tmp_path / "search"
+    shutil.copytree(searched[0], folder)
+    (folder / "search.json").unlink()
+    assert_refused("search", *CANDIDATES, "--output", folder, "--resume", says="search.json, which says what it was")
+    assert_refused("search", *CANDIDATES, "--output", folder, says="holds fits of a search: give another --output")
 
 
 @pytest.mark.parametrize("content", ["", "[]"])

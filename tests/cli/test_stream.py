@@ -35,6 +35,15 @@ def small_batches(monkeypatch):
 FEW = ("--epochs", 2, "--batch-size", 20)
 
 
+@pytest.mark.parametrize("option", [("--deformed", 900), ("--recipe", "augmented")], ids=str)
+def test_pixels_that_are_no_image_cannot_be_deformed(assert_refused, tmp_path, digits, option):
+    np.save(tmp_path / "images.npy", digits[0][:, :63])
+    np.save(tmp_path / "labels.npy", digits[1])
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    says = f"{option[0]} needs images, and of 63 pixels it is not known how they lie"
+    assert_refused("train", "--stream", *files, *option, "--output", tmp_path / "m.npz", says=says)
+
+
 @pytest.mark.usefixtures("small_batches")
 def test_learns_from_two_files(train, files, test_files, digits, tmp_path):
     result = train(

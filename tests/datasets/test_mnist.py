@@ -102,6 +102,14 @@ def test_argument_alone_is_looked_at(small_mnist, monkeypatch, tmp_path):
         fetch_mnist(data_home=tmp_path / "argument", subset="test", download_if_missing=False)
 
 
+@pytest.mark.parametrize("download_if_missing", [False, True])
+def test_folder_of_the_files_instead_of_its_parent(small_mnist, tmp_path, download_if_missing):
+    small_mnist.write(tmp_path)
+    with pytest.raises(DownloadError, match=rf"its files are in .*: point .* to {re.escape(str(tmp_path))}\."):
+        fetch_mnist(data_home=tmp_path / "mnist", subset="test", download_if_missing=download_if_missing)
+    assert not (tmp_path / "mnist" / "mnist").exists()
+
+
 def test_environment_goes_before_the_home_folder(small_mnist, monkeypatch, tmp_path):
     small_mnist.write(tmp_path / "environment")
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path / "environment"))

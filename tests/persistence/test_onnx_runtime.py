@@ -78,6 +78,34 @@ def test_a_file_without_metadata_is_refused(tmp_path):
         OnnxClassifier(tmp_path / "model.onnx")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("classes", '{"a": 1}', "different classes"),
+        ("classes", "[]", "different classes"),
+        ("classes", "[0, 1, 1]", "different classes"),
+        ("classes", "[0, Infinity]", "different classes"),
+        ("classes", "[0, [1]]", "different classes"),
+        ("largest_pixel", '"x"', "a number as the largest pixel"),
+        ("largest_pixel", "NaN", "a number as the largest pixel"),
+    ],
+)
+def test_metadata_that_cannot_be_are_refused(tmp_path, name, value, says):
+    model = to_onnx(fit(MinMaxScaler()))
+    next(entry for entry in model.metadata_props if entry.key == name).value = value
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelFormatError, match=rf"model\.onnx cannot be loaded: .*{says}"):
+        OnnxClassifier(tmp_path / "model.onnx")
+
+
+def test_classes_of_another_number_than_probabilities_are_refused(tmp_path):
+    model = to_onnx(fit())
+    next(entry for entry in model.metadata_props if entry.key == "classes").value = "[1, 2]"
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelFormatError, match="no probabilities"):
+        OnnxClassifier(tmp_path / "model.onnx").predict(X)
+
+
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_refused(tmp_path, share):
     content = to_onnx(fit()).SerializeToString()

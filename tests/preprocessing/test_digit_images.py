@@ -324,10 +324,11 @@ def test_image_of_pillow_that_is_too_large_is_refused():
         read_digit_image(Image.new("1", (10_000, 5_001)))
 
 
-def test_file_of_several_pages_is_refused():
-    pages = saved(GREY, "TIFF", save_all=True, append_images=[GREY])
-    with pytest.raises(ValueError, match="expected one image, got 2 pages"):
-        read_digit_image(pages)
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+def test_file_of_several_images_is_refused(kind):
+    images = saved(GREY, kind, save_all=True, append_images=[GREY.rotate(90)])
+    with pytest.raises(ValueError, match="expected one image, got 2; save each in a file of its own"):
+        read_digit_image(images)
 
 
 def test_photo_with_a_preview_is_one_image():
