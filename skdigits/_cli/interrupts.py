@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -82,12 +83,19 @@ def held_interrupts(message: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def told_when_interrupted(message: str) -> Iterator[None]:
-    """Have Ctrl-C in the ``with`` block say more than that it was one."""
+def told_what_is_saved(saved: str) -> Iterator[None]:
+    """Have whatever ends the ``with`` block early, a full standard output included, say what has been saved before."""
     try:
         yield
+        sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(str(interrupt) or message) from None
+        raise KeyboardInterrupt(str(interrupt) or f"interrupted; {saved}") from None
+    except BrokenPipeError:  # whoever read the output has stopped
+        raise
+    except OSError as error:
+        raise ValueError(f"{'' if error.filename else 'standard output: '}{error}; {saved}") from error
+    except MemoryError as error:
+        raise ValueError(f"not enough memory; {saved}") from error
 
 
 def _gets_interrupts() -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, converter, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
-from skdigits._cli.interrupts import held_interrupts, told_when_interrupted
+from skdigits._cli.interrupts import held_interrupts, told_what_is_saved
 from skdigits._cli.remarks import counted, warnings_as_lines
 from skdigits._console import announce, tell
 from skdigits.exceptions import TrainingInterruptedWarning
@@ -109,10 +109,10 @@ def _search_in(folder, arguments, X, X_test, y, y_test):
         search = _run_search(arguments, fits, X, y)
         _check_best(search, fits)
         model = _train_best(arguments, search.best_params_, X, y)
-    message = f"interrupted; the best model is in {folder / _MODEL}, and --resume makes the table"
-    with held_interrupts(message):
+    saved = f"the best model is in {folder / _MODEL}, and --resume makes the table"
+    with held_interrupts(f"interrupted; {saved}"):
         save_model(model, folder / _MODEL)
-    with told_when_interrupted(message):
+    with told_what_is_saved(saved):
         _tell(arguments, folder, fits, search, model, (X, X_test, y_test))
 
 

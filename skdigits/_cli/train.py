@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from skdigits._cli.checkpoints import TrainingState, add_options
 from skdigits._cli.converters import COUNT, JOBS, NAME, RATE, SEED, SHARE, file_path, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
-from skdigits._cli.interrupts import TrainingInterrupts, told_when_interrupted
+from skdigits._cli.interrupts import TrainingInterrupts, told_what_is_saved
 from skdigits._cli.remarks import counted, printable, warnings_as_lines
 from skdigits._console import announce
 from skdigits._kernels.codes import HIDDEN_ACTIVATIONS
@@ -144,15 +144,8 @@ class _Trained(NamedTuple):
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, report."""
     trained = _train(arguments)
-    with told_when_interrupted(f"interrupted; the model is in {trained.output}"):
-        try:
-            _tell(arguments, trained)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except (OSError, MemoryError) as error:
-            reason = f"standard output: {error}" if isinstance(error, OSError) else "not enough memory"
-            raise ValueError(f"{reason}; the model is in {trained.output}") from error
+    with told_what_is_saved(f"the model is in {trained.output}"):
+        _tell(arguments, trained)
 
 
 def _train(arguments: argparse.Namespace) -> _Trained:

@@ -8,8 +8,8 @@ from contextlib import nullcontext, suppress
 
 from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
-# Multiplications that a thread is worth which stands at a barrier, is to be woken up, or is to be started: with fewer
-# one thread would be done before the next has begun.
+# Multiplications that a thread is worth which stands at a barrier, or is to be started: with fewer one thread would be
+# done before the next has begun.
 LEAST_WORK = {"waiting": 1_000_000, "new": 60_000_000}
 
 

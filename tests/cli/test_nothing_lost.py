@@ -117,6 +117,16 @@ def test_ctrl_c_while_scoring_says_where_the_model_is(run, tmp_path, monkeypatch
     assert outcome.err.endswith(f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}\n")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
+def test_full_standard_output_ends_a_search_whose_model_is_saved(tmp_path):
+    command = [sys.executable, "-m", "skdigits", "search", *map(str, CANDIDATES), "--output", "s"]
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].startswith("skdigits: standard output: [Errno 28] No space left on device; ")
+    assert process.stderr.endswith("; the best model is in s/best.npz, and --resume makes the table\n")
+
+
 def test_no_memory_for_the_report_says_where_the_model_is(run, tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
