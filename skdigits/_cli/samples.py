@@ -84,7 +84,8 @@ def _read_csv(path: Path) -> NDArray:
             raise ValueError(f"got no numbers, but {first_line[:40]!r}")
         return array
     except ValueError as error:
-        raise ValueError(f"{path}: expected rows of comma-separated pixels: {error}") from error
+        reason = str(error).partition("; use `usecols`")[0]  # which is none of our options
+        raise ValueError(f"{path}: expected rows of comma-separated pixels: {reason}") from error
 
 
 def _is_header(line: str) -> bool:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from skdigits._cli.data import load_split
 from skdigits._cli.html_report import check_shape
 from skdigits._cli.progress import TrainingBar
-from skdigits._cli.remarks import warnings_as_lines
+from skdigits._cli.remarks import counted, warnings_as_lines
 from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
@@ -131,7 +131,7 @@ class ImageStream:
 
     def describe(self, classifier):
         """How many epochs were trained for, and the words for what was done."""
-        return self.n_epochs, f"{classifier.t_:,} images"
+        return self.n_epochs, counted(classifier.t_, "image")
 
     def _deformer(self, augmenter):
         return self._fitting(ElasticDeformer() if augmenter is None else augmenter)

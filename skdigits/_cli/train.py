@@ -158,7 +158,8 @@ def _train(arguments: argparse.Namespace) -> _Trained:
         images = _open_images(arguments)
         if arguments.report is not None:
             check_shape(images.image_shape, images.X_test.shape[1])
-        head = f"Training on {images.n_samples:,} images of {arguments.dataset}, testing on {len(images.X_test):,}."
+        n_images = counted(images.n_samples, "image")
+        head = f"Training on {n_images} of {arguments.dataset}, testing on {len(images.X_test):,}."
         for line in filter(None, () if arguments.json else (head, remark, state.remark)):
             announce(line)
         start, had_numba = time.perf_counter(), "numba" in sys.modules

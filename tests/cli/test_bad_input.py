@@ -117,7 +117,7 @@ BAD_TEXT = {
     "empty": ("", "expected at least one sample"),
     "blank lines": ("\n\n", "expected at least one sample"),
     "header alone": ("a,b,c\n", "got no numbers, but 'a,b,c'"),
-    "row too short": (ROW + "1,2\n", "number of columns changed from 64 to 2"),
+    "row too short": (ROW + "1,2\n", "number of columns changed from 64 to 2 at row 2\n"),
     "too few pixels": ("1,2,3\n", "expected samples of 64 pixels, as the model was trained on, got 3"),
     "image as a table": ("1,2,3,4,5,6,7,8\n" * 8, "got 8"),
     "semicolons": (ROW.replace(",", ";"), "got no numbers, but '1;1;1;"),

@@ -4,6 +4,7 @@ from sklearn.preprocessing import Normalizer
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli import stream
+from skdigits._cli.remarks import counted
 from skdigits._engine.runner import EpochRunner
 from skdigits.exceptions import DataFileError
 from skdigits.persistence import load_weights
@@ -130,7 +131,7 @@ def test_count_of_training_images(files, tmp_path, monkeypatch, n_drawn, run):
     seen, held_out = watched_batches(monkeypatch), set(stream._choose_held_out(1497))
     outcome = run("train", "--stream", *files, "--deformed", n_drawn, "--output", tmp_path / "m.npz")
     n_trained = sum(i % 1497 not in held_out for i in range(n_drawn))
-    assert outcome.out.startswith(f"Training on {n_trained:,} images of stream, testing on 150.\n")
+    assert outcome.out.startswith(f"Training on {counted(n_trained, 'image')} of stream, testing on 150.\n")
     assert sum(len(X) for X, _ in seen) == n_trained
 
 
