@@ -1,5 +1,6 @@
 """Epochs of a network over one set of samples: losses, gradients and the optimizer's steps."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from skdigits._engine.workspace import (
 )
 from skdigits._kernels import codes
 from skdigits._kernels.arrays import Objective
-from skdigits._kernels.entry_points import flush_denormals, restore_denormals, train_epoch
+from skdigits._kernels.entry_points import train_epoch
 
 # Multiplications with which an epoch takes more than some hundredths of a second.
 _LONG_EPOCH = 1_000_000_000
@@ -218,14 +219,8 @@ class EpochRunner:
             self._objective._replace(solver=solver), settings.astype(network.parameters.dtype), workspace,
         )  # fmt: skip
 
-        def work(t, n_threads):
-            mode = flush_denormals()
-            try:
-                train_epoch(*arguments, t, n_threads)
-            finally:
-                restore_denormals(mode)
-
-        run_together(work, self.n_threads, workspace.control, in_caller=self._is_short, deadline=deadline)
+        epoch = partial(train_epoch, *arguments)
+        run_together(epoch, self.n_threads, workspace.control, in_caller=self._is_short, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: sample_weight, times class_weight, of a mini-batch of "

@@ -7,8 +7,6 @@ count_tiles = entry_point("lists", "count_tiles")
 fill_csr_tiles = entry_point("lists", "fill_csr_tiles")
 fill_tiles = entry_point("lists", "fill_tiles")
 
-flush_denormals = entry_point("denormals", "flush_denormals")
-restore_denormals = entry_point("denormals", "restore_denormals")
 predict_rows = entry_point("forward", "predict_rows")
 train_epoch = entry_point("epoch", "train_epoch")
 

@@ -23,6 +23,7 @@ starts from its biases + b W, and its gradient has the outer product of b and th
 from skdigits._kernels import barrier, codes
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
 from skdigits._kernels.block_lists import list_section
+from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.forward import finish_section, sum_both_halves, sum_tiles
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.shares import open_share, tiles_of_layer
@@ -103,6 +104,23 @@ def add_totals(n_samples, batch_loss, recognised, weight_sum, alpha, workspace):
 
 @kernel
 def train_epoch(
+    inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
+    layout, objective, step_settings, workspace, t, n_threads,
+):  # fmt: skip
+    """Do what `run_epoch` does, with denormal numbers flushed to zero, whatever the calling thread does with them.
+
+    Here and not in Python, where an interruption could come in between and leave them flushed.
+    """
+    mode = flush_denormals()
+    run_epoch(
+        inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
+        layout, objective, step_settings, workspace, t, n_threads,
+    )  # fmt: skip
+    restore_denormals(mode)
+
+
+@kernel
+def run_epoch(
     inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
     layout, objective, step_settings, workspace, t, n_threads,
 ):  # fmt: skip
