@@ -15,7 +15,10 @@ _LIMITS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def _count_cores() -> int:
-    """Cores that this process may run on; counted anew where its affinity has changed."""
+    """Cores that this process may run on; counted anew where its affinity or joblib's limit has changed.
+
+    Not where a container has got another share of the cores since, or on a system that tells no affinity.
+    """
     affinity = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return _ask_joblib(affinity, os.environ.get("LOKY_MAX_CPU_COUNT"))
 

@@ -93,7 +93,8 @@ def told_what_is_saved(saved: str) -> Iterator[None]:
     except BrokenPipeError:  # whoever read the output has stopped
         raise
     except OSError as error:
-        raise ValueError(f"{'' if error.filename else 'standard output: '}{error}; {saved}") from error
+        is_of_output = error.errno is not None and error.filename is None
+        raise ValueError(f"{'standard output: ' if is_of_output else ''}{error}; {saved}") from error
     except MemoryError as error:
         raise ValueError(f"not enough memory; {saved}") from error
 

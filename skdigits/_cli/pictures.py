@@ -71,7 +71,9 @@ def _tell_left_out(folder: Path, files: list[Path]) -> None:
     )
     if others:
         more = f" and {len(others) - 1} more" if others[1:] else ""
-        tell(f"skdigits: {folder}: left out, because no image file by the name: {printable(others[0])}{more}")
+        tell(
+            f"skdigits: {printable(folder)}: left out, because no image file by the name: {printable(others[0])}{more}"
+        )
 
 
 def to_samples(images: NDArray, model: Any) -> NDArray:

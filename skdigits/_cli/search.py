@@ -11,7 +11,7 @@ import numpy as np
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, converter, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
 from skdigits._cli.interrupts import held_interrupts, told_what_is_saved
-from skdigits._cli.remarks import counted, warnings_as_lines
+from skdigits._cli.remarks import counted, printable, warnings_as_lines
 from skdigits._console import announce, tell
 from skdigits.exceptions import TrainingInterruptedWarning
 
@@ -157,7 +157,7 @@ def _report(folder, search, fits, summary, shape, say):
     best = search_results.name_candidate(search.best_params_, names)
     say(f"Best: {best}; trained on all {shape[0]:,} images its test accuracy is {summary['test_accuracy']:.4f}")
     pictured = ", search.png" if has_picture else ""
-    say(f"Results are in {folder}: cv_results.csv, cv_results.json{pictured}, {_MODEL}")
+    say(f"Results are in {printable(folder)}: cv_results.csv, cv_results.json{pictured}, {_MODEL}")
     if not has_picture:
         tell('skdigits: no picture is drawn without matplotlib: pip install "skdigits[plot]"')
     return results

@@ -17,6 +17,7 @@ from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
 from skdigits.exceptions import TrainingInterruptedWarning
 from skdigits.preprocessing import ElasticDeformer
+from skdigits.recipes import RECIPES
 
 _BATCH = 5_000
 _MOST_HELD_OUT = 10_000
@@ -83,7 +84,7 @@ class ImageStream:
         _check_labels(y_test, option)
         # The scaler would make float64 of bytes, twice.
         self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
-        if self._is_deformed or arguments.recipe is not None:
+        if self._is_deformed or _deforms(arguments.recipe):
             check_shape(self.image_shape, self.X_test.shape[1], "--deformed" if self._is_deformed else "--recipe")
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
         self.n_epochs = self._n_drawn / self._n_source
@@ -173,6 +174,11 @@ class ImageStream:
             start += len(places)
             if len(y):
                 yield X, y
+
+
+def _deforms(recipe):
+    """Whether a recipe, or none, deforms the images that it trains on."""
+    return recipe is not None and RECIPES[recipe].get("augmenter") is not None
 
 
 def _choose_held_out(n_samples):

@@ -1,6 +1,7 @@
 """Epochs of a network over one set of samples: losses, gradients and the optimizer's steps."""
 
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ from skdigits._kernels import codes
 from skdigits._kernels.arrays import Objective
 from skdigits._kernels.entry_points import train_epoch
 
-# Multiplications with which an epoch takes more than some hundredths of a second.
+# Multiplications with which an epoch takes up to some tenths of a second, and how many a step costs for a parameter.
 _LONG_EPOCH = 1_000_000_000
+_STEP_COST = 25
 
 
 class EpochTotals(NamedTuple):
@@ -110,7 +112,7 @@ class EpochRunner:
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         self.n_threads = _choose_threads(n_threads, network, self._block_size, n_samples)
-        self._is_short = n_samples * network.n_multiplications < _LONG_EPOCH
+        self._is_short = is_short_epoch(network.units, n_samples, self._batch_size)
         # Halves of the tiles keep the weights in the cache of a core, and logits cross instead. They change the order
         # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
         by_halves = network.units[0] > self._block_size and not is_full
@@ -220,7 +222,8 @@ class EpochRunner:
         )  # fmt: skip
 
         epoch = partial(train_epoch, *arguments)
-        run_together(epoch, self.n_threads, workspace.control, in_caller=self._is_short, deadline=deadline)
+        in_caller = self._is_short and deadline is None
+        run_together(epoch, self.n_threads, workspace.control, in_caller=in_caller, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
             raise ZeroWeightError(
                 "Weights sum to zero, can't be normalized: sample_weight, times class_weight, of a mini-batch of "
@@ -245,6 +248,12 @@ def _describe_objective(network, *, alpha, label_smoothing, max_norm, is_single_
         max_norm=float(max_norm or 0),
         is_single_label=bool(is_single_label and network.units[-1] > 1),
     )
+
+
+def is_short_epoch(units, n_samples, batch_size):
+    """Whether an epoch is so short that a Ctrl-C may wait for its end."""
+    n_weights = sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(units))
+    return (n_samples + _STEP_COST * count_up(n_samples, batch_size)) * n_weights < _LONG_EPOCH
 
 
 def _choose_threads(n_threads, network, block_size, n_samples):

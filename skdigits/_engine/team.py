@@ -3,8 +3,7 @@
 import _thread
 import threading
 import time
-from concurrent.futures import Future, wait
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 
 from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
@@ -18,8 +17,48 @@ def useful_threads(n_threads, n_multiplications, state):
     return max(1, min(n_threads, n_multiplications // LEAST_WORK[state]))
 
 
-# All waiting has a time-out, because a signal need not wake a thread that waits for a lock.
+# Waiting has a time-out, because a signal need not wake a thread that waits for a lock.
 _SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class _Task:
+    """What a thread is to do, unless somebody has taken it before the thread has begun."""
+
+    def __init__(self):
+        self._claim, self._ended = threading.Lock(), threading.Lock()
+        self._ended.acquire()
+        self._is_done, self._error = False, None
+
+    def take(self):
+        """Whether the caller is the first that takes it."""
+        return self._claim.acquire(blocking=False)
+
+    def cancel(self):
+        """Keep the thread from beginning; return whether it had not."""
+        has_not_begun = self.take()
+        self._is_done |= has_not_begun
+        return has_not_begun
+
+    def end(self, error=None):
+        """Say that it is done, in the thread that has done it."""
+        self._error, self._is_done = error, True
+        self._ended.release()
+
+    def wait(self, control, deadline=None):
+        """Wait until it is done; at the deadline tell all to stop."""
+        while not self._is_done:
+            self._ended.acquire(timeout=_SECONDS_BETWEEN_LOOKS)
+            if deadline is not None and time.monotonic() >= deadline:
+                control[STOP_REQUESTED] = 1
+
+    def raise_error(self):
+        """Raise the error with which it ended, if there was one."""
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # it knows this frame
 
 
 def share_work(function, n_threads, control):
@@ -32,26 +71,23 @@ def share_work(function, n_threads, control):
     Parameters
     ----------
     function : callable
-        Takes a number; is to look at `control` between its pieces.
+        Takes a number; may look at `control` between its pieces.
     n_threads : int
     control : int64 array of shape (CONTROL_SIZE,)
         Cleared here; told to stop when a thread fails or the user interrupts.
     """
     control[:] = 0
-    futures: list[Future] = []
+    tasks: list[_Task] = []
     try:
-        with suppress(RuntimeError):
-            _start_threads(futures, range(1, n_threads), nullcontext(), control, function)
+        _start_threads(tasks, range(1, n_threads), nullcontext(), control, function)
         for t in range(n_threads):
-            if t == 0 or t > len(futures) or futures[t - 1].cancel():
+            if t == 0 or t > len(tasks) or tasks[t - 1].cancel():
                 function(t)
-        _wait_for([future for future in futures if not future.cancelled()])
+        _wait_for(tasks, control)
     except BaseException:
         control[STOP_REQUESTED] = 1
-        wait([future for future in futures if not future.cancel()])
+        _end_all(tasks, control)
         raise
-    finally:
-        futures.clear()  # their exceptions know this frame
 
 
 def run_together(function, n_threads, control, *, in_caller=False, deadline=None):
@@ -74,68 +110,72 @@ def run_together(function, n_threads, control, *, in_caller=False, deadline=None
         Of :func:`time.monotonic`, at which all finish their mini-batch; the calling thread sees none.
     """
     control[:] = 0
-    futures: list[Future] = []
-    gate = threading.Lock()
+    tasks: list[_Task] = []
+    gate, numbers = threading.Lock(), range(int(in_caller), n_threads)
     try:
         # Nobody begins before all are there: a thread that was never started would be waited for at every barrier.
         with gate:
-            try:
-                _start_threads(futures, range(int(in_caller), n_threads), gate, control, function, n_threads)
-            except BaseException:
-                for future in futures:
-                    future.cancel()
-                raise
-    except RuntimeError:
-        function(0, 1)
-        return
-    try:
-        if in_caller:
-            _abort_on_error(control, function, 0, n_threads)
-        _wait_for(futures, control, deadline)
+            all_started = _start_threads(tasks, numbers, gate, control, function, n_threads)
+            if not all_started:
+                _end_all(tasks, control)
+        if all_started:
+            if in_caller:
+                function(0, n_threads)
+            _wait_for(tasks, control, deadline)
     except BaseException:
         control[STOP_REQUESTED] = 1
-        wait(futures)
+        # Others wait at a barrier for what has not begun, or has failed.
+        has_cancelled = [task.cancel() for task in tasks]
+        if in_caller or any(has_cancelled):
+            control[ABORT] = 1
+        _end_all(tasks, control)
         raise
+    if not all_started:
+        function(0, 1)
 
 
-def _abort_on_error(control, function, *arguments):
-    """Call a function; where it fails, others leave at their next piece or barrier."""
-    try:
-        return function(*arguments)
-    except BaseException:
-        control[STOP_REQUESTED] = control[ABORT] = 1
-        raise
-
-
-def _start_threads(futures, numbers, gate, control, function, *arguments):
-    """Start a thread for each number, and append what it will have done to `futures`.
+def _start_threads(tasks, numbers, gate, control, function, *arguments):
+    """Start a thread for each number, and append its task to `tasks`; return whether the system has refused none.
 
     Starting a :class:`threading.Thread` would wait until it has begun, which takes as long as recognising 300 digits.
     The threads of an executor cannot be had when the main thread has ended and others go on.
     """
     for t in numbers:
-        future: Future = Future()
-        _thread.start_new_thread(_work, (gate, future, control, function, t, *arguments))
-        futures.append(future)
+        # Before it is started: an interruption may come right behind.
+        tasks.append(_Task())
+        try:
+            _thread.start_new_thread(_work, (gate, tasks[-1], control, function, t, *arguments))
+        except RuntimeError:
+            tasks.pop()
+            return False
+    return True
 
 
-def _work(gate, future, control, function, *arguments):
-    """What a thread does: the work of a future that has not been cancelled."""
+def _work(gate, task, control, function, *arguments):
+    """What a thread does: its task, unless that has been taken."""
     with gate:
         pass
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(_abort_on_error(control, function, *arguments))
-    except BaseException as exception:
-        future.set_exception(exception)
-        del future  # the exception knows this frame
+    error = None
+    if task.take():
+        try:
+            function(*arguments)
+        except BaseException as raised:
+            control[STOP_REQUESTED] = control[ABORT] = 1
+            error = raised
+    task.end(error)
+    del error, task  # which know this frame
 
 
-def _wait_for(futures, control=None, deadline=None):
-    """Wait until all have ended, and raise the exception of the first that has one."""
-    while wait(futures, _SECONDS_BETWEEN_LOOKS).not_done:
-        if deadline is not None and time.monotonic() >= deadline:
-            control[STOP_REQUESTED] = 1
-    while futures:
-        futures.pop(0).result()
+def _wait_for(tasks, control, deadline=None):
+    """Wait until all have ended, and raise the error of the first that has one."""
+    for task in tasks:
+        task.wait(control, deadline)
+    for task in tasks:
+        task.raise_error()
+
+
+def _end_all(tasks, control):
+    """Keep those from beginning that have not, and wait for the others."""
+    for task in tasks:
+        if not task.cancel():
+            task.wait(control)

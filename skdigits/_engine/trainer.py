@@ -181,18 +181,19 @@ def _run_epoch(progress, hooks, plan, start):
         progress.runner.inputs = inputs
     totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
     record.add_epoch(totals)
-    known, is_best = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}, False
+    known = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}
+    is_best = False
     try:
         hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
         known |= hooks.validate()
         if plan.early_stopping:
             score = known["validation_score"]
-            hooks.log(f"Validation score: {score:f}")
             record.validation_scores.append(score)
             is_best = record.judge_score(score, plan.tol)
+            hooks.log(f"Validation score: {score:f}")
         else:
             record.judge_loss(plan.tol)
-    finally:  # with what is known after a Ctrl-C
+    finally:  # with what is known when a Ctrl-C comes, or an error
         record.add_to_history(**known, seconds=time.perf_counter() - start)
     return is_best
 

@@ -1,6 +1,7 @@
 """Verified, atomic downloads: the only place of the package that opens a connection."""
 
 import contextlib
+import errno
 import http.client
 import os
 import tempfile
@@ -64,23 +65,9 @@ def download(
     OSError
         If the folder cannot be written.
     """
-    try:
-        return _download_from_any(name, mirrors, folder, most_bytes, verify, timeout, n_retries)
-    finally:
-        with contextlib.suppress(OSError):  # where it holds something
-            folder.rmdir()
-
-
-def _download_from_any(
-    name: str,
-    mirrors: Sequence[str],
-    folder: Path,
-    most_bytes: int,
-    verify: Callable[[Path], object],
-    timeout: float,
-    n_retries: int,
-) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing))
     failures = {}
     for round_number in range(n_retries + 1):
         if round_number:
@@ -134,7 +121,9 @@ def _download_from(url: str, target: Path, most_bytes: int, verify: Callable[[Pa
         with _mirror_errors():
             answer = urllib.request.build_opener(_Redirects).open(url, timeout=min(timeout, _LONGEST_TIMEOUT))
         with answer:
-            # In the folder of the target, so that the rename stays within one file system.
+            # In the folder of the target, so that the rename stays within one file system. It is made when there is
+            # something to put into it: without a connection nothing is left behind.
+            target.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
             with open(handle, "wb") as stream:
                 _copy(answer, stream, target.name, most_bytes)

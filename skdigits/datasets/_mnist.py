@@ -163,7 +163,7 @@ def _load(file, folder, download_if_missing, timeout, n_retries):
     if npz.is_file():
         with _way_out(npz):
             return _read_npz(npz, file)
-    if _holds_mnist(folder.parent):
+    if _holds(folder.parent.resolve(), file):
         raise DownloadError(
             f"MNIST is looked for in {folder}, and its files are in {folder.parent}: point data_home or the "
             f"environment variable SKDIGITS_DATA to {folder.parent.parent}."
@@ -187,10 +187,10 @@ def _load(file, folder, download_if_missing, timeout, n_retries):
     return _verified(read_idx(path), file, path)
 
 
-def _holds_mnist(folder):
-    """Whether the files lie in a folder itself, and not in a folder mnist in it."""
-    names = [name for files in _registry.MNIST.values() for file in files for name in (file.name, f"{file.name}.gz")]
-    return folder.name == "mnist" and any((folder / name).is_file() for name in [*names, _registry.MNIST_NPZ])
+def _holds(folder, file):
+    """Whether a file lies in a folder named mnist itself, and not in a folder mnist in it."""
+    names = (file.name, f"{file.name}.gz", _registry.MNIST_NPZ)
+    return folder.name == "mnist" and any((folder / name).is_file() for name in names)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from skdigits.persistence._reading import model_file
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
 _ROUNDING = 1e-5
+_MOST_PIXELS = 50_000_000
 
 
 class OnnxClassifier:
@@ -51,7 +52,7 @@ class OnnxClassifier:
             if not {"input_shape", "classes"} <= metadata.keys() or outputs != ["label", "probabilities"]:
                 raise ModelFormatError("it is no classifier that skdigits has written as ONNX")
             self._dtype = _DTYPES[pixels.type]
-            self._shape = json.loads(metadata["input_shape"])
+            self._shape = _read_shape(json.loads(metadata["input_shape"]))
             self.n_features_in_ = math.prod(self._shape)
             self.classes_ = _read_classes(json.loads(metadata["classes"]))
             self.largest_pixel_ = _read_pixel(json.loads(metadata.get("largest_pixel", "null")))
@@ -81,8 +82,9 @@ class OnnxClassifier:
             )
             # A damaged graph may be one that runs.
             is_sound = labels.shape[:1] == probabilities.shape[:1] == X.shape[:1] and probabilities.ndim == 2
-            # Of a single class there are two probabilities.
-            is_sound = is_sound and probabilities.shape[1] in (len(self.classes_), max(2, len(self.classes_)))
+            # Of a single class there may be two probabilities.
+            n_classes = len(self.classes_)
+            is_sound = is_sound and probabilities.shape[1] in (n_classes, max(2, n_classes))
             if not is_sound or not ((probabilities >= 0) & (probabilities <= 1 + _ROUNDING)).all():
                 raise ModelFormatError("it predicts what are no probabilities")
         return labels if output == "label" else probabilities
@@ -90,10 +92,21 @@ class OnnxClassifier:
 
 def _read_classes(classes):
     """An array of the classes that a file names, which are numbers or names, each once."""
-    is_list = isinstance(classes, list) and all(isinstance(label, str) or _is_finite(label) for label in classes)
-    if not is_list or not classes or len(set(classes)) < len(classes):
-        raise ModelFormatError(f"expected a list of different classes, got {classes!r:.60}")
-    return np.array(classes)
+    is_list = isinstance(classes, list) and bool(classes)
+    if is_list and (all(isinstance(label, str) for label in classes) or all(map(_is_finite, classes))):
+        array = np.array(classes)
+        if array.dtype != object and len(np.unique(array)) == len(array):
+            return array
+    raise ModelFormatError(f"expected a list of different classes, numbers or names, got {classes!r:.60}")
+
+
+def _read_shape(shape):
+    """The shape of a sample: whole numbers of at least 1."""
+    if not isinstance(shape, list) or not all(isinstance(n, int) and 1 <= n <= _MOST_PIXELS for n in shape):
+        raise ModelFormatError(f"expected whole numbers as the shape of a sample, got {shape!r:.60}")
+    if not 1 <= math.prod(shape) <= _MOST_PIXELS:
+        raise ModelFormatError(f"expected samples of at most {_MOST_PIXELS:,} pixels, got {shape!r:.60}")
+    return shape
 
 
 def _read_pixel(white):

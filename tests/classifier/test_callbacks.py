@@ -219,6 +219,9 @@ def test_interrupt_while_a_line_is_printed_leaves_no_gap_in_the_history(monkeypa
     with pytest.warns(UserWarning, match="interrupted"):
         model = make(max_iter=4, **parameters).fit(X, Y)
     assert {len(values) for values in model.history_.values()} == {len(model.loss_curve_)} == {model.n_iter_}
+    if line.startswith("Validation"):
+        assert model.validation_scores_ == model.history_["validation_score"]
+        assert model.best_validation_score_ == max(model.validation_scores_)
 
 
 def test_interrupt_in_the_first_epoch_leaves_no_loss_of_a_fit_before(monkeypatch):

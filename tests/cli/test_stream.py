@@ -45,6 +45,13 @@ def test_pixels_that_are_no_image_cannot_be_deformed(assert_refused, tmp_path, d
     assert_refused("train", "--stream", *files, *option, "--output", tmp_path / "m.npz", says=says)
 
 
+def test_a_recipe_that_deforms_nothing_needs_no_image(train, tmp_path, digits):
+    np.save(tmp_path / "images.npy", digits[0][:, :63])
+    np.save(tmp_path / "labels.npy", digits[1])
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    assert train("--stream", *files, "--recipe", "quick", "--epochs", 1, "--output", tmp_path / "m.npz")["n_iter"] == 1
+
+
 @pytest.mark.usefixtures("small_batches")
 def test_learns_from_two_files(train, files, test_files, digits, tmp_path):
     result = train(

@@ -7,6 +7,7 @@ from problems import make_optimizer, make_problem, make_runner
 from scipy import sparse
 
 from skdigits._engine import parameters, team
+from skdigits._engine import runner as runner_module
 from skdigits._engine.exceptions import NotFiniteError, ZeroWeightError
 from skdigits._engine.inputs import refer_to_inputs
 from skdigits._engine.network import Network, cut_rows
@@ -266,6 +267,33 @@ def test_rows_to_predict_are_cut_into_pieces_of_whole_blocks(n_samples, n_rows, 
 def test_pieces_become_smaller_at_the_end_so_that_threads_end_together():
     sizes = [piece.stop - piece.start for piece in cut_rows(5000, 100, 2)]
     assert sizes == [1000, 1000, 800, 600, 400, 300, 300, 200, 100, 100, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("units", "batch_size", "deadline", "expected"),
+    [
+        ((6, 5, 3), 4, None, True),
+        ((6, 5, 3), 4, 1e300, False),  # which the calling thread would not see
+        ((6, 5, 3), 1, None, True),
+        ((6, 500_000, 3), 13, None, True),
+        ((6, 500_000, 3), 1, None, False),  # whose steps take longer than its samples
+        ((6, 9_000_000, 3), 13, None, False),
+    ],
+)
+def test_short_epochs_are_run_by_the_calling_thread(monkeypatch, units, batch_size, deadline, expected):
+    network, X, targets, weights = make_problem((6, 5, 3), "relu", "softmax", np.float64)
+    optimizer, seen = make_optimizer("adam", len(network.parameters), np.float64), []
+
+    def run(function, n_threads, control, *, in_caller, deadline):
+        seen.append(in_caller)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner_module, "run_together", run)
+    with make_runner(network, X, targets, weights, batch_size=batch_size) as runner:
+        runner._is_short = runner_module.is_short_epoch(units, len(X), batch_size)
+        with pytest.raises(KeyboardInterrupt):
+            runner.train(optimizer, np.arange(len(X)), deadline=deadline)
+    assert seen == [expected]
 
 
 DROP_RATES = (0.2, 0.5, 0.25)

@@ -1,6 +1,7 @@
 import _thread
 import contextlib
 import gc
+import signal
 import threading
 import time
 import weakref
@@ -111,19 +112,68 @@ def test_where_a_thread_is_refused_the_calling_one_does_all(control, refused_thr
     assert seen == [(0, 1, threading.get_ident())]
 
 
-def test_error_while_threads_are_started_lets_nobody_start(control, monkeypatch):
+@pytest.mark.parametrize("has_started", [False, True])
+@pytest.mark.parametrize("run", [share_work, run_together])
+def test_interrupt_while_threads_are_started_lets_nobody_go_on(control, monkeypatch, run, has_started):
     start, seen = _thread.start_new_thread, []
 
-    def fail_for_the_last(function, arguments):
-        if arguments[-2] == 2:
+    def fail_for_the_second(function, arguments):
+        if arguments[4] == 1 and has_started:
+            start(function, arguments)
+        if arguments[4] == 1:
             raise KeyboardInterrupt
         return start(function, arguments)
 
-    monkeypatch.setattr(_thread, "start_new_thread", fail_for_the_last)
+    def work(t, n_threads=2):
+        seen.append(t)
+        deadline = time.monotonic() + 30
+        while not control[codes.STOP_REQUESTED] and time.monotonic() < deadline:
+            time.sleep(0.001)
+        seen.remove(t)
+
+    monkeypatch.setattr(_thread, "start_new_thread", fail_for_the_second)
     with pytest.raises(KeyboardInterrupt):
-        run_together(lambda *numbers: seen.append(numbers), 3, control)
+        run(work, 2, control)
+    assert seen == []
     time.sleep(0.01)
     assert seen == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that interrupts")
+@pytest.mark.parametrize("run", [share_work, run_together])
+def test_interrupt_at_any_moment_leaves_nothing_behind(control, run):
+    working = [0, 0]
+
+    def work(t, n_threads=2):
+        try:
+            working[t], deadline = 1, time.monotonic() + 30
+            while not control[codes.STOP_REQUESTED] and time.monotonic() < deadline:
+                time.sleep(0)
+        finally:
+            working[t] = 0
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for i in range(60):
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 2e-5 + 1e-5 * i)
+                run(work, 2, control)
+            assert working == [0, 0]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_error_after_a_thread_was_refused_knows_nothing_of_that(control, refused_threads):
+    def fail(t, n_threads):
+        raise OverflowError("too much")
+
+    with pytest.raises(OverflowError, match="too much") as caught:
+        run_together(fail, 2, control)
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli.models import load_model, save_model
+from skdigits._engine import runner
 from skdigits.persistence import Checkpoint, load, load_weights, save, save_weights, to_onnx
 
 from .conftest import limited
@@ -54,6 +55,8 @@ LATE = """
 import atexit, sys, threading, time, warnings
 from sklearn.datasets import load_digits
 from skdigits import MLPDigitClassifier
+from skdigits._engine import runner
+runner._LONG_EPOCH = 0  # so that one thread, too, is another one
 warnings.simplefilter("ignore")
 X, y = load_digits(return_X_y=True)
 X /= 16
@@ -109,8 +112,11 @@ def test_training_goes_on_when_the_main_thread_has_ended(when, n_jobs):
     assert run(LATE, when, n_jobs) == [f"{float(model.loss_)!r} {model.predict(digits / 16).sum()}"]
 
 
+@pytest.mark.parametrize("long_epoch", [0, 10**9])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_refused_threads_change_no_bit(monkeypatch, n_jobs):
+def test_refused_threads_change_no_bit(monkeypatch, n_jobs, long_epoch):
+    monkeypatch.setattr(runner, "_LONG_EPOCH", long_epoch)
+
     def refuse(function, arguments):
         raise RuntimeError("can't start new thread")
 
