@@ -35,9 +35,10 @@ class _Task:
 
     def cancel(self):
         """Keep the thread from beginning; return whether it had not."""
-        has_not_begun = self.take()
-        self._is_done |= has_not_begun
-        return has_not_begun
+        if self.take():
+            self._is_done = True
+            return True
+        return False
 
     def end(self, error=None):
         """Say that it is done, in the thread that has done it."""
