@@ -1,7 +1,6 @@
 """Epochs of a network over one set of samples: losses, gradients and the optimizer's steps."""
 
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -112,7 +111,7 @@ class EpochRunner:
         self._batch_size = int(batch_size)
         self._block_size = choose_block_size(network.units[0], batch_size, is_full=is_full)
         self.n_threads = _choose_threads(n_threads, network, self._block_size, n_samples)
-        self._is_short = is_short_epoch(network.units, n_samples, self._batch_size)
+        self._is_short = is_short_epoch(network.n_multiplications, n_samples, self._batch_size)
         # Halves of the tiles keep the weights in the cache of a core, and logits cross instead. They change the order
         # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
         by_halves = network.units[0] > self._block_size and not is_full
@@ -250,10 +249,9 @@ def _describe_objective(network, *, alpha, label_smoothing, max_norm, is_single_
     )
 
 
-def is_short_epoch(units, n_samples, batch_size):
-    """Whether an epoch is so short that a Ctrl-C may wait for its end."""
-    n_weights = sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(units))
-    return (n_samples + _STEP_COST * count_up(n_samples, batch_size)) * n_weights < _LONG_EPOCH
+def is_short_epoch(n_multiplications, n_samples, batch_size):
+    """Whether an epoch is so short that a Ctrl-C may wait for its end; a sample takes a multiplication a weight."""
+    return (n_samples + _STEP_COST * count_up(n_samples, batch_size)) * n_multiplications < _LONG_EPOCH
 
 
 def _choose_threads(n_threads, network, block_size, n_samples):

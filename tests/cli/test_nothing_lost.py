@@ -107,14 +107,17 @@ def test_second_ctrl_c_loses_nothing(run, digits, tmp_path, monkeypatch, interru
     assert load_weights(kept)[-1].t_ == 360
 
 
-def test_ctrl_c_while_scoring_says_where_the_model_is(run, tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("error", "status", "says"), [(KeyboardInterrupt, 130, "interrupted"), (MemoryError, 2, "not enough memory")]
+)
+def test_what_ends_the_scoring_says_where_the_model_is(run, tmp_path, monkeypatch, error, status, says):
+    def fail(*_):
+        raise error
 
-    monkeypatch.setattr("skdigits._cli.report.score_model", interrupt)
+    monkeypatch.setattr("skdigits._cli.report.score_model", fail)
     outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
-    assert outcome.status == 130
-    assert outcome.err.endswith(f"skdigits: interrupted; the model is in {tmp_path / 'm.npz'}\n")
+    assert outcome.status == status
+    assert outcome.err.endswith(f"skdigits: {says}; the model is in {tmp_path / 'm.npz'}\n")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
@@ -125,16 +128,6 @@ def test_full_standard_output_ends_a_search_whose_model_is_saved(tmp_path):
     assert process.returncode == 2
     assert process.stderr.splitlines()[-1].startswith("skdigits: standard output: [Errno 28] No space left on device; ")
     assert process.stderr.endswith("; the best model is in s/best.npz, and --resume makes the table\n")
-
-
-def test_no_memory_for_the_report_says_where_the_model_is(run, tmp_path, monkeypatch):
-    def fail(*_):
-        raise MemoryError
-
-    monkeypatch.setattr("skdigits._cli.report.score_model", fail)
-    outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
-    assert outcome.status == 2
-    assert outcome.err.endswith(f"skdigits: not enough memory; the model is in {tmp_path / 'm.npz'}\n")
 
 
 @pytest.mark.parametrize("n_before", [1, 2])

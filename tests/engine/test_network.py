@@ -270,17 +270,17 @@ def test_pieces_become_smaller_at_the_end_so_that_threads_end_together():
 
 
 @pytest.mark.parametrize(
-    ("units", "batch_size", "deadline", "expected"),
+    ("n_multiplications", "batch_size", "deadline", "expected"),
     [
-        ((6, 5, 3), 4, None, True),
-        ((6, 5, 3), 4, 1e300, False),  # which the calling thread would not see
-        ((6, 5, 3), 1, None, True),
-        ((6, 500_000, 3), 13, None, True),
-        ((6, 500_000, 3), 1, None, False),  # whose steps take longer than its samples
-        ((6, 9_000_000, 3), 13, None, False),
+        (45, 4, None, True),
+        (45, 4, 1e300, False),  # which the calling thread would not see
+        (45, 1, None, True),
+        (4_500_000, 13, None, True),
+        (4_500_000, 1, None, False),  # whose steps take longer than its samples
+        (81_000_000, 13, None, False),
     ],
 )
-def test_short_epochs_are_run_by_the_calling_thread(monkeypatch, units, batch_size, deadline, expected):
+def test_short_epochs_are_run_by_the_calling_thread(monkeypatch, n_multiplications, batch_size, deadline, expected):
     network, X, targets, weights = make_problem((6, 5, 3), "relu", "softmax", np.float64)
     optimizer, seen = make_optimizer("adam", len(network.parameters), np.float64), []
 
@@ -290,7 +290,7 @@ def test_short_epochs_are_run_by_the_calling_thread(monkeypatch, units, batch_si
 
     monkeypatch.setattr(runner_module, "run_together", run)
     with make_runner(network, X, targets, weights, batch_size=batch_size) as runner:
-        runner._is_short = runner_module.is_short_epoch(units, len(X), batch_size)
+        runner._is_short = runner_module.is_short_epoch(n_multiplications, len(X), batch_size)
         with pytest.raises(KeyboardInterrupt):
             runner.train(optimizer, np.arange(len(X)), deadline=deadline)
     assert seen == [expected]
