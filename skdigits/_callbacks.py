@@ -47,7 +47,9 @@ class EstimatorHooks(TrainingHooks):
     def epoch_begins(self):
         """Open a task for the callbacks."""
         self._epoch_context = self._context.subcontext(task_name="epoch")
-        self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        self._epoch_context.call_on_fit_task_begin(
+            estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
+        )
 
     def epoch_ends(self, record, capture=None, *, is_whole=True):
         """Publish the record on the estimator and close the task; True where a callback asks to stop."""

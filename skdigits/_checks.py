@@ -19,7 +19,8 @@ _MINI_BATCH_ONLY: dict[str, Any] = {
 
 def check_hidden_layer_sizes(estimator: Any) -> list[int]:
     """Units of each hidden layer, as a list."""
-    sizes = np.atleast_1d(estimator.hidden_layer_sizes)
+    # By way of a list, as integers may come as an array of objects.
+    sizes = np.array(np.atleast_1d(estimator.hidden_layer_sizes).tolist())
     if sizes.ndim > 1 or (sizes.size and sizes.dtype.kind not in "iu"):
         raise ValueError(f"hidden_layer_sizes must be one integer a layer, got {estimator.hidden_layer_sizes}.")
     if (sizes <= 0).any():

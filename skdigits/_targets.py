@@ -1,6 +1,6 @@
 """Targets: their checks, their encoding as rows of zeros and ones, and the split for early stopping."""
 
-import sys
+import math
 from numbers import Real
 from typing import Any
 
@@ -100,10 +100,16 @@ def _weigh_labels(class_weight: dict, classes: NDArray) -> NDArray:
     if strangers and not set(labels) <= class_weight.keys():
         raise ValueError(f"class_weight has weights for {strangers}, and the classes are {labels}.")
     by_class = [class_weight.get(label, 1.0) for label in labels]
-    largest: Any = sys.float_info.max
-    if not all(isinstance(weight, Real) and -largest <= weight <= largest for weight in by_class):
+    if not all(map(_is_finite_number, by_class)):
         raise ValueError(f"class_weight must be finite numbers, got {class_weight}.")
     return np.array(by_class, np.float64)
+
+
+def _is_finite_number(weight: Any) -> bool:
+    try:
+        return isinstance(weight, Real) and math.isfinite(weight)
+    except OverflowError:  # of an integer beyond floats
+        return False
 
 
 def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, classes: NDArray) -> NDArray | None:
@@ -125,6 +131,8 @@ def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, clas
         )
     else:
         class_weights = compute_sample_weight(class_weight, y)
+    if not np.isfinite(class_weights).all():
+        raise ValueError(f"class_weight must be finite numbers, got {class_weight}.")
     return class_weights if sample_weight is None else sample_weight * class_weights
 
 

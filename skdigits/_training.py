@@ -154,7 +154,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         **runner_options(estimator, drop_rates, alpha=0.0 if optimizer.name == "adamw" else estimator.alpha),
     )  # fmt: skip
     plan = trainer.Plan(
-        n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else estimator.max_iter,
+        n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else int(estimator.max_iter),
         tol=estimator.tol, n_iter_no_change=estimator.n_iter_no_change, early_stopping=estimator.early_stopping,
         restore_best=estimator.restore_best_weights, deadline=deadline, draws_seeds=any(drop_rates),
         n_repeated=n_repeated,
@@ -299,7 +299,7 @@ def _optimizer_for(estimator, network, incremental):
     return optimizer(
         learning_rate_init=estimator.learning_rate_init,
         lr_schedule=estimator.learning_rate,
-        n_epochs=estimator.max_iter,
+        n_epochs=int(estimator.max_iter),  # products of NumPy's small integers overflow
         average_decay=estimator.weight_averaging,
         moments=np.zeros((optimizer.n_moments, network.parameters.shape[0]), dtype),
         **{name: getattr(estimator, parameter) for name, parameter in settings.items()},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import accuracy_score, check_scoring
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length, column_or_1d
 
 from skdigits import _samples, _targets
 from skdigits._engine.losses import mean_cross_entropy
@@ -119,17 +119,21 @@ def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
     with _naming("X_val"):
         X = _samples.check_samples(estimator, X_val, dtype, finite=True)
     with _naming("y_val"):
-        y = y_val.toarray() if sparse.issparse(y_val) else np.asarray(y_val)
-        if estimator._label_binarizer.y_type_.startswith("multilabel"):
+        is_multilabel = estimator._label_binarizer.y_type_.startswith("multilabel")
+        if is_multilabel:
+            y = check_array(y_val, accept_sparse="csr", ensure_2d=False, dtype=None)
             if y.shape[1:] != estimator.classes_.shape:
                 raise ValueError(f"expected {len(estimator.classes_)} columns, as y has, got shape {y.shape}.")
-        elif y.ndim == 2 and y.shape[1] > 1:
-            raise ValueError(f"expected one label a sample, as y has, got shape {y.shape}.")
         else:
+            y = y_val.toarray() if sparse.issparse(y_val) else np.asarray(y_val)
+            if y.ndim == 2 and y.shape[1] > 1:
+                raise ValueError(f"expected one label a sample, as y has, got shape {y.shape}.")
             y = column_or_1d(y)
         check_consistent_length(X, y)
         _targets.check_known_labels(y, estimator.classes_, warm_start=False)
         targets = _targets.encode(estimator._label_binarizer, y)
+        if is_multilabel:  # of whatever two numbers y is made
+            y = targets.astype(int)
     if sample_weight_val is not None:
         with _naming("sample_weight_val"):
             sample_weight_val = _check_sample_weight(sample_weight_val, X)

@@ -110,7 +110,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Whether to print the loss of each epoch.
 
     warm_start : bool, default=False
-        Whether `fit` continues from the weights of the previous call. The optimizer is reset.
+        Whether `fit` continues from the weights of the previous call. The optimizer is reset. The network stays as it
+        was made: `hidden_layer_sizes`, `output_activation` and `weight_init` are not looked at again.
 
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
@@ -124,7 +125,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         'lbfgs' ignores this parameter.
 
     validation_fraction : float, default=0.1
-        Proportion of the samples to set aside for `early_stopping`, above 0 and below 1.
+        Proportion of the samples to set aside for `early_stopping`, below 1; with that, above 0.
 
     beta_1 : float, default=0.9
         Decay rate of Adam's first-moment estimate, in [0, 1).
@@ -455,7 +456,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
             Class labels, or a multi-label indicator of zeros and ones, which may be sparse.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples in the objective; None is 1 for each.
+            Weights of the samples in the objective; None is 1 for each. The largest (times `class_weight`) must be
+            between 1e-30 and 3e30 in single precision, and between 2e-300 and 2e300 in double.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features) or None, default=None
             Samples for validation. Loss and score on them are recorded after each epoch, and `early_stopping` looks
             at them in the place of samples set aside from X. In a Pipeline, ``transform_input=["X_val"]`` sends them
@@ -501,7 +503,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         The optimizer keeps its state and, until `fit` is called, what was set in the first call: `solver`,
         `learning_rate`, `learning_rate_init`, `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`,
-        `epsilon`, `max_iter` and, with 'adamw', `alpha`. Other parameters may change from call to call. Only for
+        `epsilon`, `max_iter` and, with 'adamw', `alpha`. `hidden_layer_sizes`, `output_activation` and `weight_init`
+        only count in the first call, which makes the network. Other parameters may change from call to call. Only for
         mini-batch solvers. The schedules 'cosine' and 'one_cycle' take `max_iter` calls on as many samples.
 
         Parameters
@@ -522,9 +525,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the input is not as described, if `early_stopping` is set, or if training diverged.
+            If the input is not as described, if `early_stopping` is set, if `class_weight` is 'balanced', if the first
+            call brings no `classes`, or if training diverged.
         ZeroDivisionError
             If the weights of a mini-batch sum to 0.
+        TypeError
+            If X is sparse and there is an `augmenter`.
         AttributeError
             If `solver` is 'lbfgs', which has no mini-batches.
 

@@ -3,8 +3,8 @@ Fetch, check, train, save
 =========================
 
 A plan for a program that recognises digits: fetch the data set, compare its checksum, unzip it in memory, train, and
-save the network by pickle or as weight files, whichever is smaller and loads faster. Here is the plan, carried out,
-and the table that decides it.
+save the network by pickle or as weight files, whichever is smaller and loads faster. Here is the plan, carried out, and
+a table of sizes and times. What decides in the end is neither.
 """
 
 # %%
@@ -85,7 +85,7 @@ for row in sorted(rows, key=lambda row: row[1]):
     print("{:24} {:10,} {:9.1f} {:9.1f}".format(*row))
 
 # %%
-# All of them load in no time that anybody would notice. So what decides is something else: pickle and joblib run
-# whatever code is in the file. The others hold arrays and a description, and :func:`~skdigits.persistence.load` and
+# All of them load in no time that anybody would notice. So what decides is whether a file is safe: pickle and joblib
+# run whatever code is in the file. The others hold arrays and a description, and :func:`~skdigits.persistence.load` and
 # :func:`~skdigits.persistence.load_weights` build nothing that they do not know.
 # :doc:`/user_guide/saving_and_serving` says which to take.

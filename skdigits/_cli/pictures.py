@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from skdigits._cli.remarks import printable
 from skdigits._console import tell
+from skdigits._engine.preparation import FIELD_SIDE
 from skdigits.persistence._scalers import largest_pixel
 from skdigits.preprocessing import read_digit_image
 from skdigits.preprocessing._digit_images import find_image_files, read_page
 from skdigits.preprocessing._photos import SUFFIXES
 
-_N_PIXELS = 784
+_N_PIXELS = FIELD_SIDE**2
 # From dark to light, a character for two pixels above one another.
 _SHADES = " .:-=+*#%@"
 
@@ -111,7 +112,7 @@ def network_images(samples: NDArray, model: Any) -> NDArray:
     seen = model[:-1].transform(samples) if hasattr(model, "named_steps") and len(model) > 1 else samples
     seen = seen if seen.shape == samples.shape else samples
     low, high = (limit(axis=1, keepdims=True) for limit in (seen.min, seen.max))
-    return ((seen - low) / np.where(high > low, high - low, 1)).reshape(-1, 28, 28)
+    return ((seen - low) / np.where(high > low, high - low, 1)).reshape(-1, FIELD_SIDE, FIELD_SIDE)
 
 
 def draw(image: NDArray) -> str:

@@ -101,8 +101,8 @@ def iter_digit_batches(
     True
     """
     parts = open_parts(source)
-    total = sum(part.n_samples for part in parts) if n_samples is None else n_samples
-    batches = _limited(_paired(parts, min(batch_size, total), repeats=n_samples is not None), total)
+    total = sum(part.n_samples for part in parts) if n_samples is None else int(n_samples)
+    batches = _limited(_paired(parts, min(int(batch_size), total), repeats=n_samples is not None), total)
     if augmenter is None:
         return batches
     return _augmented(batches, augmenter, check_random_state(random_state))

@@ -102,6 +102,8 @@ def fetch_mnist(
         If a file cannot be read or written.
     ImportError
         If pandas is needed and missing.
+    ValueError
+        If a parameter is not as described, or `data_home` begins with the home of a user whom the system does not know.
 
     Examples
     --------

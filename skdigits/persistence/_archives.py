@@ -118,6 +118,8 @@ def read_npz(path):
     with open(path, "rb") as stream, opened_zip(stream) as archive:
         arrays = {}
         for member in archive.infolist():
+            if not member.filename.endswith(".npy"):  # nor would NumPy read it as an array
+                raise ModelFormatError(f"its member {member.filename!r} is no array by its name")
             name = member.filename.removesuffix(".npy")
             arrays[name] = parse_npy(archive.read(member), name)
     if DESCRIPTION not in arrays:

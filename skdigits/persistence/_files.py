@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -21,9 +22,9 @@ def replaced_whole(path: Path) -> Iterator[BinaryIO]:
     """A binary stream whose content takes the place of a file when the ``with`` block ends without an error.
 
     Until then it is in a hidden file beside it, whose name ends in ``.part``. A process that is killed leaves the old
-    file or the new one, and perhaps the hidden one. Permissions are those of any new file: what the umask allows.
-    A folder, a device or a pipe is refused: a rename would put the file in the place of a device. A link stays, and the
-    file that it leads to is replaced.
+    file or the new one, and perhaps the hidden one. Permissions are those of the old file, or of any new one: what the
+    umask allows. A folder, a device or a pipe is refused: a rename would put the file in the place of a device. A link
+    stays, and the file that it leads to is replaced.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -31,6 +32,9 @@ def replaced_whole(path: Path) -> Iterator[BinaryIO]:
     temporary = path.parent / f".skdigits-{secrets.token_hex(8)}.part"
     try:
         with open(temporary, "xb") as stream:
+            if path.exists():
+                with contextlib.suppress(OSError):  # of a drive that knows no permissions
+                    os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -98,7 +98,7 @@ def _labels(classifier):
         return data_types.Int64TensorType, classes.astype(np.int64)
     if classes.dtype.kind == "b":
         return data_types.BooleanTensorType, classes
-    if classes.dtype.kind == "f":
+    if classes.dtype.kind == "f" and classes.dtype.itemsize <= 8:
         return data_types.DoubleTensorType, classes.astype(np.float64)
     if all(isinstance(label, str) for label in classes):
         return data_types.StringTensorType, classes

@@ -95,13 +95,13 @@ def add_centerer(add, images, transformer, dtype):
     top, n_rows_in = _add_extent(add, is_ink, axis=1)
     left, n_columns_in = _add_extent(add, is_ink, axis=2)
     longest = add("Max", add("Max", n_rows_in, n_columns_in), np.int64(1))
-    n_rows, n_columns = (_add_new_length(add, n, longest, BOX_SIDE) for n in (n_rows_in, n_columns_in))
-    by_row = _add_shares(add, top, n_rows_in, n_rows, height, BOX_SIDE, axis=1)
-    by_column = _add_shares(add, left, n_columns_in, n_columns, width, BOX_SIDE, axis=2)
+    n_rows, n_columns = (_add_new_length(add, n, longest) for n in (n_rows_in, n_columns_in))
+    by_row = _add_shares(add, top, n_rows_in, n_rows, height, axis=1)
+    by_column = _add_shares(add, left, n_columns_in, n_columns, width, axis=2)
     small = add("MatMul", add("MatMul", by_row, add("Relu", images)), by_column)
     _, (x_centre, y_centre), _ = _add_moments(add, small, BOX_SIDE, BOX_SIDE)
-    rows = _add_places(add, y_centre, n_rows, FIELD_SIDE, BOX_SIDE, axis=1)
-    columns = _add_places(add, x_centre, n_columns, FIELD_SIDE, BOX_SIDE, axis=2)
+    rows = _add_places(add, y_centre, n_rows, axis=1)
+    columns = _add_places(add, x_centre, n_columns, axis=2)
     return add.cast(add("MatMul", add("MatMul", rows, small), columns), dtype)
 
 
@@ -134,9 +134,9 @@ def _add_extent(add, is_ink, axis):
     return first, add("Mul", length, any_ink)
 
 
-def _add_new_length(add, length, longest, box_side):
+def _add_new_length(add, length, longest):
     """The length of a scaled side, rounded to the nearest whole number, at least 1."""
-    twice = add("Add", add("Mul", length, np.int64(2 * box_side)), longest)
+    twice = add("Add", add("Mul", length, np.int64(2 * BOX_SIDE)), longest)
     return add("Max", add("Div", twice, add("Mul", longest, np.int64(2))), np.int64(1))
 
 
@@ -147,10 +147,10 @@ def _count_along(axis, n):
 
 # Matrices are made the way round in which products take them: ONNX Runtime 1.23 makes one operator of a
 # transposition and a product, and has it in single precision only.
-def _add_shares(add, start, n_in, n_out, length, box_side, axis):
+def _add_shares(add, start, n_in, n_out, length, axis):
     """Share of each of `length` pixels in each new one, which are counted along `axis`; those too many have none."""
     # In units of 1 / n_out of a pixel all of this is whole numbers.
-    new = _count_along(axis, box_side)
+    new = _count_along(axis, BOX_SIDE)
     old = add("Mul", add("Sub", _count_along(3 - axis, length), start), n_out)
     new_start = add("Mul", new, n_in)
     ends = add("Min", add("Add", new_start, n_in), add("Add", old, n_out))
@@ -160,10 +160,10 @@ def _add_shares(add, start, n_in, n_out, length, box_side, axis):
     return add("Div", add.cast(overlap, np.float64), add.cast(n_in, np.float64))
 
 
-def _add_places(add, centre, n_out, field_side, box_side, axis):
+def _add_places(add, centre, n_out, axis):
     """Where rows or columns go in the field, whose own are counted along `axis`: zeros and ones."""
-    first = add("Floor", add("Add", add("Sub", np.float64(field_side / 2), centre), np.float64(ROUNDING)))
+    first = add("Floor", add("Add", add("Sub", np.float64(FIELD_SIDE / 2), centre), np.float64(ROUNDING)))
     first = add("Max", add.cast(first, np.int64), np.int64(0))
-    first = add("Min", first, add("Sub", np.int64(field_side), n_out))
-    targets = add("Add", first, _count_along(3 - axis, box_side))
-    return add.cast(add("Equal", targets, _count_along(axis, field_side)), np.float64)
+    first = add("Min", first, add("Sub", np.int64(FIELD_SIDE), n_out))
+    targets = add("Add", first, _count_along(3 - axis, BOX_SIDE))
+    return add.cast(add("Equal", targets, _count_along(axis, FIELD_SIDE)), np.float64)

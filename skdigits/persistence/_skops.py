@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._engine.progress import is_drawable
@@ -221,7 +222,7 @@ def _without_blanks(content):
 
 
 def _as_stored(value):
-    """The same estimator without what belongs to a training run, and without pandas; arrays are shared."""
+    """The same estimator without what belongs to a training run, memory maps and pandas; arrays are shared."""
     if isinstance(value, BaseEstimator):
         twin = object.__new__(type(value))
         state = vars(value).items()
@@ -229,8 +230,11 @@ def _as_stored(value):
         return twin
     if type(value) in (list, tuple):
         return type(value)(_as_stored(entry) for entry in value)
-    if type(value) is dict:  # one that estimators share would be written once, and pointed to
-        return {name: _as_stored(entry) for name, entry in value.items()}
+    if type(value) in (dict, Bunch):  # one that estimators share would be written once, and pointed to
+        stored = {name: _as_stored(entry) for name, entry in value.items()}
+        return Bunch(**stored) if type(value) is Bunch else stored
+    if isinstance(value, np.memmap):  # of a model that joblib has mapped, as it does for its workers
+        return np.asarray(value)
     if type(value).__name__ == "Index" and hasattr(value, "to_numpy"):  # names that a FeatureUnion has from pandas
         return np.array(value, object)  # a copy: skops cannot write an array twice
     return value

@@ -48,7 +48,8 @@ def check_state(kind, state):
     unknown = sorted(set(learned) - set(checks))
     _require(not unknown, f"{kind.__name__} has the unknown attributes {', '.join(unknown)[:200]}")
     for name, value in learned.items():
-        _require(checks[name](value, learned), f"{name} of {kind.__name__} is not what it should be")
+        found = f", of type {value.dtype}" if isinstance(value, np.ndarray) else ""
+        _require(checks[name](value, learned), f"{name} of {kind.__name__} is not what it should be{found}")
     if kind in _WHOLE:
         _WHOLE[kind](parameters, learned)
 

@@ -24,9 +24,10 @@ TRAINING_STATE = ("_optimizer", "_unaveraged")
 def save_weights(estimator: Any, path: str | os.PathLike[str], *, include_optimizer: bool = True) -> None:
     """Save a fitted classifier, or a pipeline that ends in one, as arrays that any program can read.
 
-    The file holds weights and biases (``coefs_.0`` and so on), parameters and learned attributes. A file of this name
-    is replaced whole or not at all. Callbacks and requests of metadata (``set_fit_request`` and
-    the like) are not stored.
+    The file holds weights and biases: ``coefs_.0`` of shape (n_inputs, n_units), ``intercepts_.0``, ``coefs_.1`` and so
+    on, of a pipeline with the number of the step in front, as in ``steps.1.1.coefs_.0``. It also holds parameters and
+    other learned attributes. A file of this name is replaced whole or not at all. Callbacks and requests of metadata
+    (``set_fit_request`` and the like) are not stored.
 
     Parameters
     ----------

@@ -16,6 +16,10 @@ AxesLike: TypeAlias = "matplotlib.axes.Axes | Sequence[matplotlib.axes.Axes] | N
 Colormap: TypeAlias = "str | matplotlib.colors.Colormap"
 
 
+# Characters of a label in the title of an image.
+_LONGEST_LABEL = 10
+
+
 def check_matplotlib(caller: str) -> None:
     """Raise an ImportError that says what to install where matplotlib is missing.
 
@@ -112,6 +116,12 @@ def make_table(ax: AxesLike, n_panels: int, panel_size: tuple[float, float], cal
     for axes in table.flat[n_panels:]:
         axes.set_axis_off()
     return table
+
+
+def brief(label: Any) -> str:
+    """A label as text that leaves room for others beside it."""
+    text = str(label)
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def show_image(ax: Any, image: NDArray, title: str, *, color: str = "black", **options: Any) -> Any:

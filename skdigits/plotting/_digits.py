@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length, check_random_state, check_sca
 from sklearn.utils.multiclass import unique_labels
 
 from skdigits._typing import ImageShape, MatrixLike, RandomState
-from skdigits.plotting._axes import AxesLike, Colormap, make_table, show_image
+from skdigits.plotting._axes import AxesLike, Colormap, brief, make_table, show_image
 from skdigits.plotting._estimators import as_images, take
 
 _WRONG, _RIGHT = "tab:red", "black"
@@ -81,6 +81,7 @@ class DigitsDisplay:
         image_shape: ImageShape = "auto",
         random_state: RandomState = None,
         ax: AxesLike = None,
+        cmap: Colormap = "gray_r",
     ) -> Self:
         """Predict, and draw some digits.
 
@@ -101,6 +102,8 @@ class DigitsDisplay:
         random_state : int, RandomState instance or None, default=None
             Draws those of 'random'.
         ax : array-like of matplotlib Axes, Axes or None, default=None
+            As in `plot`.
+        cmap : str or matplotlib Colormap, default='gray_r'
             As in `plot`.
 
         Returns
@@ -126,7 +129,7 @@ class DigitsDisplay:
             probabilities = np.max(probabilities, axis=1, initial=0.0, where=is_of_label)
         return cls.from_predictions(
             X, y, y_pred, probabilities, which=which, n_digits=n_digits,
-            image_shape=image_shape, random_state=random_state, ax=ax,
+            image_shape=image_shape, random_state=random_state, ax=ax, cmap=cmap,
         )  # fmt: skip
 
     @classmethod
@@ -142,6 +145,7 @@ class DigitsDisplay:
         image_shape: ImageShape = "auto",
         random_state: RandomState = None,
         ax: AxesLike = None,
+        cmap: Colormap = "gray_r",
     ) -> Self:
         """Draw some digits whose labels have been predicted.
 
@@ -166,6 +170,8 @@ class DigitsDisplay:
             Draws those of 'random'.
         ax : array-like of matplotlib Axes, Axes or None, default=None
             As in `plot`.
+        cmap : str or matplotlib Colormap, default='gray_r'
+            As in `plot`.
 
         Returns
         -------
@@ -184,7 +190,7 @@ class DigitsDisplay:
         if probabilities is not None:
             probabilities = np.asarray(probabilities, float)
             probabilities = probabilities.max(axis=1) if probabilities.ndim == 2 else probabilities
-        if which not in _CHOICES:
+        if not isinstance(which, str) or which not in _CHOICES:
             raise ValueError(f"which must be one of {', '.join(map(repr, _CHOICES))}, got {which!r}")
         if which == "worst" and probabilities is None:
             raise ValueError("which='worst' needs probabilities")
@@ -192,7 +198,7 @@ class DigitsDisplay:
         chosen = _CHOICES[which](y_true != y_pred, probabilities, random_state)[:n_digits]
         images = as_images(take(X, chosen), image_shape)
         of_chosen = None if probabilities is None else probabilities[chosen]
-        return cls(images, y_true[chosen], y_pred[chosen], of_chosen).plot(ax=ax)
+        return cls(images, y_true[chosen], y_pred[chosen], of_chosen).plot(ax=ax, cmap=cmap)
 
     def plot(self, ax: AxesLike = None, *, cmap: Colormap = "gray_r") -> Self:
         """Draw.
@@ -232,7 +238,7 @@ class DigitsDisplay:
 
     def _title(self, number: int) -> str:
         true, predicted = self.y_true[number], self.y_pred[number]
-        title = f"{true}" if true == predicted else f"{true} read as {predicted}"
+        title = brief(true) if true == predicted else f"{brief(true)} read as {brief(predicted)}"
         return title if self.probabilities is None else f"{title}, {100 * self.probabilities[number]:.0f} %"
 
 

@@ -68,6 +68,7 @@ class HiddenUnitsDisplay:
         order: Literal["norm", "index"] = "norm",
         image_shape: ImageShape = "auto",
         ax: AxesLike = None,
+        cmap: Colormap = "RdBu_r",
     ) -> Self:
         """Draw the first layer of a fitted network.
 
@@ -82,6 +83,8 @@ class HiddenUnitsDisplay:
         image_shape : 'auto' or tuple of (height, width), default='auto'
             Shape of the images; 'auto' is for square ones.
         ax : array-like of matplotlib Axes, Axes or None, default=None
+            As in `plot`.
+        cmap : str or matplotlib Colormap, default='RdBu_r'
             As in `plot`.
 
         Returns
@@ -102,7 +105,7 @@ class HiddenUnitsDisplay:
         check_scalar(n_units, "n_units", Integral, min_val=0)
         weights = np.asarray(fitted_network(estimator).coefs_[0]).T
         units = _ORDERS[order](weights)[:n_units]
-        return cls(as_images(weights[units], image_shape), units).plot(ax=ax)
+        return cls(as_images(weights[units], image_shape), units).plot(ax=ax, cmap=cmap)
 
     def plot(self, ax: AxesLike = None, *, cmap: Colormap = "RdBu_r") -> Self:
         """Draw.
@@ -130,7 +133,8 @@ class HiddenUnitsDisplay:
         """
         self.ax_ = make_table(ax, len(self.images), (1.4, 1.5), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, []
-        limit = np.abs(self.images).max(initial=0)
+        # Where all are 0 any other limit: with 0 to 0 a panel would be of the colour of one end.
+        limit = np.nanmax(np.abs(self.images), initial=0) or 1.0
         for axes, image, unit in zip(self.ax_.flat, self.images, self.units, strict=False):
             self.images_.append(show_image(axes, image, f"unit {unit}", cmap=cmap, vmin=-limit, vmax=limit))
         if self.images_:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skdigits._engine.saliency import input_gradient
 from skdigits._typing import ImageShape, MatrixLike
-from skdigits.plotting._axes import AxesLike, Colormap, make_axes, show_image
+from skdigits.plotting._axes import AxesLike, Colormap, brief, make_axes, show_image
 from skdigits.plotting._estimators import as_images, dense, fitted_network, network_inputs
 
 
@@ -83,6 +83,7 @@ class SaliencyDisplay:
         *,
         image_shape: ImageShape = "auto",
         ax: AxesLike = None,
+        cmap: Colormap = "RdBu_r",
     ) -> Self:
         """Ask a fitted network about some samples, a column for each.
 
@@ -100,6 +101,8 @@ class SaliencyDisplay:
             Shape of the images; 'auto' is for square ones.
         ax : array-like of matplotlib Axes, Axes or None, default=None
             As in `plot`.
+        cmap : str or matplotlib Colormap, default='RdBu_r'
+            As in `plot`.
 
         Returns
         -------
@@ -110,7 +113,7 @@ class SaliencyDisplay:
         NotFittedError
             If `fit` has not been called.
         TypeError
-            If no MLPDigitClassifier or MLPClassifier is at the end of `estimator`.
+            If no MLPDigitClassifier is at the end of `estimator`.
         ValueError
             If `target` is no class of the network, or if X has other pixels than the network sees.
         """
@@ -131,7 +134,9 @@ class SaliencyDisplay:
             weights = weights @ np.array([[-1.0], [1.0]])[: len(network.classes_)]
         gradient = input_gradient(inputs, network.coefs_, network.intercepts_, network.activation, weights)
         contributions = (inputs * gradient).reshape(images.shape)
-        return cls(images, contributions, targets, predictions if predictions.ndim == 1 else None).plot(ax=ax)
+        return cls(images, contributions, targets, predictions if predictions.ndim == 1 else None).plot(
+            ax=ax, cmap=cmap
+        )
 
     def plot(self, ax: AxesLike = None, *, cmap: Colormap = "RdBu_r") -> Self:
         """Draw.
@@ -159,12 +164,18 @@ class SaliencyDisplay:
         """
         self.ax_ = make_axes(ax, 2, len(self.images), (1.9, 2.0), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, np.empty(self.ax_.shape, object)
-        limit = np.abs(self.contributions).max(initial=0)
+        # Where all are 0 any other limit: with 0 to 0 a panel would be of the colour of one end.
+        limit = np.nanmax(np.abs(self.contributions), initial=0) or 1.0
         for number, target in enumerate(self.targets):
-            title = "" if self.predictions is None else f"read as {self.predictions[number]}"
+            title = "" if self.predictions is None else f"read as {brief(self.predictions[number])}"
             self.images_[0, number] = show_image(self.ax_[0, number], self.images[number], title, cmap="gray_r")
             self.images_[1, number] = show_image(
-                self.ax_[1, number], self.contributions[number], f"for {target}", cmap=cmap, vmin=-limit, vmax=limit
+                self.ax_[1, number],
+                self.contributions[number],
+                f"for {brief(target)}",
+                cmap=cmap,
+                vmin=-limit,
+                vmax=limit,
             )
         self.figure_.colorbar(self.images_[1, 0], ax=self.ax_[1].tolist(), label="Against / for")
         return self

@@ -110,7 +110,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         with all_or_nothing(self):
             self._check(X, reset=True)
-            self._n_features_out = 784
+            self._n_features_out = preparation.FIELD_SIDE**2
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -149,11 +149,13 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 return [(X, self._find_image_shape(X.shape[1]))]
             return [(X, check_fitted_shape(self.image_shape_, X.shape[1]))]
         if isinstance(images, np.ndarray) and images.size > 0:
-            rows = check_array(images.reshape(len(images), -1), dtype=types_of(images), order="C", input_name="X")
+            rows = check_array(
+                images.reshape(len(images), -1), dtype=types_of(images), order="C", estimator=self, input_name="X"
+            )
             batches = [(rows, images.shape[1:])]
         else:
             dtype = np.float64 if all(image.dtype.newbyteorder("=") == np.float64 for image in images) else np.float32
-            batches = [_as_row(image, dtype) for image in images]
+            batches = [self._as_row(image, dtype) for image in images]
         if reset:
             self._learn_image_shape({shape for _, shape in batches})
         return batches
@@ -168,6 +170,14 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             if isinstance(self.image_shape, str):  # 'auto': what is given is for rows
                 self.image_shape_ = shape
 
+    def _as_row(self, image: NDArray, dtype: type) -> tuple[NDArray, tuple[int, ...]]:
+        if image.ndim != 2 or 0 in image.shape:
+            raise ValueError(
+                f"expected images of shape (height, width), both at least 1, got one of shape {image.shape}"
+            )
+        row = check_array(image.reshape(1, -1), dtype=dtype, order="C", estimator=self, input_name="X")
+        return row, image.shape
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_n_features_out")
 
@@ -179,9 +189,3 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _as_row(image: NDArray, dtype: type) -> tuple[NDArray, tuple[int, ...]]:
-    if image.ndim != 2 or 0 in image.shape:
-        raise ValueError(f"expected images of shape (height, width), both at least 1, got one of shape {image.shape}")
-    return check_array(image.reshape(1, -1), dtype=dtype, order="C", input_name="X"), image.shape

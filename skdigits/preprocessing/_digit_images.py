@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from skdigits._engine.preparation import FIELD_SIDE
 from skdigits.preprocessing._digit_centerer import DigitCenterer
 from skdigits.preprocessing._digit_normalizer import DigitNormalizer
 from skdigits.preprocessing._pages import largest_digit, split_digits
@@ -121,7 +122,7 @@ def read_digit_images(path: ImageSource) -> NDArray[np.float32]:
 def read_page(source: ImageSource) -> NDArray[np.float32]:
     """The digits of one page, of which there may be none."""
     digits = split_digits(_normalize(read_grey(source)))
-    return _centre(digits) if digits else np.empty((0, 28, 28), np.float32)
+    return _centre(digits) if digits else np.empty((0, FIELD_SIDE, FIELD_SIDE), np.float32)
 
 
 def find_image_files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -141,4 +142,4 @@ def _normalize(grey: NDArray) -> NDArray:
 
 
 def _centre(digits: list[NDArray]) -> NDArray:
-    return DigitCenterer().fit_transform(digits).reshape(-1, 28, 28)
+    return DigitCenterer().fit_transform(digits).reshape(-1, FIELD_SIDE, FIELD_SIDE)

@@ -232,7 +232,7 @@ class ElasticDeformer(PixelTransformer):
         """
         X = np.ascontiguousarray(self._fit(X))
         n_images, random_state = len(X), check_random_state(self.random_state)
-        out = np.empty((self.n_copies * n_images, X.shape[1]), X.dtype)
+        out = np.empty((int(self.n_copies) * n_images, X.shape[1]), X.dtype)
         for start in range(0, len(out), n_images):
             self.augment(X, random_state, out=out[start : start + n_images])
         return out
@@ -263,7 +263,8 @@ class ElasticDeformer(PixelTransformer):
     ) -> NDArray:
         """Deform each image once, with newly drawn deformations; for the epochs of a training.
 
-        It needs no `fit` before. Shape and type of X are checked, its values are not.
+        It needs no `fit` before. Shape and type of X and the parameters are checked in every call, the values of X are
+        not.
 
         Parameters
         ----------
@@ -287,6 +288,7 @@ class ElasticDeformer(PixelTransformer):
         ValueError
             If a parameter is not as described, or the images do not have the shape `image_shape`.
         """
+        # Whatever scikit-learn's configuration says: kernels take the parameters for numbers in their ranges.
         self._validate_params()
         if not 0 <= progress <= 1:
             raise ValueError(f"progress: expected a number in [0, 1], got {progress!r}.")

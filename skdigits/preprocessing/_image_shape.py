@@ -48,14 +48,21 @@ def find_image_shape(image_shape: ImageShape, n_features: int) -> tuple[int, int
                 "number; pass image_shape=(height, width)"
             )
         return side, side
-    shape = () if isinstance(image_shape, (str, Integral)) else tuple(image_shape)
-    if len(shape) != 2 or not all(isinstance(length, Integral) and length > 0 for length in shape):
+    try:
+        shape = tuple(image_shape)
+    except TypeError:  # of a single number
+        shape = ()
+    if len(shape) != 2 or not all(map(_is_length, shape)):
         raise ValueError(f"image_shape must be 'auto' or two positive integers, (height, width), got {image_shape!r}")
     if math.prod(shape) != n_features:
         raise ValueError(
             f"X has {n_features} features, but images of image_shape={image_shape!r} have {math.prod(shape)}"
         )
     return int(shape[0]), int(shape[1])
+
+
+def _is_length(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) > 0
 
 
 def check_fitted_shape(image_shape: tuple[int, ...], n_features: int) -> tuple[int, ...]:

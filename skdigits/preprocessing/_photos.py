@@ -114,6 +114,8 @@ def _check_image(image: Any, name: str) -> None:
 def _make_grey(image: Any, Image: Any) -> NDArray[np.float32]:
     if image.mode in _DEEP_MODES:
         return np.asarray(image).astype(np.float32)
+    if image.mode == "La":  # LA with its greys times their opacity, which Pillow converts to nothing else
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _ground_color(image)), image)

@@ -39,6 +39,11 @@ class TestAugmenter:
         assert len({call[2] for call in augmenter.calls}) > 40
         assert model.score(1 - X, Y) > 0.95 > 0.6 > model.score(X, Y)
 
+    def test_progress_is_the_share_of_the_epochs_that_are_done(self):
+        augmenter = Negative()
+        make(augmenter=augmenter, max_iter=np.int8(4), batch_size=1).fit(X, Y)
+        assert [call[3] for call in augmenter.calls] == [0, 0.25, 0.5, 0.75]
+
     def test_held_out_samples_are_left_alone(self):
         augmenter = Negative()
         model = make(augmenter=augmenter, early_stopping=True, validation_fraction=0.2, max_iter=3).fit(X, Y)

@@ -116,6 +116,28 @@ def test_scoring_monitor_scores_every_epoch_as_it_was(solver):
     np.testing.assert_allclose([row["neg_log_loss"] for row in rows], expected, rtol=1e-5)
 
 
+@SOLVERS
+def test_epoch_begins_with_what_the_one_before_has_learnt(solver):
+    class Predictor(Recorder):
+        def __init__(self):
+            super().__init__()
+            self.outputs = {"begin": [], "end": []}
+
+        def on_fit_task_begin(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "epoch":
+                self.outputs["begin"].append(fitted_estimator.predict_proba(X))
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "epoch":
+                self.outputs["end"].append(fitted_estimator.predict_proba(X))
+
+    predictor = Predictor()
+    make(solver=solver, weight_averaging=None if solver == "lbfgs" else 0.9).set_callbacks(predictor).fit(X, Y)
+    begins, ends = predictor.outputs.values()
+    np.testing.assert_array_equal(begins[1:], ends[:-1])
+    assert (begins[0] != ends[0]).any()
+
+
 def test_scoring_monitor_weighs_the_samples():
     weights = np.where(Y < 5, 1.0, 0.001)
     monitor = ScoringMonitor(scoring="accuracy")

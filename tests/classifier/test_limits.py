@@ -53,7 +53,9 @@ def test_samples_of_any_kind_are_learnt_as_scikit_learn_does(name):
     assert_equal_learning(*fit_both(SAMPLES[name], Y), SAMPLES[name])
 
 
-@pytest.mark.parametrize("hidden", [(1,), (1, 1, 1), (5000,), (3, 700, 2), (), (2,) * 9])
+@pytest.mark.parametrize(
+    "hidden", [(1,), (1, 1, 1), (5000,), (3, 700, 2), (), (2,) * 9, np.array([4, 3], object)], ids=str
+)
 def test_networks_of_any_shape_are_learnt_as_scikit_learn_does(hidden):
     assert_equal_learning(*fit_both(X, Y, hidden_layer_sizes=hidden, max_iter=2), X)
 

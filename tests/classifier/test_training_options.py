@@ -235,6 +235,10 @@ class TestClassWeight:
         weighted = make(class_weight={"01": 3}).fit(X, labels)
         assert_same(weighted, make().fit(X, labels, np.where(labels == "01", 3.0, 1.0)))
 
+    @pytest.mark.parametrize("number", [np.float16, np.float32, np.int8])
+    def test_weights_of_any_type_of_number(self, number):
+        assert_same(make(class_weight={3: number(5)}).fit(X, Y), make(class_weight={3: 5}).fit(X, Y))
+
     def test_weights_for_more_classes_than_there_are(self):
         few = Y < 3
         weighted = make(class_weight={label: label + 1.0 for label in range(10)}).fit(X[few], Y[few])
@@ -260,6 +264,11 @@ class TestClassWeight:
         weighted = make(class_weight=[{0: 1, 1: 2}, {0: 1, 1: 5}]).fit(samples, labels)
         by_label = np.where(labels[:, 0], 2.0, 1.0) * np.where(labels[:, 1], 5.0, 1.0)
         assert_same(weighted, make().fit(samples, labels, by_label))
+
+    def test_weights_of_several_labels_are_finite(self):
+        samples, labels = make_multilabel_classification(200, n_classes=2, random_state=0)
+        with pytest.raises(ValueError, match=r"class_weight must be finite numbers, got \[\{1: nan\}, \{1: 5\}\]"):
+            make(class_weight=[{1: np.nan}, {1: 5}]).fit(samples, labels)
 
     def test_partial_fit_takes_a_dict(self):
         first = make(class_weight={3: 5}).partial_fit(X, Y, classes=np.arange(10))
@@ -287,6 +296,11 @@ class TestClassWeight:
 
 
 class TestSchedules:
+    @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+    def test_length_may_be_a_small_integer_of_numpy(self, schedule):
+        options = {"learning_rate": schedule, "batch_size": 1, "hidden_layer_sizes": (2,)}
+        assert_same(make(max_iter=np.int8(2), **options).fit(X, Y), make(max_iter=2, **options).fit(X, Y))
+
     @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
     @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
     def test_partial_fits_are_a_fit(self, solver, schedule):

@@ -154,6 +154,19 @@ class TestValidation:
         ]
         assert_same(*models)
 
+    @pytest.mark.parametrize("form", ["Int64", "boolean"])
+    def test_several_labels_may_be_a_data_frame_of_nullable_numbers(self, form):
+        pandas = pytest.importorskip("pandas")
+        several = np.column_stack([Y > 3, Y % 2])
+        frame = pandas.DataFrame(several).astype(form)
+        models = [make(early_stopping=True).fit(X, several, X_val=X, y_val=y_val) for y_val in (several, frame)]
+        assert_same(*models)
+
+    def test_several_labels_may_be_two_other_numbers(self):
+        several = np.column_stack([Y > 3, Y % 2]).astype(int)
+        models = [make(early_stopping=True).fit(X, several, X_val=X, y_val=y_val) for y_val in (several, 2 * several)]
+        assert models[0].validation_scores_ == models[1].validation_scores_
+
     def test_last_epoch_is_kept_where_asked(self):
         parameters = {"n_iter_no_change": 4, "learning_rate_init": 0.2, "restore_best_weights": False}
         model = self.fit(**parameters)

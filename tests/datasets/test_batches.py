@@ -92,6 +92,13 @@ def test_passes_follow_one_another(tmp_path, form):
     np.testing.assert_array_equal(y, np.tile(LABELS, 3)[:64])
 
 
+def test_small_integers_of_numpy():
+    images, labels = np.tile(IMAGES, (12, 1, 1)), np.tile(LABELS, 12)
+    sizes, X, _ = collect((images, labels), batch_size=np.uint8(200), n_samples=np.int16(300))
+    assert sizes == [200, 100]
+    np.testing.assert_array_equal(X, np.tile(IMAGES.reshape(N, 12), (14, 1))[:300])
+
+
 @pytest.mark.parametrize("n_samples", [1, 10, 15])
 def test_fewer_samples_than_there_are(n_samples):
     _, X, y = collect((IMAGES, LABELS), batch_size=10, n_samples=n_samples)

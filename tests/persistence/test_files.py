@@ -53,6 +53,16 @@ def test_killed_writer_leaves_a_whole_file(tmp_path):
     assert len(contents) > 1
 
 
+def test_permissions_of_a_file_that_is_replaced_stay(tmp_path):
+    path = tmp_path / "m"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with _files.replaced_whole(path) as stream:
+        stream.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_permissions_are_those_of_a_new_file(tmp_path, mask):
     before = os.umask(mask)

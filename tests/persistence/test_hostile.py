@@ -172,6 +172,7 @@ WEIGHTS = {
     "compressed": (zipped({"a.npy": npy("(8,)", data=bytes(32))}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "zip bomb": (zipped({"a.npy": bytes(200 * MIB)}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "two of a name": (described({}, **{"description.npy/../a.npy": npy("()")}), "cannot be loaded"),
+    "one without a suffix": (described({}, a=npy("()", data=bytes(4))), "member 'a' is no array by its name"),
     "huge shape": (described({}, **{"a.npy": npy("(10000000000, 100)", data=bytes(400))}), "cannot have the shape"),
     "huge and empty shape": (described({}, **{"a.npy": npy("(10000000000, 0)")}), "cannot have the shape"),
     "negative shape": (described({}, **{"a.npy": npy("(-1, -100)", data=bytes(400))}), "cannot have the shape"),

@@ -159,10 +159,21 @@ def test_what_is_not_fitted_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_labels_without_a_type_are_refused():
+@pytest.mark.parametrize(
+    ("classes", "type_name"),
+    [
+        (np.array([(0,), "one", *range(2, 10)], dtype=object), "object"),
+        pytest.param(
+            np.arange(10, dtype=np.longdouble),
+            str(np.dtype(np.longdouble)),
+            marks=pytest.mark.skipif(np.longdouble is np.float64, reason="no longer type than float64 on this system"),
+        ),
+    ],
+)
+def test_labels_without_a_type_are_refused(classes, type_name):
     classifier = fit()
-    classifier.classes_ = np.array([(0,), "one", *range(2, 10)], dtype=object)
-    with pytest.raises(ValueError, match="MLPDigitClassifier cannot be expressed in ONNX: labels of type object"):
+    classifier.classes_ = classes
+    with pytest.raises(ValueError, match=f"MLPDigitClassifier cannot be expressed in ONNX: labels of type {type_name}"):
         to_onnx(classifier)
 
 

@@ -269,6 +269,14 @@ def test_graphs_with_other_results_are_refused(name):
         to_onnx(model)
 
 
+@pytest.mark.parametrize("random_state", range(3))
+def test_label_of_a_tie_is_no_other_result(random_state):
+    """On made-up images several outputs of calibrated networks are saturated."""
+    network = MLPDigitClassifier((20,), max_iter=20, random_state=random_state)
+    model = calibrated(network).fit(DIGITS / 16, Y)
+    assert_agrees(model, DIGITS / 16)
+
+
 def test_thresholds_of_scores_are_refused():
     model = make_pipeline(MinMaxScaler(), TunedThresholdClassifierCV(learnt(), cv=2)).fit(DIGITS, Y > 4)
     with pytest.raises(ValueError, match="cannot be expressed in ONNX"):

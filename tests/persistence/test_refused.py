@@ -40,6 +40,7 @@ CASES = {
     "random state": (lambda: make(random_state=np.random.RandomState(0)), "random_state is of type RandomState"),
     "augmenter": (lambda: make(augmenter=Bender()), "augmenter is of type Bender"),
     "not finite": (diverged, "coefs_ of MLPDigitClassifier is not what it should be"),
+    "labels": (lambda: make(Y.astype("m8[s]")), r"classes_ of \w+ is not what it should be, of type timedelta64\[s\]"),
     "step": (lambda: make_pipeline(PCA(2), make()).fit(X, Y), "is of type PCA.*persistence.save may hold it"),
     "memory": (lambda: make_pipeline(MinMaxScaler(), make(), memory="cache").fit(X, Y), "has a memory"),
     "long labels": (

@@ -1,5 +1,6 @@
 """What is loaded predicts the same bits and goes on with training as if it had never been stored."""
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -218,6 +219,14 @@ def test_weights_of_several_types_keep_them(through_file):
     model.coefs_[0] = np.asfortranarray(model.coefs_[0], np.float64)
     restored = through_file(model)
     assert [coef.dtype for coef in restored.coefs_] == [coef.dtype for coef in model.coefs_]
+    np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+
+
+def test_weights_in_a_memory_map(through_file, tmp_path):
+    """Joblib hands large models to its workers as memory maps."""
+    model = make().fit(X, Y)
+    joblib.dump(model, tmp_path / "mapped.joblib")
+    restored = through_file(joblib.load(tmp_path / "mapped.joblib", mmap_mode="r"))
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
 
 

@@ -74,6 +74,11 @@ def test_none_of_a_list(options):
     assert [text.get_text() for text in display.ax_[0, 0].texts] == ["none"]
 
 
+def test_long_labels_are_cut():
+    display = DigitsDisplay.from_predictions(np.ones((1, 4)), ["exactly 10"], ["the number eleven"])
+    assert display.ax_[0, 0].get_title() == "exactly 10 read as the numbe\N{HORIZONTAL ELLIPSIS}"
+
+
 def test_labels_are_no_formulas():
     display = DigitsDisplay.from_predictions(np.ones((2, 4)), ["$x^", "<b>"], ["$x^", "$\\no$"])
     assert [ax.get_title() for ax in display.ax_.flat] == ["$x^", "<b> read as $\\no$"]
@@ -141,6 +146,7 @@ def test_one_digit_on_given_axes():
     ("options", "says"),
     [
         ({"which": "best"}, "which must be one of 'first', 'wrong', 'worst', 'random', got 'best'"),
+        ({"which": ["first"]}, r"which must be one of .*, got \['first'\]"),
         ({"which": "worst"}, "which='worst' needs probabilities"),
         ({"image_shape": (2, 3)}, r"X has 4 features, but images of image_shape=\(2, 3\) have 6"),
         ({"image_shape": 2}, "image_shape must be 'auto' or two positive integers"),

@@ -23,6 +23,12 @@ def test_one_scale_around_zero(fitted):
     assert [ax.get_ylabel() for ax in display.figure_.axes if ax not in display.ax_] == ["Weight"]
 
 
+def test_weights_of_zero_are_of_the_colour_in_the_middle():
+    display = HiddenUnitsDisplay(np.zeros((3, 2, 2)), np.arange(3)).plot()
+    for drawn in display.images_:
+        assert drawn.norm(0.0) == 0.5
+
+
 def test_other_order(fitted):
     with pytest.raises(ValueError, match="order must be one of 'norm', 'index', got 'size'"):
         HiddenUnitsDisplay.from_estimator(fitted.network, order="size")

@@ -6,6 +6,7 @@ import sys
 import warnings
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from sklearn.exceptions import ConvergenceWarning
@@ -55,6 +56,12 @@ def test_missing_matplotlib(fitted, name, monkeypatch):
 def test_figure_of_pyplot_by_default(fitted, name):
     display = DRAW[name](fitted)
     assert plt.get_fignums() == [display.figure_.number]
+
+
+@pytest.mark.parametrize("name", ["DigitsDisplay", "HiddenUnitsDisplay", "SaliencyDisplay"])
+def test_colours_of_the_user(fitted, name):
+    display = DRAW[name](fitted, cmap="viridis")
+    assert np.ravel(display.images_)[-1].get_cmap().name == "viridis"
 
 
 @DISPLAYS

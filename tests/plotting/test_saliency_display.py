@@ -175,6 +175,12 @@ def test_one_class(fitted, random_state):
     assert (display.targets == 3).all()
 
 
+def test_no_contributions_are_of_the_colour_in_the_middle():
+    display = SaliencyDisplay(np.ones((3, 2, 2)), np.zeros((3, 2, 2)), [1, 2, 3]).plot()
+    for drawn in display.images_[1]:
+        assert drawn.norm(0.0) == 0.5
+
+
 def test_scale_is_that_of_the_largest_whatever_its_sign():
     contributions = np.array([[[-4.0, 1.0], [2.0, 0.0]]])
     display = SaliencyDisplay(np.ones((1, 2, 2)), contributions, [3]).plot()

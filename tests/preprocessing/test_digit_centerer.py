@@ -146,6 +146,8 @@ def test_flat_strokes_stay_inside():
         (np.ones((0, 3, 3)), "expected at least one image, got none"),
         ([], "expected at least one image, got none"),
         ([np.eye(3), np.full((2, 2), np.inf)], "Input X contains infinity"),
+        (np.full((2, 3, 3), np.nan), "DigitCenterer does not accept missing values encoded as NaN"),
+        ([np.full((2, 2), np.nan)], "DigitCenterer does not accept missing values encoded as NaN"),
     ],
 )
 def test_what_is_not_images_is_refused(X, says):

@@ -66,6 +66,11 @@ FORMS = {
 }
 
 
+def test_greys_times_their_opacity():
+    image = transparent().convert("LA")
+    np.testing.assert_array_equal(read_digit_image(image.convert("La")), read_digit_image(image))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_of_files(form):
     assert_read(FORMS[form]())

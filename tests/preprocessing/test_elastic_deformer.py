@@ -187,6 +187,10 @@ def test_copies_come_one_set_after_the_other(reference):
     np.testing.assert_array_equal(distances.argmin(axis=1), np.tile(np.arange(len(X)), 3))
 
 
+def test_number_of_copies_may_be_a_small_integer_of_numpy():
+    assert make(n_copies=np.int8(3)).fit_transform(X[:60]).shape == (180, 64)
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i8", "f2", "f4", "f8", "longdouble"])
 def test_types(dtype, reference):
     images = X.astype(dtype)
@@ -245,6 +249,8 @@ def test_images_that_are_not_square(image_shape):
         ((60,), "two positive integers, (height, width), got (60,)"),
         ((-6, -10), "two positive integers, (height, width), got (-6, -10)"),
         ((6.0, 10.0), "two positive integers, (height, width), got (6.0, 10.0)"),
+        ((True, 60), "two positive integers, (height, width), got (True, 60)"),
+        (np.array(60), "two positive integers, (height, width), got array(60)"),
     ],
 )
 def test_wrong_shapes_are_refused(image_shape, message):
