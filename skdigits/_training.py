@@ -213,7 +213,7 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
             iteration_begins=hooks.epoch_begins, iteration_ends=iteration_ends,
         )  # fmt: skip
     if result is None:
-        warnings.warn("Training interrupted by user.", TrainingInterruptedWarning)
+        _warn("interrupted", estimator, incremental=False)
         _refuse_divergence(estimator)
         return
     estimator.loss_ = float(result.fun)

@@ -25,16 +25,15 @@ class HeldOut:
     targets : bool array of shape (n_samples, n_outputs)
     sample_weight : ndarray of shape (n_samples,) or None
     for_scorer : tuple of (estimator, X, y)
-        What a scorer of scikit-learn is called with.
-    scoring : str, callable or None
-        'loss', a scorer, or None for accuracy.
+        What a scorer of scikit-learn is called with; `scoring` of the estimator is 'loss', a scorer, or None for
+        accuracy.
     """
 
-    def __init__(self, X, targets, sample_weight, *, for_scorer, scoring):
+    def __init__(self, X, targets, sample_weight, *, for_scorer):
         self._X, self._targets, self._sample_weight = X, targets, sample_weight
         self._for_scorer = for_scorer
         self._labels = for_scorer[2]
-        self._scoring = scoring
+        self._scoring = scoring = for_scorer[0].scoring
         self._scorer: Any = None if scoring in (None, "loss") else check_scoring(for_scorer[0], scoring)
         if sample_weight is not None and self._scorer is not None and not _takes_weights(self._scorer):
             raise ValueError(
@@ -137,7 +136,7 @@ def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
     if sample_weight_val is not None:
         with _naming("sample_weight_val"):
             sample_weight_val = _check_sample_weight(sample_weight_val, X)
-    return HeldOut(X, targets, sample_weight_val, for_scorer=(estimator, X_val, y), scoring=estimator.scoring)
+    return HeldOut(X, targets, sample_weight_val, for_scorer=(estimator, X_val, y))
 
 
 def hold_out(estimator, X, targets, sample_weight, random_state):
@@ -157,7 +156,4 @@ def hold_out(estimator, X, targets, sample_weight, random_state):
             f"all {len(held_out)} samples that were set aside for early stopping have sample_weight 0: nothing would "
             "count. Set more aside by validation_fraction, or pass X_val and y_val."
         )
-    return train, HeldOut(
-        X[held_out], targets[held_out], weights, for_scorer=(nameless, X[held_out], labels),
-        scoring=estimator.scoring,
-    )  # fmt: skip
+    return train, HeldOut(X[held_out], targets[held_out], weights, for_scorer=(nameless, X[held_out], labels))

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from skdigits._cli.defaults import DATASETS
 from skdigits._cli.models import add_model
 
 
@@ -16,7 +17,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     add_model(parser)
     parser.add_argument(
         "--dataset",
-        choices=["digits", "mnist"],
+        choices=DATASETS,
         help="whose test images (default: the data set whose images have the size that the model expects)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -20,6 +20,7 @@ _SAFE = {
 # Of the file beside a model that holds the state of its training.
 STATE_SUFFIX = ".checkpoint.npz"
 _PACKAGES = {".safetensors": "safetensors", ".skops": "skops"}
+_WAY_OUT = 'To have it: pip install "skdigits[export]"'
 _WRITTEN = (".joblib", *_SAFE)
 _PICKLES = (".joblib", ".pickle", ".pkl")
 # Read only: `skdigits export` writes it.
@@ -44,7 +45,7 @@ def default_output(dataset: str) -> tuple[Path, str | None]:
     Without skops, which is no dependency, it is the other safe format for a scaler and a network.
     """
     if is_missing(".skops"):
-        remark = f"skops is not installed, so that the model is saved as .npz. {_way_out()}"
+        remark = f"skops is not installed, so that the model is saved as .npz. {_WAY_OUT}"
         return Path(f"skdigits-{dataset}.npz"), remark
     return Path(f"skdigits-{dataset}.skops"), None
 
@@ -52,10 +53,6 @@ def default_output(dataset: str) -> tuple[Path, str | None]:
 def is_missing(suffix: str) -> bool:
     """Whether the package of a format is not installed."""
     return suffix in _PACKAGES and importlib.util.find_spec(_PACKAGES[suffix]) is None
-
-
-def _way_out() -> str:
-    return 'To have it: pip install "skdigits[export]"'
 
 
 def check_output(path: Path) -> None:
@@ -69,7 +66,7 @@ def check_output(path: Path) -> None:
     if path.suffix not in _WRITTEN:
         raise ValueError(f"--output {path}: expected a name that ends in one of {', '.join(_WRITTEN)}")
     if is_missing(path.suffix):
-        raise ValueError(f"--output {path} needs {_PACKAGES[path.suffix]}. {_way_out()}")
+        raise ValueError(f"--output {path} needs {_PACKAGES[path.suffix]}. {_WAY_OUT}")
     refuse_state_name(path, "--output")
     check_folder(Path(os.path.realpath(path)).parent, f"--output {path}")
 
@@ -166,9 +163,7 @@ def _read_safe(path: Path) -> Any:
             from skdigits.persistence._onnx_runtime import OnnxClassifier
 
             return OnnxClassifier(path)
-        if path.suffix != ".skops":
-            return _read_arrays(path)
-        return persistence.load(path)
+        return persistence.load(path) if path.suffix == ".skops" else _read_arrays(path)
     except ImportError as error:
         raise ValueError(str(error)) from error
 

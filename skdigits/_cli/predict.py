@@ -1,7 +1,6 @@
 """``skdigits predict``: labels for files of pixels, photographs and scans."""
 
 import argparse
-from collections.abc import Iterator
 from typing import Any
 
 from numpy.typing import NDArray
@@ -53,18 +52,17 @@ def run(arguments: argparse.Namespace) -> None:
         probabilities = model.predict_proba(samples)[:, : len(model.classes_)]
         # A sheet of one colour: what a network makes of that says nothing about it.
         is_blank = [is_picture and not sample.any() for sample in samples]
+        rows = zip(names, probabilities, is_blank, strict=True)
+        found = [_describe(name, row, blank, model.classes_, arguments) for name, row, blank in rows]
         if arguments.json:
-            rows = zip(names, probabilities, is_blank, strict=True)
-            predictions += [_describe(name, row, blank, model.classes_, arguments) for name, row, blank in rows]
-        elif is_picture:
-            drawings = _draw(samples, model) if arguments.show else []
-            for index, row in enumerate(probabilities):
-                if drawings:
-                    print(drawings[index])
-                print(*_sentence(names[index], row, is_blank[index], model.classes_, arguments))
-        else:
-            for row in probabilities:
-                print(_label(model.classes_, row.argmax()), *_numbers(row, arguments))
+            predictions += found
+            continue
+        drawings = _draw(samples, model) if arguments.show and is_picture else []
+        for index, prediction in enumerate(found):
+            if drawings:
+                print(drawings[index])
+            numbers = (f"{value:.6f}" for value in prediction.get("probabilities", ()))
+            print(_sentence(prediction) if is_picture else prediction["label"], *numbers)
     if arguments.json:
         print_json({"model": arguments.model, "predictions": predictions})
 
@@ -91,7 +89,7 @@ def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[st
 def _describe(
     name: str, row: NDArray, is_blank: bool, classes: NDArray, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """A prediction as JSON knows it."""
+    """A prediction, as JSON knows it."""
     if is_blank:
         return {"input": name, "label": None, "probability": None}
     best, *others = (-row).argsort(kind="stable")  # of equal ones the first, as `predict` takes it
@@ -104,23 +102,15 @@ def _describe(
     return prediction
 
 
-def _sentence(
-    name: str, row: NDArray, is_blank: bool, classes: NDArray, arguments: argparse.Namespace
-) -> Iterator[str]:
-    """Label, probability and runner-up of an image, where there is one; then all probabilities if asked for."""
-    name = printable(name)  # a label a line
-    if is_blank:
-        yield f"{name}: no digit was found"
-        return
-    best, *others = (-row).argsort(kind="stable")  # of equal ones the first, as `predict` takes it
-    runner_up = f", next {_label(classes, others[0])} ({row[others[0]]:.1%})" if others else ""
-    yield f"{name}: {_label(classes, best)} ({row[best]:.1%}){runner_up}"
-    yield from _numbers(row, arguments)
-
-
-def _numbers(row: NDArray, arguments: argparse.Namespace) -> Iterator[str]:
-    """The probabilities in the order of the classes, if asked for."""
-    return (f"{value:.6f}" for value in row if arguments.proba)
+def _sentence(prediction: dict[str, Any]) -> str:
+    """Label, probability and runner-up of an image, where there is one."""
+    name = printable(prediction["input"])  # a label a line
+    if prediction["label"] is None:
+        return f"{name}: no digit was found"
+    text = f"{name}: {prediction['label']} ({prediction['probability']:.1%})"
+    if "runner_up" in prediction:
+        text += f", next {prediction['runner_up']} ({prediction['runner_up_probability']:.1%})"
+    return text
 
 
 def _label(classes: NDArray, index: Any) -> Any:

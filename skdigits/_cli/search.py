@@ -147,9 +147,11 @@ def _tell(arguments, folder, fits, search, model, data):
 def _report(folder, search, fits, summary, shape, say):
     """Write and show what was found; return `cv_results_` as plain lists."""
     from skdigits._cli import search_results
+    from skdigits._engine.parameters import count_parameters
 
     results = search_results.complete_results(search, fits, shape[0])
-    results["n_parameters"] = [search_results.count_parameters(p[_HIDDEN], *shape[1:]) for p in results["params"]]
+    _, n_features, n_classes = shape
+    results["n_parameters"] = [count_parameters([n_features, *p[_HIDDEN], n_classes]) for p in results["params"]]
     names = _shown_names(search)
     search_results.write_results(folder, results, summary)
     has_picture = search_results.draw_picture(folder / search_results.PICTURE, results, names)

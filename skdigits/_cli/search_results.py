@@ -4,7 +4,6 @@ import ast
 import csv
 import io
 import json
-from itertools import pairwise
 
 import numpy as np
 from rich.console import Console
@@ -47,12 +46,6 @@ def name_candidate(parameters, names):
 
 def _format(value):
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
-
-
-def count_parameters(hidden_layer_sizes, n_features, n_classes):
-    """Weights and biases of a network."""
-    units = [n_features, *hidden_layer_sizes, n_classes]
-    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(units))
 
 
 def complete_results(search, fits, n_samples):

@@ -67,8 +67,8 @@ class StoredPipeline(Pipeline):
     def _settings(self):
         """All parameters that are no estimators, as text."""
         parameters = self.get_params()
-        steps = {"steps", *self.named_steps}
-        return {name: repr(value) for name, value in sorted(parameters.items()) if name not in {*steps, "folder"}}
+        left_out = {"folder", "steps", *self.named_steps}
+        return {name: repr(value) for name, value in sorted(parameters.items()) if name not in left_out}
 
     def _write(self, **outcome):
         self._record |= outcome

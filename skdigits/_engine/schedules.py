@@ -43,7 +43,7 @@ def one_cycle(steps, n_steps):
     """
     last = max(n_steps - 1, 1)
     # Of one to three steps the first has the largest rate; PyTorch's single one would have the smallest.
-    top = min(max(_RISING_SHARE * n_steps - 1, 0), last - 1)
+    top = max(_RISING_SHARE * n_steps - 1, 0)
     steps = np.minimum(steps, last)
     up = _between(_FIRST, 1, steps / top) if top > 0 else np.ones(len(steps))
     return np.where(steps <= top, up, _between(1, _LAST, (steps - top) / (last - top)))

@@ -137,14 +137,12 @@ def sum_both_halves(section, first, last, inputs, parameters, layout, buffers, s
 
 
 @kernel
-def forward_section(section, first, last, inputs, parameters, layout, activation, output_activation, buffers):
-    """Activations of all layers for the samples of a section, whose entries have been pushed.
+def forward_block(n_samples, inputs, parameters, layout, activation, output_activation, buffers):
+    """Activations of all layers for samples whose entries have been pushed to the only section.
 
     Parameters
     ----------
-    section : int
-    first, last : int
-        Its positions.
+    n_samples : int
     inputs : Inputs
         Only its background, and the number of its tiles, are read.
     parameters : array of shape (P,)
@@ -152,13 +150,13 @@ def forward_section(section, first, last, inputs, parameters, layout, activation
     activation, output_activation : int
     buffers : Buffers
     """
-    sum_tiles(section, first, last, 0, 2, inputs, parameters, layout, buffers, buffers.activations)
-    finish_section(first, last, inputs, parameters, layout, activation, output_activation, buffers)
+    sum_tiles(0, 0, n_samples, 0, 2, inputs, parameters, layout, buffers, buffers.activations)
+    finish_section(0, n_samples, inputs, parameters, layout, activation, output_activation, buffers)
 
 
 @kernel
 def finish_section(first, last, inputs, parameters, layout, activation, output_activation, buffers):
-    """From the logits of the first layer of a section to the activations of all layers; as in `forward_section`."""
+    """From the logits of the first layer of a section to the activations of all layers; as in `forward_block`."""
     n_lanes = VECTOR_BYTES // parameters.itemsize
     finish_rows(1, first, last, layout, activation, output_activation, buffers)
     for layer in range(2, layout.units.shape[0]):
@@ -204,7 +202,7 @@ def predict_rows(inputs, parameters, layout, activation, output_activation, buff
                 ahead = (start + position + _SAMPLES_AHEAD) * inputs.n_features
                 prefetch(inputs.dense, ahead, ahead + inputs.n_features, L2)
             all_finite &= push_sample(start + position, position, 0, 0, 2, inputs, buffers)
-        forward_section(0, 0, n_block, inputs, parameters, layout, activation, output_activation, buffers)
+        forward_block(n_block, inputs, parameters, layout, activation, output_activation, buffers)
         for position in range(n_block):
             row = buffers.starts[n_layers] + position * layout.strides[n_layers]
             for c in range(outputs.shape[1]):

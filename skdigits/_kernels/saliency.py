@@ -8,7 +8,7 @@ gradient by the features.
 from skdigits._kernels.backward import clear_rows, multiply_by_slopes, multiply_by_transposed, transpose_tile
 from skdigits._kernels.block_lists import clear_lists, push_sample
 from skdigits._kernels.codes import IDENTITY
-from skdigits._kernels.forward import forward_section
+from skdigits._kernels.forward import forward_block
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.sizes import TILE
 
@@ -47,7 +47,7 @@ def input_gradients(inputs, logit_weights, parameters, transposed, layout, activ
     clear_lists(0, 0, 0, 2, inputs, buffers)
     for sample in range(n_samples):
         push_sample(sample, sample, 0, 0, 2, inputs, buffers)
-    forward_section(0, 0, n_samples, inputs, parameters, layout, activation, IDENTITY, buffers)
+    forward_block(n_samples, inputs, parameters, layout, activation, IDENTITY, buffers)
     for sample in range(n_samples):
         clear_rows(sample, 0, layout, buffers.starts, gradients)
         row = buffers.starts[n_layers] + sample * layout.strides[n_layers]

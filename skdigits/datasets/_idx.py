@@ -101,8 +101,6 @@ def iter_idx(path, n_rows):
     """Read an IDX file of unsigned bytes front to back, so many rows at a time; parameters as in `read_idx`."""
     with _opened(path, path) as stream:
         shape = _read_shape(stream, path, path)
-        if not shape[0]:
-            _expect_end(stream, path, shape)
         for start in range(0, shape[0], n_rows):
             piece = (min(n_rows, shape[0] - start), *shape[1:])
             content = _read_exactly(stream, math.prod(piece), path, shape)

@@ -165,10 +165,11 @@ def _load(file, folder, download_if_missing, timeout, n_retries):
     if npz.is_file():
         with _way_out(npz):
             return _read_npz(npz, file)
-    if _holds(folder.parent.resolve(), file):
+    parent = folder.parent.resolve()
+    if _holds(parent, file):
         raise DownloadError(
-            f"MNIST is looked for in {folder}, and its files are in {folder.parent}: point data_home or the "
-            f"environment variable SKDIGITS_DATA to {folder.parent.parent}."
+            f"MNIST is looked for in {folder}, and its files are in {parent}: point data_home or the environment "
+            f"variable SKDIGITS_DATA to {parent.parent}."
         )
     if not download_if_missing:
         raise DownloadError(

@@ -124,7 +124,7 @@ def read_npz(path):
             arrays[name] = parse_npy(archive.read(member), name)
     if DESCRIPTION not in arrays:
         raise ModelFormatError(f"it has no {DESCRIPTION}, so that save_weights has not written it")
-    return _limited(arrays.pop(DESCRIPTION).tobytes()), arrays
+    return limited(arrays.pop(DESCRIPTION).tobytes()), arrays
 
 
 def write_safetensors(stream, description, arrays):
@@ -152,7 +152,7 @@ def read_safetensors(path):
             arrays[name] = _check_booleans(name, archive.get_tensor(name))
     if DESCRIPTION not in metadata:
         raise ModelFormatError(f"it has no {DESCRIPTION}, so that save_weights has not written it")
-    description = _limited(metadata[DESCRIPTION].encode())
+    description = limited(metadata[DESCRIPTION].encode())
     if metadata.get("crc32") != str(_check_sum(description, arrays)):
         raise ModelFormatError("its check sum is not that of its content")
     return description, arrays
@@ -167,7 +167,8 @@ def import_safetensors():
     return safetensors
 
 
-def _limited(description):
+def limited(description):
+    """The description itself, if it is no longer than one may be."""
     if len(description) > MAX_DESCRIPTION:
         raise ModelFormatError(f"its {DESCRIPTION} is too long: {len(description)} bytes")
     return description

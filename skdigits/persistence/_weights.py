@@ -11,7 +11,7 @@ from skdigits._engine import parameters
 from skdigits._version import __version__
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import _values
-from skdigits.persistence._archives import ARCHIVES, MAX_DESCRIPTION
+from skdigits.persistence._archives import ARCHIVES, limited
 from skdigits.persistence._files import replaced_whole
 from skdigits.persistence._reading import classifier_of, model_file, parse_json
 from skdigits.persistence._states import TRANSIENT
@@ -130,9 +130,7 @@ def write_content(estimator, path, *, left_out=(), progress=None):
         content["model"] = _values.encode(estimator, "", arrays, (*TRANSIENT, *left_out))
         if progress is not None:
             content["progress"] = _values.encode(progress, "progress", arrays, ())
-        description = json.dumps(content).encode()
-        if len(description) > MAX_DESCRIPTION:
-            raise ModelFormatError(f"its description is too long: {len(description)} bytes")
+        description = limited(json.dumps(content).encode())
     except ModelFormatError as error:
         raise ValueError(f"The model cannot be saved as {path}: {error}.") from None
     with replaced_whole(path) as stream:

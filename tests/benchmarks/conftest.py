@@ -12,7 +12,7 @@ from benchmark_rows import BENCHMARKS
 def modules(monkeypatch):
     """The modules that the programs share."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("_rivals", "_results", "_harness", "render_tables")
+    names = ("_arithmetic", "_rivals", "_results", "_harness", "render_tables")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     yield argparse.Namespace(**{name.strip("_"): importlib.import_module(name) for name in names})

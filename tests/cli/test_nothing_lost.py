@@ -304,6 +304,15 @@ def test_one_training_at_a_time_is_for_a_model(assert_refused, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such locks")
+def test_lock_that_another_process_has_removed_meanwhile_holds_nobody_off(tmp_path, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(fcntl, "flock", lambda stream, how: (tmp_path / "lock").unlink())
+    with pytest.raises(ValueError, match="held"), only_process(tmp_path / "lock", "held"):
+        pytest.fail("two processes may have such a lock")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such locks")
 def test_lock_of_a_killed_process_holds_nobody(tmp_path):
     program = (
         "import sys, time; from pathlib import Path; from skdigits._cli.locks import only_process\n"

@@ -8,6 +8,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from skdigits import MLPDigitClassifier
+from skdigits._cli.samples import read_samples
 from skdigits.persistence import save_weights
 
 
@@ -188,3 +189,8 @@ def test_samples_of_zeros_have_a_label(run, trained, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((1, 64)))
     (prediction,) = run("predict", trained.path, tmp_path / "x.npy", "--json").json["predictions"]
     assert prediction["label"] == trained.model.predict(np.zeros((1, 64)))[0]
+
+
+def test_first_line_of_a_tiny_image_may_look_like_numbers_of_columns(tmp_path):
+    (tmp_path / "x.csv").write_text("0,1,2\n3,4,5\n")
+    np.testing.assert_array_equal(read_samples(tmp_path / "x.csv", 3), [[0, 1, 2], [3, 4, 5]])

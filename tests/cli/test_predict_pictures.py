@@ -228,3 +228,7 @@ def test_page_without_digits_among_others(run, models, folder):
 
 def test_drawings_are_no_json(assert_refused, models, folder):
     assert_refused("predict", models / "bare.npz", folder, "--show", "--json", says="--show does not go with --json")
+
+
+def test_shades_are_the_nearest():
+    assert pictures_module.draw(np.array([[0, 0.06, 0.5, 1]] * 2)) == " .=@"

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from skdigits import MLPDigitClassifier
 from skdigits._cli.progress import TrainingBar, TrainingProgress
-from skdigits._cli.search_progress import SearchDisplay, SearchStoppedError
+from skdigits._cli.search_progress import EpochCallback, SearchDisplay, SearchStoppedError
 
 # Fits that make no progress go on, so that the number of epochs is known.
 SETTINGS = {"hidden_layer_sizes": (4,), "random_state": 0, "n_iter_no_change": np.inf, "n_jobs": 1}
@@ -135,3 +136,14 @@ def test_fits_end_where_a_search_was_stopped(tmp_path):
         display.stop()
         with pytest.raises(SearchStoppedError):
             display.advance_fit(1, {}, 1, 3)
+
+
+def test_terminal_shows_a_bar_for_each_fit_under_way(tmp_path):
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, legacy_windows=False)
+    estimator = SimpleNamespace(get_params=lambda: {"max_iter": 3}, n_iter_=2, max_iter=3)
+    with SearchDisplay(tmp_path, ["x__max_iter"], console) as display:
+        callback = EpochCallback(display)
+        callback.on_fit_task_end(estimator, SimpleNamespace(task_name="epoch"))
+        assert [(t.description, t.completed, t.total) for t in display._bar.tasks[1:]] == [("epochs 3", 2, 3)]
+        callback.teardown(estimator, None)
+        assert len(display._bar.tasks) == 1

@@ -304,6 +304,10 @@ def test_worst_mistakes_are_those_on_the_test_images(reported, drawn):
     plt.close(display.figure_)
 
 
+def test_five_mistakes_are_explained(drawn):
+    assert sum(text.startswith("for ") for text in drawn[0]["What misled it"]) == 5
+
+
 @pytest.fixture
 def browse(tmp_path):
     """Call a browser without a screen for a page, and return what it says; no address can be reached from it."""

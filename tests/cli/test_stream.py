@@ -377,3 +377,8 @@ def test_report_tells_how_it_was_trained(train, files, tmp_path):
     page = (tmp_path / "r" / "index.html").read_text()
     assert "Loss of the last batch" in page
     assert "ElasticDeformer" in page
+
+
+def test_images_to_test_on_are_the_same_in_every_version():
+    """Or a network that goes on would be tested on what it has seen."""
+    assert stream._choose_held_out(40).tolist() == [5, 10, 23, 33]

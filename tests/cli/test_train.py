@@ -166,12 +166,6 @@ def test_images_of_mnist_are_prepared(train, small_mnist, tmp_path, monkeypatch)
     np.testing.assert_allclose(model.predict_proba(255 - X), model.predict_proba(X), atol=1e-4)
 
 
-def test_file_name_when_none_is_given(train, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert train("--epochs", 1)["model"] == "skdigits-digits.skops"
-    assert [path.name for path in tmp_path.iterdir()] == ["skdigits-digits.skops"]
-
-
 def test_mnist(train, small_mnist, tmp_path, monkeypatch):
     small_mnist.write(tmp_path)
     monkeypatch.setenv("SKDIGITS_DATA", str(tmp_path))

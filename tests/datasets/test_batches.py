@@ -92,6 +92,11 @@ def test_passes_follow_one_another(tmp_path, form):
     np.testing.assert_array_equal(y, np.tile(LABELS, 3)[:64])
 
 
+def test_no_batch_is_empty():
+    sizes, _, _ = collect((IMAGES[:5], LABELS[:5]), batch_size=5, n_samples=10)
+    assert sizes == [5, 5]
+
+
 def test_small_integers_of_numpy():
     images, labels = np.tile(IMAGES, (12, 1, 1)), np.tile(LABELS, 12)
     sizes, X, _ = collect((images, labels), batch_size=np.uint8(200), n_samples=np.int16(300))

@@ -177,3 +177,8 @@ def test_damaged_files_are_refused_or_read_as_they_are(tmp_path, is_compressed):
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "nothing")
+
+
+def test_blank_images_are_no_bomb(tmp_path):
+    content = bytes.fromhex("00000803 000003e8 0000001c 0000001c") + bytes(784_000)
+    assert read_idx(written(tmp_path / "blank.gz", packed(content, True))).shape == (1000, 28, 28)

@@ -102,6 +102,13 @@ def test_argument_alone_is_looked_at(small_mnist, monkeypatch, tmp_path):
         fetch_mnist(data_home=tmp_path / "argument", subset="test", download_if_missing=False)
 
 
+def test_working_directory_is_named_where_it_is_the_folder_of_the_files(small_mnist, tmp_path, monkeypatch):
+    small_mnist.write(tmp_path)
+    monkeypatch.chdir(tmp_path / "mnist")
+    with pytest.raises(DownloadError, match=rf"point .* to {re.escape(str(tmp_path))}\."):
+        fetch_mnist(data_home=".", subset="test", download_if_missing=False)
+
+
 @pytest.mark.parametrize("download_if_missing", [False, True])
 def test_folder_of_the_files_instead_of_its_parent(small_mnist, tmp_path, download_if_missing):
     small_mnist.write(tmp_path)

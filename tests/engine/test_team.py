@@ -9,6 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
+from skdigits._engine import team
 from skdigits._engine.team import run_together, share_work, useful_threads
 from skdigits._kernels import barrier, codes
 
@@ -323,3 +324,31 @@ def test_interrupt_of_short_work_asks_all_to_stop_and_waits_for_them(control):
 )
 def test_small_work_is_not_worth_a_thread(n_threads, n_multiplications, state, expected):
     assert useful_threads(n_threads, n_multiplications, state) == expected
+
+
+def test_interrupt_while_threads_are_started_leaves_none_at_a_barrier(control, monkeypatch):
+    """One that has begun meanwhile waits there for another that never comes."""
+    start, cancel, seconds = _thread.start_new_thread, team._Task.cancel, []
+
+    def interrupted_at_the_second(function, arguments):
+        if arguments[4] == 1:
+            raise KeyboardInterrupt
+        return start(function, arguments)
+
+    def cancel_late(task):
+        time.sleep(0.05)
+        return cancel(task)
+
+    def work(t, n_threads):
+        rescue = threading.Timer(5, lambda: control.__setitem__(codes.ABORT, 1))
+        rescue.start()
+        begin = time.monotonic()
+        barrier.wait_for_all(control, n_threads)
+        seconds.append(time.monotonic() - begin)
+        rescue.cancel()
+
+    monkeypatch.setattr(_thread, "start_new_thread", interrupted_at_the_second)
+    monkeypatch.setattr(team._Task, "cancel", cancel_late)
+    with pytest.raises(KeyboardInterrupt):
+        run_together(work, 2, control)
+    assert seconds[0] < 4

@@ -198,6 +198,12 @@ def test_member_that_nothing_speaks_of(model, tmp_path):
         load(changed(model, tmp_path, **{"spare.npy": b"x"}))
 
 
+def test_schema_has_no_blanks(model, tmp_path):
+    save(model, tmp_path / "m.skops")
+    with zipfile.ZipFile(tmp_path / "m.skops") as archive:
+        assert b"\n" not in archive.read("schema.json")
+
+
 def test_zip_bomb(model, tmp_path):
     path = tmp_path / "m.skops"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

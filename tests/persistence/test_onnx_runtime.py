@@ -10,7 +10,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
 from skdigits.exceptions import ModelFormatError
-from skdigits.persistence import to_onnx
+from skdigits.persistence import _onnx_runtime, to_onnx
 from skdigits.persistence._onnx_runtime import OnnxClassifier
 from skdigits.preprocessing import Deskewer, ImageFlattener
 
@@ -176,6 +176,12 @@ def test_a_graph_that_cannot_run_is_told(tmp_path):
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(ModelFormatError, match="cannot be loaded"):
         OnnxClassifier(tmp_path / "model.onnx").predict(X)
+
+
+def test_as_many_threads_as_are_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(_onnx_runtime, "allowed_threads", lambda n_jobs: 3)
+    session = _onnx_runtime.open_session(to_onnx(fit()).SerializeToString())
+    assert session.get_session_options().intra_op_num_threads == 3
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):

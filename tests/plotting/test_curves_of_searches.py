@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits.plotting import LearningCurvesDisplay
 from skdigits.plotting._learning_curves import best_epoch
+from skdigits.plotting._searches import _describe
 from skdigits.preprocessing import ImageFlattener
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -306,3 +307,8 @@ def test_monitor_of_scikit_learn_writes_down_every_fold(fitted, n_jobs):
             history = fit_by_hand(fitted.pipeline, fitted.X[train], fitted.y[train], **{UNITS: size})
             found = [row for row in rows if row["task_id_path"][:3] == (0, 0, 2 * candidate + fold)]
             assert {name: [row[name] for row in found] for name in CURVES} == {name: history[name] for name in CURVES}
+
+
+def test_long_values_are_cut():
+    assert _describe({"a__b": "x" * 30}) == "b=" + "x" * 30
+    assert _describe({"a__b": "x" * 31}) == "b=" + "x" * 29 + "\N{HORIZONTAL ELLIPSIS}"

@@ -74,6 +74,11 @@ def test_none_of_a_list(options):
     assert [text.get_text() for text in display.ax_[0, 0].texts] == ["none"]
 
 
+def test_panels_have_their_size():
+    display = DigitsDisplay.from_predictions(np.ones((2, 4)), [0, 0], [0, 0])
+    assert display.figure_.get_size_inches().tolist() == pytest.approx([2 * 1.7, 1.8])
+
+
 def test_long_labels_are_cut():
     display = DigitsDisplay.from_predictions(np.ones((1, 4)), ["exactly 10"], ["the number eleven"])
     assert display.ax_[0, 0].get_title() == "exactly 10 read as the numbe\N{HORIZONTAL ELLIPSIS}"

@@ -109,6 +109,22 @@ def test_many_candidates_are_drawn_and_few_are_named(fitted):
     assert sum("candidate" in text for text in legend_texts(display.ax_[1])) == 8
 
 
+def test_candidate_that_is_not_named_lies_below_those_that_are(fitted):
+    names = [f"candidate {n}" for n in range(9)]
+    histories = dict.fromkeys(names, fitted.network.history_)
+    display = LearningCurvesDisplay(histories, candidates=[(name, 0.9, 0.01) for name in names]).plot()
+    first, last = (display.lines_[name, "loss"].get_zorder() for name in (names[0], names[-1]))
+    assert last < first
+
+
+def test_figure_is_as_high_as_its_longest_legend_needs(fitted):
+    lacking = fitted.network.history_ | {"accuracy": [np.nan] * len(fitted.network.history_["loss"])}
+    display = LearningCurvesDisplay({str(number): lacking for number in range(9)}).plot()
+    counts = [len(legend_texts(ax)) for ax in display.ax_]
+    assert counts[0] > counts[1]
+    assert display.figure_.get_figheight() == pytest.approx(3.8 + 0.2 * counts[0])
+
+
 def test_of_many_networks_the_legend_names_colours_and_styles(fitted):
     histories = dict.fromkeys("abc", fitted.network.history_)
     names = {"b": "f1_macro"}
