@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from skdigits._cli import evaluate, export, fetch, predict, search, train
-from skdigits._cli.remarks import one_line, warnings_as_lines
+from skdigits._cli.remarks import in_options, one_line, warnings_as_lines
 from skdigits._console import flush_or_silence, tell
 from skdigits._version import __version__
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0, 2 for bad input, 1 for a failure, 130 after Ctrl-C.
+        0, 2 for bad input, 1 for a failure, 130 after Ctrl-C or another signal to end.
     """
     _prepare_streams()
     try:
@@ -73,11 +73,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt as interrupt:
         return _fail(str(interrupt) or "interrupted", _INTERRUPTED)
     except (ValueError, OSError) as error:
-        return _fail(one_line(error), _BAD_INPUT)
+        return _fail(in_options(one_line(error)), _BAD_INPUT)
     except MemoryError:
         return _fail("not enough memory", _FAILED)
     except Exception as error:
-        if os.environ.get("SKDIGITS_TRACEBACK"):
+        if os.environ.get("SKDIGITS_TRACEBACK", "0") != "0":
             raise
         return _fail(
             f"unexpected {type(error).__name__}: {one_line(error)} (SKDIGITS_TRACEBACK=1 shows where)", _FAILED

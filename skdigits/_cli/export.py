@@ -1,6 +1,7 @@
 """``skdigits export``: a saved model in another format."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,5 +65,5 @@ def _find_writer(target: Path) -> Callable[[Any, Path], object]:
     if target.suffix not in writers:
         raise ValueError(f"--to {target}: expected a name that ends in one of {', '.join(writers)}")
     refuse_state_name(target, "--to")
-    check_folder(target.parent, f"--to {target}")
+    check_folder(Path(os.path.realpath(target)).parent, f"--to {target}")
     return writers[target.suffix]

@@ -33,10 +33,12 @@ _DOTS_PER_INCH = 110
 # Of so many mistakes it is shown what spoke for them.
 _EXPLAINED = 5
 
+_GENERATOR = b'<meta name="generator" content="skdigits">'
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="skdigits">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
@@ -74,6 +76,9 @@ def check_report(folder: Path) -> None:
         raise ValueError(f"--report {folder} is a file, not a folder")
     if (folder / "index.html").is_dir():
         raise ValueError(f"--report {folder} cannot be written: {folder / 'index.html'} is a folder")
+    page = folder / "index.html"
+    if page.exists() and _GENERATOR not in page.read_bytes():
+        raise ValueError(f"--report {folder}: {page} is a page of something else: give another folder")
     check_folder(folder if folder.is_dir() else folder.parent, f"--report {folder}")
 
 

@@ -1,15 +1,18 @@
-"""Ctrl-C while something is made that must not be lost."""
+"""Ctrl-C, or another signal to end, while something is made that must not be lost."""
 
 import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+# Ctrl-C, and what is sent where a job is ended, a machine is shut down or a terminal is closed.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class TrainingInterrupts:
-    """Ctrl-C in a training: raised once, and only where training ends with what was learnt.
+    """Ctrl-C, or another signal to end, in a training: raised once, and only where that ends with what was learnt.
 
     A context manager, and the first callback of the classifier. Within an epoch the network answers KeyboardInterrupt
     by ending its training. After an epoch, which may have been the last, and after a first Ctrl-C it would take away
@@ -18,21 +21,19 @@ class TrainingInterrupts:
     Attributes
     ----------
     received : bool
-        Whether there was a Ctrl-C.
+        Whether there was a signal.
     """
 
     def __init__(self) -> None:
         self.received, self._is_held, self._was_raised = False, False, False
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "TrainingInterrupts":
-        if _gets_interrupts():
-            self._before = signal.signal(signal.SIGINT, self._receive)
+        self._before = _receive_by(self._receive)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        _restore(self._before)
 
     def hold(self) -> None:
         """Raise no KeyboardInterrupt from now on."""
@@ -68,16 +69,13 @@ class TrainingInterrupts:
 
 @contextlib.contextmanager
 def held_interrupts(message: str) -> Iterator[None]:
-    """Raise KeyboardInterrupt for a Ctrl-C after the ``with`` block, not in it: it saves what has been learnt."""
-    if not _gets_interrupts():
-        yield
-        return
+    """Raise KeyboardInterrupt for a signal after the ``with`` block, not in it: it saves what has been learnt."""
     received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    before = _receive_by(lambda number, frame: received.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        _restore(before)
     if received:
         raise KeyboardInterrupt(message)
 
@@ -99,7 +97,14 @@ def told_what_is_saved(saved: str) -> Iterator[None]:
         raise ValueError(f"not enough memory; {saved}") from error
 
 
-def _gets_interrupts() -> bool:
-    """Whether this is the main thread, which alone gets them, of a process that does not ignore them."""
-    is_main = threading.current_thread() is threading.main_thread()
-    return is_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None)
+def _receive_by(handler: Callable[[int, Any], object]) -> dict[int, Any]:
+    """Handle signals in the main thread, which alone gets them, but for those ignored; returns what did so before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    return {number: signal.signal(number, handler) for number in taken}
+
+
+def _restore(before: dict[int, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import itertools
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -114,11 +115,15 @@ def save_somewhere(model: Any, path: Path) -> Path:
         save_model(model, path)
         return path
     except OSError as error:
+        folder = None
         try:
-            other = Path(tempfile.mkdtemp(prefix="skdigits-")) / path.name
+            folder = Path(tempfile.mkdtemp(prefix="skdigits-"))
+            other = folder / f"{path.stem[:50]}{path.suffix}"  # the name may have been too long
             save_model(model, other)
         except OSError:
-            raise error from None
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise OSError(f"{error}; the model could not be saved there, nor in a folder for temporary files") from None
         return other
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skdigits._cli.remarks import printable
+from skdigits._cli.remarks import one_line, printable
 from skdigits._console import tell
 from skdigits._engine.preparation import FIELD_SIDE
 from skdigits.persistence._scalers import largest_pixel
@@ -26,7 +26,7 @@ def is_picture(path: str | Path) -> bool:
     return path.is_dir() or path.suffix.lower() in SUFFIXES
 
 
-def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
+def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray, dict[str, str]]:
     """Read the digits of an image file or of the image files of a folder.
 
     Parameters
@@ -41,6 +41,8 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
         The file of each digit, with its number behind it where files are pages.
     images : ndarray of shape (n_digits, 28, 28)
         As `read_digit_image` gives them; zeros where there is no digit, and for a page without any.
+    problems : dict of str to str
+        Files that cannot be read, and why.
     """
     if not Path(path).exists():
         raise ValueError(f"there is no file {path}")
@@ -50,17 +52,19 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray]:
     if Path(path).is_dir():
         files = find_image_files(path)
         _tell_left_out(Path(path), files)
-    try:
-        if not is_page:
-            return list(map(str, files)), np.stack([read_digit_image(file) for file in files])
-        pages = {file: read_page(file) for file in files}
-    except ImportError as error:
-        raise ValueError(str(error)) from error
-    names, images = [], []
-    for file, page in pages.items():
-        names += [f"{file}[{i}]" for i in range(len(page))] or [str(file)]
-        images.append(page if len(page) else np.zeros((1, *page.shape[1:]), page.dtype))
-    return names, np.concatenate(images)
+    names: list[str] = []
+    found, problems = [np.empty((0, FIELD_SIDE, FIELD_SIDE), np.float32)], {}
+    for file in files:
+        try:
+            page = read_page(file) if is_page else read_digit_image(file)[np.newaxis]
+        except ImportError as error:
+            raise ValueError(str(error)) from error
+        except (ValueError, OSError) as error:
+            problems[str(file)] = one_line(error)
+            continue
+        names += [f"{file}[{i}]" for i in range(len(page))] if is_page and len(page) else [str(file)]
+        found.append(page if len(page) else np.zeros((1, *page.shape[1:]), page.dtype))
+    return names, np.concatenate(found), problems
 
 
 def _tell_left_out(folder: Path, files: list[Path]) -> None:

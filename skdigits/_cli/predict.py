@@ -1,13 +1,14 @@
 """``skdigits predict``: labels for files of pixels, photographs and scans."""
 
 import argparse
+import sys
 from typing import Any
 
 from numpy.typing import NDArray
 
 from skdigits._cli.converters import NAME
 from skdigits._cli.models import add_model
-from skdigits._cli.remarks import printable
+from skdigits._cli.remarks import counted, printable
 from skdigits._console import tell
 
 
@@ -45,9 +46,16 @@ def run(arguments: argparse.Namespace) -> None:
     model = load_single_label(arguments.model, trust=arguments.trust)
     if arguments.show and arguments.json:
         raise ValueError("--show does not go with --json: it draws in characters")
-    predictions = []
+    predictions: list[dict[str, Any]] = []
+    n_unread = 0
     for path in arguments.inputs:
-        names, samples, is_picture = _read(path, model, arguments)
+        names, samples, is_picture, problems = _read(path, model, arguments)
+        n_unread += len(problems)
+        for name, problem in problems.items():
+            tell(f"skdigits: {problem}")
+            predictions.append({"input": name, "label": None, "probability": None, "error": problem})
+        if not names:
+            continue
         # Of a single class there are two probabilities.
         probabilities = model.predict_proba(samples)[:, : len(model.classes_)]
         # A sheet of one colour: what a network makes of that says nothing about it.
@@ -62,19 +70,24 @@ def run(arguments: argparse.Namespace) -> None:
             if drawings:
                 print(drawings[index])
             numbers = (f"{value:.6f}" for value in prediction.get("probabilities", ()))
-            print(_sentence(prediction) if is_picture else prediction["label"], *numbers)
+            print(_sentence(prediction) if is_picture else printable(prediction["label"]), *numbers)
     if arguments.json:
         print_json({"model": arguments.model, "predictions": predictions})
+    if n_unread:
+        sys.stdout.flush()  # before what went wrong
+        raise ValueError(f"{counted(n_unread, 'image file')} could not be read")
 
 
-def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[str], NDArray, bool]:
-    """The name and the pixels of each sample of a file, and whether it is an image file."""
+def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[str], NDArray, bool, dict[str, str]]:
+    """The name and the pixels of each sample of a file, whether it is an image file, and what could not be read."""
     from skdigits._cli import pictures
     from skdigits._cli.samples import read_samples
 
     if pictures.is_picture(path):
-        names, images = pictures.read_pictures(path, is_page=arguments.page)
-        return names, pictures.to_samples(images, model), True
+        names, images, problems = pictures.read_pictures(path, is_page=arguments.page)
+        if not names and len(problems) == len(arguments.inputs) == 1:
+            raise ValueError(*problems.values())
+        return names, pictures.to_samples(images, model), True, problems
     samples = read_samples(path, model.n_features_in_)
     if arguments.page or arguments.show:
         tell(f"skdigits: {path}: no image file, so that --page and --show do nothing")
@@ -83,7 +96,7 @@ def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[st
             f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "
             f"got {samples.shape[1]}"
         )
-    return [f"{path}[{index}]" for index in range(len(samples))], samples, False
+    return [f"{path}[{index}]" for index in range(len(samples))], samples, False, {}
 
 
 def _describe(
@@ -107,9 +120,9 @@ def _sentence(prediction: dict[str, Any]) -> str:
     name = printable(prediction["input"])  # a label a line
     if prediction["label"] is None:
         return f"{name}: no digit was found"
-    text = f"{name}: {prediction['label']} ({prediction['probability']:.1%})"
+    text = f"{name}: {printable(prediction['label'])} ({prediction['probability']:.1%})"
     if "runner_up" in prediction:
-        text += f", next {prediction['runner_up']} ({prediction['runner_up_probability']:.1%})"
+        text += f", next {printable(prediction['runner_up'])} ({prediction['runner_up_probability']:.1%})"
     return text
 
 

@@ -1,12 +1,24 @@
 """Warnings as lines on standard error."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from skdigits._console import tell
 from skdigits.exceptions import TrainingInterruptedWarning
+
+_OPTIONS = {
+    "batch_size": "--batch-size",
+    "hidden_layer_sizes": "--hidden",
+    "learning_rate_init": "--learning-rate",
+    "max_iter": "--epochs",
+    "n_jobs": "--jobs",
+    "random_state": "--seed",
+}
+# As in `batch_size`, and in max_iter=10.
+_PARAMETER = re.compile(rf"`({'|'.join(_OPTIONS)})`|\b({'|'.join(_OPTIONS)})=")
 
 
 @contextlib.contextmanager
@@ -24,7 +36,7 @@ def warnings_as_lines() -> Iterator[list[TrainingInterruptedWarning]]:
     def show(message: Warning | str, *place: Any, **other: Any) -> None:
         if isinstance(message, TrainingInterruptedWarning):
             interruptions.append(message)
-        elif (line := one_line(message)) not in told:
+        elif (line := in_options(one_line(message))) not in told:
             told.add(line)
             tell(f"skdigits: warning: {line}")
 
@@ -36,6 +48,11 @@ def warnings_as_lines() -> Iterator[list[TrainingInterruptedWarning]]:
 def one_line(message: object) -> str:
     """A message of several lines as one."""
     return " ".join(line.strip() for line in str(message).splitlines() if line.strip())
+
+
+def in_options(line: str) -> str:
+    """A message with the options of the command line in the place of the parameters that they set."""
+    return _PARAMETER.sub(lambda match: f"{_OPTIONS[match[1] or match[2]]}{' ' if match[2] else ''}", line)
 
 
 def printable(name: object) -> str:

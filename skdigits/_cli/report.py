@@ -1,6 +1,7 @@
 """How well a model does on labelled samples: as text and as JSON."""
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ def score_model(model: Any, X: NDArray, y: NDArray) -> tuple[dict[str, Any], str
     """
     predicted = model.predict(X)
     labels = np.unique(np.concatenate([y, predicted]))
-    matrix = confusion_matrix(y, predicted, labels=labels)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A single label was found", UserWarning)  # though labels are given
+        matrix = confusion_matrix(y, predicted, labels=labels)
     scores = {
         "accuracy": float(np.mean(predicted == y)),
         "classification_report": classification_report(y, predicted, labels=labels, output_dict=True, zero_division=0),

@@ -86,8 +86,8 @@ def run(arguments):
     classes, counts = np.unique(y, return_counts=True)
     if counts.max() < arguments.cv:
         raise ValueError(
-            f"--cv {arguments.cv} takes as many images of a class, got {len(X)} images, at most {counts.max()} of a "
-            "class: give more by --rows"
+            f"--cv {arguments.cv} takes as many images of a class, got {counted(len(X), 'image')}, at most "
+            f"{counts.max()} of a class: give more by --rows"
         )
     n_least = 2 * arguments.cv * len(classes)  # of a class in each fold, two
     if arguments.halving and len(X) < n_least:

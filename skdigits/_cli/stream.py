@@ -222,8 +222,9 @@ def _check_finite(X, option, places):
 
 def _check_labels(labels, option):
     """Raise ValueError for numbers that are no whole ones."""
-    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
-        (first, *_) = labels[~(labels == np.rint(labels))]
+    is_whole = np.isfinite(labels) & (labels == np.rint(labels)) if labels.dtype.kind == "f" else np.array(True)
+    if not is_whole.all():
+        first = labels[~is_whole][0]
         raise ValueError(f"{option}: expected whole numbers or text as labels, got {first}")
 
 

@@ -235,6 +235,8 @@ def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None
             if getattr(arguments, name) is not None:
                 option = name.replace("_", "-")
                 raise ValueError(f"--{option} is not for --solver lbfgs, which trains on all images at once")
+        if arguments.recipe is not None:
+            raise ValueError(f"--solver lbfgs does not go with --recipe {arguments.recipe}, which is for mini-batches")
     if arguments.stream and arguments.dataset is not None:
         raise ValueError(f"--dataset {arguments.dataset} does not go with the paths of --stream")
     arguments.dataset = "stream" if arguments.stream else arguments.dataset or "digits"
@@ -293,7 +295,10 @@ def _has_learnt(classifier: Any) -> bool:
 def _save(model: Any, output: Path, state: TrainingState, interrupts: TrainingInterrupts) -> None:
     from skdigits._cli.models import save_somewhere
 
-    where = save_somewhere(model, output)
+    try:
+        where = save_somewhere(model, output)
+    except OSError as error:
+        raise ValueError(f"{error}{state.way_out}") from error
     state.forget()
     if where != output:
         raise ValueError(f"--output {output} could not be written; the model is in {where}")

@@ -218,7 +218,7 @@ def _open_rows(source, name):
         path = Path(source)
         if path.is_dir():
             raise ValueError(f"{name}: expected a file, but {path} is a folder.")
-        return _open_npy(path) if path.suffix == ".npy" else _open_idx(path)
+        return _open_npy(path) if path.suffix.lower() == ".npy" else _open_idx(path)
     if hasattr(source, "dask") and hasattr(source, "blocks"):
         return _open_dask(source, name)
     array = np.asarray(source)

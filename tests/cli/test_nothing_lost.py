@@ -58,11 +58,12 @@ def test_ctrl_c_before_an_epoch_has_ended_replaces_nothing(run, tmp_path, monkey
 
 
 @pytest.fixture
-def interruptible():
-    """Ctrl-C as in a shell: a test run in the background would ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield lambda times=1: [os.kill(os.getpid(), signal.SIGINT) for _ in range(times)]
-    signal.signal(signal.SIGINT, before)
+def interruptible(request):
+    """Ctrl-C as in a shell, which a test run in the background would ignore, or another signal."""
+    number = getattr(request, "param", signal.SIGINT)
+    before = signal.signal(number, signal.default_int_handler)
+    yield lambda times=1: [os.kill(os.getpid(), number) for _ in range(times)]
+    signal.signal(number, before)
 
 
 def before(method, act):
@@ -83,6 +84,11 @@ def test_ctrl_c_behind_the_last_epoch_loses_nothing(run, tmp_path, monkeypatch, 
     assert load_weights(tmp_path / "m.npz")[-1].n_iter_ == 3
 
 
+@pytest.mark.parametrize(
+    "interruptible",
+    [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)],
+    indirect=True,
+)
 def test_ctrl_c_between_epochs_ends_training(run, tmp_path, monkeypatch, interruptible):
     monkeypatch.setattr(TrainingProgress, "on_fit_task_end", before(TrainingProgress.on_fit_task_end, interruptible))
     outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
@@ -199,14 +205,29 @@ def test_what_an_interrupted_training_has_learnt_is_saved_elsewhere(run, full_di
     assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {saved}\n"
 
 
-def test_no_place_for_a_model_at_all(run, full_disk, monkeypatch):
-    def fail(*_, **__):
-        raise OSError("no folder")
+def no_folder(*_, **__):
+    raise OSError("no folder")
 
-    monkeypatch.setattr(tempfile, "mkdtemp", fail)
+
+def full(model, path):
+    raise OSError(28, "No space left on device", str(path))
+
+
+@pytest.mark.parametrize(("module", "name", "fail"), [(tempfile, "mkdtemp", no_folder), (models, "save_model", full)])
+def test_no_place_for_a_model_at_all(run, full_disk, monkeypatch, module, name, fail):
+    monkeypatch.setattr(module, name, fail)
     outcome = run("train", *FEW, "--output", full_disk / "m.npz")
     assert outcome.status == 2
-    assert outcome.err.endswith(f"No space left on device: '{full_disk / 'm.npz'}'\n")
+    says = "the model could not be saved there, nor in a folder for temporary files"
+    assert outcome.err.endswith(f"No space left on device: '{full_disk / 'm.npz'}'; {says}\n")
+    assert list((full_disk / "temporary").iterdir()) == []
+
+
+def test_name_that_is_too_long_for_what_was_interrupted(run, full_disk, monkeypatch):
+    interrupt_epochs(monkeypatch, TrainingProgress, "on_fit_task_end")
+    outcome = run("train", *FEW, "--output", full_disk / f"{'x' * 235}.npz")
+    (saved,) = (full_disk / "temporary").rglob("x*.npz")
+    assert (outcome.status, saved.name) == (130, f"{'x' * 50}.npz")
 
 
 def test_report_that_fails_hides_no_results(run, tmp_path, monkeypatch):
@@ -350,6 +371,7 @@ def test_link_that_leads_nowhere_is_refused_before_training(assert_refused, tmp_
         (["--solver", "lbfgs", "--batch-size", 5], "--batch-size is not for --solver lbfgs"),
         (["--solver", "lbfgs", "--learning-rate", 0.1], "--learning-rate is not for --solver lbfgs"),
         (["--solver", "lbfgs", "--validation", 0.1], "--validation is not for --solver lbfgs"),
+        (["--solver", "lbfgs", "--dataset", "mnist", "--recipe", "quick"], "does not go with --recipe quick"),
         (["--solver", "lbfgs", "--checkpoint-seconds", 5], "--checkpoint-seconds is not for --solver lbfgs"),
         (["--stream", "--checkpoint-seconds", 5], "--checkpoint-seconds does not go with --stream"),
         (["--stream", "a", "b", "--dataset", "mnist"], "--dataset mnist does not go with the paths of --stream"),

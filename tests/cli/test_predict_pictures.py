@@ -1,7 +1,9 @@
+import json
 import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +150,29 @@ def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder,
     assert_refused("predict", trained.path, folder, says="the model was trained on samples of 64 pixels")
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert_refused("predict", model, folder, says='pip install "skdigits[plot]"')
+
+
+@pytest.mark.parametrize("options", [[], ["--page"]])
+def test_others_are_read_where_an_image_file_cannot_be(run, models, folder, options):
+    (folder / "3.png").write_bytes(b"no image")
+    (folder / "5.png").write_bytes(b"")
+    outcome = run("predict", models / "prepared.npz", folder, folder / "0.png", *options)
+    assert outcome.status == 2
+    assert [Path(line.split(".png")[0]).name for line in outcome.out.splitlines()] == ["0", "1", "2", "4", "0"]
+    first, second, last = outcome.err.splitlines()
+    assert first.startswith(f"skdigits: {folder / '3.png'}: expected an image")
+    assert second.startswith(f"skdigits: {folder / '5.png'}: ")
+    assert last == "skdigits: 2 image files could not be read"
+
+
+def test_json_of_image_files_that_cannot_be_read(run, models, folder):
+    (folder / "3.png").write_bytes(b"no image")
+    outcome = run("predict", models / "prepared.npz", folder / "3.png", folder / "0.png", "--json")
+    unread, read = json.loads(outcome.out)["predictions"]
+    assert (unread["input"], unread["label"]) == (str(folder / "3.png"), None)
+    assert "expected an image" in unread["error"]
+    assert (read["label"], "error" in read) == (0, False)
+    assert outcome.err.endswith("skdigits: 1 image file could not be read\n")
 
 
 def test_options_of_pictures_do_nothing_for_arrays(run, models, pictures, tmp_path):

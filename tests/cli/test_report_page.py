@@ -185,7 +185,7 @@ def test_without_mistakes(strange):
 
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
 def test_text_output_names_the_page(run, tmp_path, solver):
-    (tmp_path / "index.html").write_text("old")
+    (tmp_path / "index.html").write_text(html_report._PAGE)
     options = ("--epochs", 1, "--solver", solver, "--output", tmp_path / "m.npz")
     status, out, _ = run("train", *options, "--report", tmp_path)
     assert status == 0
@@ -226,6 +226,9 @@ def test_bad_folders_are_refused_before_training(assert_refused, tmp_path):
     assert_refused(*arguments, tmp_path / "file", says=[f"--report {tmp_path / 'file'}", "is a file, not a folder"])
     assert_refused(*arguments, tmp_path / "a" / "b", says=[str(tmp_path / "a" / "b"), "there is no folder"])
     assert_refused(*arguments, tmp_path / "full", says=["cannot be written", "index.html is a folder"])
+    (tmp_path / "index.html").write_text("<html>")
+    assert_refused(*arguments, tmp_path, says=[f"--report {tmp_path}: ", "index.html is a page of something else"])
+    assert (tmp_path / "index.html").read_text() == "<html>"
     assert not (tmp_path / "m.npz").exists()
 
 

@@ -74,7 +74,7 @@ def test_options_must_be_the_same(run, tmp_path, assert_refused):
         process.stderr.readline()
         process.send_signal(signal.SIGKILL)
     assert_refused(
-        "train", "--json", *OPTIONS, "--output", path, "--resume", "--seed", 7, says=["random_state=7", "m.ch"]
+        "train", "--json", *OPTIONS, "--output", path, "--resume", "--seed", 7, says=["--seed 7 (was 0)", "m.ch"]
     )
 
 

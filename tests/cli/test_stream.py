@@ -353,7 +353,7 @@ def test_labels_that_are_no_whole_numbers(run, tmp_path):
     assert (status, err) == (2, "skdigits: --stream: expected whole numbers or text as labels, got 0.5\n")
 
 
-@pytest.mark.parametrize("label", [0.5, np.nan])
+@pytest.mark.parametrize("label", [0.5, np.nan, np.inf])
 def test_test_labels_that_are_no_whole_numbers(assert_refused, files, tmp_path, label):
     labels = np.load(files[1]).astype(float)
     labels[3] = label
@@ -382,3 +382,21 @@ def test_report_tells_how_it_was_trained(train, files, tmp_path):
 def test_images_to_test_on_are_the_same_in_every_version():
     """Or a network that goes on would be tested on what it has seen."""
     assert stream._choose_held_out(40).tolist() == [5, 10, 23, 33]
+
+
+def test_labels_of_one_class_are_no_reason_to_warn(run, tmp_path):
+    np.save(tmp_path / "images.npy", np.ones((40, 64), np.uint8))
+    np.save(tmp_path / "labels.npy", np.zeros(40, int))
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    options = ("--epochs", 1, "--hidden", 4, "--batch-size", 10, "--output", tmp_path / "m.npz")
+    outcome = run("train", "--stream", *files, *options)
+    assert outcome.status == 0
+    assert "warning" not in outcome.err
+
+
+def test_suffix_of_arrays_in_capitals(run, tmp_path):
+    np.save(tmp_path / "images.npy", np.ones((40, 64), np.uint8))
+    (tmp_path / "images.npy").rename(tmp_path / "images.NPY")
+    np.save(tmp_path / "labels.npy", np.arange(40) % 10)
+    files = tmp_path / "images.NPY", tmp_path / "labels.npy"
+    assert run("train", "--stream", *files, "--epochs", 1, "--output", tmp_path / "m.npz").status == 0

@@ -184,7 +184,7 @@ def test_epochs_of_mnist(train, small_mnist, tmp_path, monkeypatch):
 def test_a_warning_of_the_estimator_is_one_line(run, tmp_path):
     outcome = run("train", "--epochs", 1, "--batch-size", 5000, "--json", "--output", tmp_path / "m.npz")
     (line,) = [line for line in outcome.err.splitlines() if not line.startswith("epoch")]
-    assert line.startswith("skdigits: warning: Got `batch_size`")
+    assert line.startswith("skdigits: warning: Got --batch-size less")
     assert outcome.status == 0
 
 
