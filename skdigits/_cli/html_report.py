@@ -33,12 +33,13 @@ _DOTS_PER_INCH = 110
 # Of so many mistakes it is shown what spoke for them.
 _EXPLAINED = 5
 
-_GENERATOR = b'<meta name="generator" content="skdigits">'
+# By which a page is known as a report.
+_GENERATOR = '<meta name="generator" content="skdigits">'
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="generator" content="skdigits">
+{generator}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
@@ -77,7 +78,7 @@ def check_report(folder: Path) -> None:
     if (folder / "index.html").is_dir():
         raise ValueError(f"--report {folder} cannot be written: {folder / 'index.html'} is a folder")
     page = folder / "index.html"
-    if page.exists() and _GENERATOR not in page.read_bytes():
+    if page.exists() and not (page.is_file() and _GENERATOR.encode() in page.read_bytes()):
         raise ValueError(f"--report {folder}: {page} is a page of something else: give another folder")
     check_folder(folder if folder.is_dir() else folder.parent, f"--report {folder}")
 
@@ -155,7 +156,8 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_
         _heading("Versions"),
         _table(_versions()),
     ]
-    return _PAGE.format(title=f"skdigits: {escape(str(result['dataset']))}", sections="\n".join(sections))
+    title = f"skdigits: {escape(str(result['dataset']))}"
+    return _PAGE.format(generator=_GENERATOR, title=title, sections="\n".join(sections))
 
 
 def _worst_mistakes(model: Any, X: NDArray, y: NDArray, image_shape: ImageShape) -> list[str]:

@@ -185,7 +185,7 @@ def test_without_mistakes(strange):
 
 @pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
 def test_text_output_names_the_page(run, tmp_path, solver):
-    (tmp_path / "index.html").write_text(html_report._PAGE)
+    (tmp_path / "index.html").write_text(html_report._GENERATOR)
     options = ("--epochs", 1, "--solver", solver, "--output", tmp_path / "m.npz")
     status, out, _ = run("train", *options, "--report", tmp_path)
     assert status == 0
