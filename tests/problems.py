@@ -1,8 +1,10 @@
 """Small networks with samples, targets and weights, and what trains them, for tests of the engine."""
 
+import naive
 import numpy as np
 from scipy import sparse
 
+from skdigits._engine import parameters
 from skdigits._engine.initializers import draw_parameters
 from skdigits._engine.inputs import compress_inputs
 from skdigits._engine.network import Network
@@ -45,3 +47,16 @@ def make_optimizer(name, n_parameters, dtype):
         return Adam(learning_rate_init=0.01, moments=np.zeros((2, n_parameters), dtype))
     moments = np.zeros((1, n_parameters), dtype)
     return SGD(learning_rate_init=0.1, nesterov=name == "nesterov", moments=moments)
+
+
+def twin_loss_and_gradient(network, X, targets, weights, alpha, vector=None):
+    """What the NumPy twin computes for the same samples, in double precision."""
+    vector = network.parameters if vector is None else vector
+    coefs, intercepts = parameters.split(vector.astype(np.float64), network.units)
+    dense = (X.toarray() if sparse.issparse(X) else X).astype(np.float64)
+    weights = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
+    smallest = np.finfo(network.parameters.dtype).eps
+    loss, coef_gradients, intercept_gradients = naive.loss_and_gradient(
+        dense, targets, weights, coefs, intercepts, network.activation, network.out_activation, alpha, smallest
+    )
+    return loss, np.concatenate([g.ravel() for g in coef_gradients + intercept_gradients])

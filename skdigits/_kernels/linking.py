@@ -6,7 +6,7 @@ then all of it is linked, optimised as a whole, and becomes machine code. That t
 """
 
 from llvmlite import ir
-from llvmlite.binding import Linkage
+from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options
 from numba import types
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import Compiler
@@ -38,6 +38,10 @@ class PlainLibrary(CPUCodeLibrary):
 
     codegen = _NothingLoaded
 
+    def _optimize_functions(self, ll_module):
+        """Optimise nothing yet, but have the whole laid out for this machine."""
+        ll_module.data_layout = self._codegen._data_layout
+
     def get_pointer_to_function(self, name):
         """Return 0: nothing can be called."""
         return 0
@@ -64,8 +68,13 @@ class LinkedLibrary(PlainLibrary):
         # The products first: what all their callers agree on is then a constant in them. Of other kernels that would
         # be inlined more often, and compiled for longer.
         self._keep_private(PRODUCTS)
-        passes, builder = self._codegen._module_pass_manager()
-        passes.run(self._final_module, builder)
+        options = create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = True
+        # Kernels unroll by themselves what gains by it. Other loops are short, as rows of images are: unrolled they
+        # take longer to run, and to compile.
+        options.loop_unrolling = False
+        builder = create_pass_builder(self._codegen._tm, options)
+        builder.getModulePassManager().run(self._final_module, builder)
         self._keep_private("")
 
     def _keep_private(self, prefix):

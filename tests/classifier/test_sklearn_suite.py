@@ -11,7 +11,7 @@ from skdigits import MLPDigitClassifier
 
 pytestmark = pytest.mark.filterwarnings("default")
 
-# Reaches into a private method of scikit-learn's class; tests/engine/test_network.py checks gradients instead.
+# Reaches into a private method of scikit-learn's class; tests/engine/test_gradients.py checks gradients instead.
 _PRIVATE = {"test_gradient"}
 
 
