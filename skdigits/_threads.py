@@ -62,16 +62,16 @@ def allowed_threads(n_jobs: int | None) -> int:
         ``OMP_NUM_THREADS`` (which joblib sets in its worker processes). One in a worker process of joblib that sets
         neither, in a worker thread of joblib, whose fellows are in the same process, and in a worker of Dask that
         sets neither; the threads of a Dask worker share the cores.
-        A positive number: so many, whatever the machine has. A negative one: ``n_cores + 1 + n_jobs``, but at
-        least 1.
+        A positive number: so many, but at most a core each, as more would only wait for one another. A negative one:
+        ``n_cores + 1 + n_jobs``, but at least 1.
 
     Returns
     -------
     n_threads : int
     """
-    if n_jobs is not None and n_jobs > 0:
-        return int(n_jobs)
     n_cores = _count_cores()
+    if n_jobs is not None and n_jobs > 0:
+        return min(int(n_jobs), n_cores)
     if n_jobs is not None:
         return max(1, n_cores + 1 + int(n_jobs))
     limits = _environment_limits()

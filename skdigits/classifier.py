@@ -150,7 +150,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Number of threads of one `fit` or `predict`. None: all that this process may use, as limited by
         ``NUMBA_NUM_THREADS``, ``OMP_NUM_THREADS`` and workers of joblib or Dask. Negative: ``n_cores + 1 + n_jobs``.
-        The result is the same to the last bit for any number; small work is done in one thread.
+        More threads than cores are not used. The result is the same to the last bit for any number; small work is done
+        in one thread.
 
     output_activation : {'auto', 'softmax', 'logistic'}, default='auto'
         'auto' is 'softmax' for multiclass targets, else 'logistic'. With 'logistic', an independent output for each

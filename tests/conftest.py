@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skdigits import _threads
 from skdigits.datasets import _fetch, _registry, fetch_mnist
 from skdigits.exceptions import DownloadError
 
@@ -93,6 +94,12 @@ class SmallMnist:
             else:
                 (folder / name).write_bytes(content)
         return folder
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    """As many cores as the largest number of threads that is asked for in tests."""
+    monkeypatch.setattr(_threads, "_count_cores", lambda: 8)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(_threads, "_count_cores", lambda: 6)
 
 
-@pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (1, 1), (4, 4), (40, 40), (-1, 6), (-2, 5), (-99, 1)])
+@pytest.mark.parametrize(("n_jobs", "expected"), [(None, 6), (1, 1), (4, 4), (40, 6), (-1, 6), (-2, 5), (-99, 1)])
 def test_numbers(n_jobs, expected):
     assert allowed_threads(n_jobs) == expected
 

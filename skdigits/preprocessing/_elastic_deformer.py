@@ -102,8 +102,8 @@ class ElasticDeformer(PixelTransformer):
 
     n_jobs : int or None, default=None
         Threads. None: all that this process may use, which ``NUMBA_NUM_THREADS``, ``OMP_NUM_THREADS`` and joblib's
-        workers limit. Negative: ``n_cores + 1 + n_jobs``. The result is the same to the last bit for any number; few
-        images are deformed in one thread.
+        workers limit. Negative: ``n_cores + 1 + n_jobs``. More threads than cores are not used. The result is the same
+        to the last bit for any number; few images are deformed in one thread.
 
     Attributes
     ----------

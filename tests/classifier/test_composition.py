@@ -96,6 +96,7 @@ def test_many_python_threads_at_once():
         np.testing.assert_array_equal(labels, predicted)
 
 
+@pytest.mark.usefixtures("eight_cores")
 @pytest.mark.parametrize("n_jobs", [2, 3, 8, -1, None])
 def test_any_number_of_threads_gives_the_same_bits(n_jobs):
     rng = np.random.default_rng(0)

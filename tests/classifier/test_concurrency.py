@@ -34,7 +34,7 @@ def expected():
 
 
 @pytest.fixture
-def many_threads(monkeypatch):
+def many_threads(monkeypatch, eight_cores):
     """Everything is worth several threads."""
     monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
 

@@ -186,6 +186,7 @@ class TestDropout:
         assert_same(model, make(dropout=0.5, input_dropout=0.2).fit(X, Y))
         np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
 
+    @pytest.mark.usefixtures("eight_cores")
     @pytest.mark.parametrize("n_jobs", [2, 3])
     def test_threads_change_nothing(self, monkeypatch, n_jobs):
         monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))

@@ -98,6 +98,7 @@ def test_elastic_displacements_are_distributed_as_filtered_uniform_noise():
     np.testing.assert_allclose(correlations[0][[0, 20]], np.exp(-1), atol=0.1)
 
 
+@pytest.mark.usefixtures("eight_cores")
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_any_number_of_threads_gives_the_same_bits(dtype):
     # So many that each of eight new threads is worth its while.
