@@ -223,11 +223,15 @@ def test_no_place_for_a_model_at_all(run, full_disk, monkeypatch, module, name, 
     assert list((full_disk / "temporary").iterdir()) == []
 
 
-def test_name_that_is_too_long_for_what_was_interrupted(run, full_disk, monkeypatch):
+def test_name_that_is_too_long_for_what_was_interrupted(run, tmp_path, monkeypatch):
+    """A file system takes 255 bytes, and the name of the model is shorter than that of what was interrupted."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     interrupt_epochs(monkeypatch, TrainingProgress, "on_fit_task_end")
-    outcome = run("train", *FEW, "--output", full_disk / f"{'x' * 235}.npz")
-    (saved,) = (full_disk / "temporary").rglob("x*.npz")
-    assert (outcome.status, saved.name) == (130, f"{'x' * 50}.npz")
+    outcome = run("train", *FEW, "--output", tmp_path / f"{'x' * 238}.joblib")
+    (saved,) = (tmp_path / "temporary").rglob("x*.joblib")
+    assert (outcome.status, saved.name) == (130, f"{'x' * 50}.joblib")
+    assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {saved}\n"
 
 
 def test_report_that_fails_hides_no_results(run, tmp_path, monkeypatch):
