@@ -14,18 +14,20 @@ from skdigits._kernels.codes import N_SETTINGS
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.jit import kernel
 from skdigits._kernels.microkernels import PANEL, gather
-from skdigits._kernels.sizes import TILE, lanes
+from skdigits._kernels.sizes import HALF_BYTES, TILE
 from skdigits._kernels.updates import adam_update, sgd_update
 
 NAME = "arithmetic alone"
 DTYPE = np.dtype(np.float32)
+# Numbers of half a vector, of which products are made.
+N_LANES = HALF_BYTES // DTYPE.itemsize
 # Samples of a list, and numbers of an update, that a first-level cache holds.
 _LIST, _UPDATE = 64, 448
 
 
 @kernel
 def _compute(n_products, n_updates, is_adam, positions, values, held, rows, parameters, gradient, moments, settings):
-    """Products of a list with PANEL vectors of four rows, and updates, again and again on the same numbers."""
+    """Products of a list with PANEL half vectors of four rows, and updates, again and again on the same numbers."""
     stride = rows.shape[0] // _LIST
     for _ in range(n_products):
         gather(PANEL, positions, 0, 1, _LIST, values, 0, TILE, 1, held, 0, stride, rows, 0, stride)
@@ -37,7 +39,7 @@ def _compute(n_products, n_updates, is_adam, positions, values, held, rows, para
 
 
 def count_multiplications(inputs, n_samples, units):
-    """Multiplications of whole vectors in an epoch.
+    """Multiplications of half vectors in an epoch.
 
     Parameters
     ----------
@@ -46,17 +48,17 @@ def count_multiplications(inputs, n_samples, units):
     n_samples : int
     units : tuple of int
     """
-    vectors = count_vectors(units)
+    halves = count_halves(units)
     n_tiles = len(inputs.tiles) if inputs.is_listed else n_samples * len(inputs.first_features)
-    total = 2 * n_tiles * TILE * vectors[1]
+    total = 2 * n_tiles * TILE * halves[1]
     for layer in range(1, len(units) - 1):
-        total += n_samples * (2 * units[layer] * vectors[layer + 1] + units[layer + 1] * vectors[layer])
+        total += n_samples * (2 * units[layer] * halves[layer + 1] + units[layer + 1] * halves[layer])
     return total
 
 
-def count_vectors(units):
-    """Vectors that the numbers of each layer fill."""
-    return [-(-n // lanes(DTYPE)) for n in units]
+def count_halves(units):
+    """Half vectors that the numbers of each layer fill."""
+    return [-(-n // N_LANES) for n in units]
 
 
 def make_training(inputs, n_samples, units, *, batch_size, n_epochs, n_threads, is_adam=True):
@@ -71,9 +73,9 @@ def make_training(inputs, n_samples, units, *, batch_size, n_epochs, n_threads, 
 
 
 def make_arithmetic(n_multiplications, n_threads, *, n_updates=0, is_adam=True):
-    """A callable that does so many multiplications of whole vectors, and updates so many numbers."""
+    """A callable that does so many multiplications of half vectors, and updates so many numbers."""
     n_products, n_updates = n_multiplications / (_LIST * TILE * PANEL), n_updates / _UPDATE
-    settings, width = np.full(N_SETTINGS, 1e-3, DTYPE), PANEL * lanes(DTYPE)
+    settings, width = np.full(N_SETTINGS, 1e-3, DTYPE), PANEL * N_LANES
 
     def work(t):
         rng = np.random.default_rng(t)

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 
 import _harness
 import numpy as np
-from _arithmetic import NAME, count_multiplications, make_training
+from _arithmetic import N_LANES, NAME, count_multiplications, make_training
 from threadpoolctl import threadpool_limits
 
 from skdigits._engine.initializers import draw_parameters
@@ -22,7 +22,6 @@ from skdigits._kernels.block_lists import list_section
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
 from skdigits._kernels.forward import finish_section, sum_both_halves
 from skdigits._kernels.jit import kernel
-from skdigits._kernels.sizes import lanes
 
 UNITS = (784, 100, 10)
 BATCH = 200
@@ -154,7 +153,7 @@ class Rows:
             row = _harness.measure(sides, self.arguments.repeats)
         operations = {
             "dense floor": self.n_samples * OPERATIONS_A_SAMPLE,
-            NAME: 2 * lanes(np.float32) * count_multiplications(inputs, self.n_samples, UNITS),
+            NAME: 2 * N_LANES * count_multiplications(inputs, self.n_samples, UNITS),
         }
         for side, count in operations.items():
             seconds = row["sides"][side]["median"]

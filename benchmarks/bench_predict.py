@@ -8,7 +8,7 @@ from functools import cache, partial
 
 import _harness
 import _rivals
-from _arithmetic import NAME, count_vectors, make_arithmetic
+from _arithmetic import NAME, count_halves, make_arithmetic
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -28,7 +28,7 @@ WORK = [
 
 def make_bound(images, n_threads):
     """A callable that does the multiplications of a prediction: tiles are four pixels of a row."""
-    _, hidden, outputs = count_vectors(UNITS)
+    _, hidden, outputs = count_halves(UNITS)
     n_tiles = int(images.reshape(len(images), -1, TILE).any(axis=2).sum())
     return make_arithmetic(n_tiles * TILE * hidden + len(images) * UNITS[1] * outputs, n_threads)
 

@@ -14,7 +14,7 @@ from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import L2, prefetch, prefetch_to_write
 from skdigits._kernels.products import add_products
 from skdigits._kernels.shares import start_of_share, take_tile, tiles_of_layer
-from skdigits._kernels.sizes import ENTRY, TILE, VECTOR_BYTES
+from skdigits._kernels.sizes import ENTRY, HALF_BYTES, TILE
 
 
 @kernel
@@ -71,7 +71,7 @@ def clear_rows(position, first_layer, layout, starts, gradients):
 def multiply_by_transposed(layer, first, last, layout, buffers, transposed, gradients):
     """Add the gradient of a section by the outputs of a layer, from the gradient by the logits of the layer above."""
     starts, stride, stride_above = buffers.starts, layout.strides[layer], layout.strides[layer + 1]
-    n_lanes = VECTOR_BYTES // gradients.itemsize
+    n_lanes = HALF_BYTES // gradients.itemsize
     add_products(
         last - first, layout.units[layer + 1], -(-layout.units[layer] // n_lanes), buffers.every_position,
         gradients, starts[layer + 1] + first * stride_above, stride_above,
@@ -131,10 +131,10 @@ def prefetch_rows(n_block, layout, workspace, t, n_threads):
 def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start):
     """Add what a block contributes to the gradient of four rows of the weights of a layer (from 0 on)."""
     buffers, stride = workspace.buffers, layout.strides[layer + 1]
-    n_lanes = VECTOR_BYTES // workspace.logit_gradients.itemsize
-    n_vectors, n_sections = -(-layout.units[layer + 1] // n_lanes), buffers.list_ends.shape[0]
-    for vector in range(0, n_vectors, PANEL):
-        n_now, column = smaller(PANEL, n_vectors - vector), vector * n_lanes
+    n_lanes = HALF_BYTES // workspace.logit_gradients.itemsize
+    n_halves, n_sections = -(-layout.units[layer + 1] // n_lanes), buffers.list_ends.shape[0]
+    for half in range(0, n_halves, PANEL):
+        n_now, column = smaller(PANEL, n_halves - half), half * n_lanes
         above = buffers.starts[layer + 1] + column
         if layer > 0:
             gather(

@@ -9,7 +9,7 @@ import numpy as np
 
 from skdigits._kernels.jit import exact_kernel
 from skdigits._kernels.products import add_products
-from skdigits._kernels.sizes import BORDER, VECTOR_BYTES
+from skdigits._kernels.sizes import BORDER, HALF_BYTES
 
 
 @exact_kernel
@@ -65,17 +65,16 @@ def add_elastic_field(noise, start, frame, products, out):
         Scratch for Z M.
     out : array of shape (P,)
     """
-    rank, n_lanes = frame.row_rank, VECTOR_BYTES // out.itemsize
-    n_vectors = out.shape[0] // (frame.height * n_lanes)
-    stride = n_vectors * n_lanes
+    rank, stride = frame.row_rank, out.shape[0] // frame.height
+    n_halves = stride // (HALF_BYTES // out.itemsize)
     for p in range(products.shape[0]):
         products[p] = 0
     add_products(
-        rank, frame.column_rank, n_vectors, frame.every_position, noise, start, frame.column_rank,
+        rank, frame.column_rank, n_halves, frame.every_position, noise, start, frame.column_rank,
         frame.column_factor, 0, stride, products, 0, stride,
     )  # fmt: skip
     add_products(
-        frame.height, rank, n_vectors, frame.every_position, frame.row_factor, 0, rank, products, 0, stride,
+        frame.height, rank, n_halves, frame.every_position, frame.row_factor, 0, rank, products, 0, stride,
         out, 0, stride,
     )  # fmt: skip
 

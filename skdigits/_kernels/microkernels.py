@@ -17,32 +17,38 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skdigits._kernels.linking import PRODUCTS
-from skdigits._kernels.sizes import TILE, VECTOR_BYTES, lanes
+from skdigits._kernels.sizes import HALF_BYTES, TILE, VECTOR_BYTES
 
-# Vectors of each of the four rows that are worked on at a time: 16 of the 32 registers of AVX-512. Processors with
-# fewer or shorter registers work on one, so that nothing spills. No result depends on it.
-PANEL = 4 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 1
+# Half vectors of each of the four rows that are worked on at a time: 16 of the 32 registers of AVX-512. Processors with
+# fewer or shorter registers work on two, so that nothing spills. No result depends on it.
+PANEL = 8 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 2
 
 
 class _Emitter:
-    """Writes one function for `n_vectors` vectors a row into an LLVM module."""
+    """Writes one function for `n_halves` half vectors a row into an LLVM module."""
 
-    def __init__(self, context, builder, arguments, position_type, value_type, number_type, n_vectors):
-        self.context, self.builder, self.n_vectors = context, builder, n_vectors
+    def __init__(self, context, builder, arguments, position_type, value_type, number_type, n_halves):
+        self.context, self.builder, self.n_halves = context, builder, n_halves
         (_, self.positions, self.position_stride, self.count, self.values, self.value_stride, self.value_step,
          self.held, self.held_stride, self.moved, self.moved_stride) = arguments  # fmt: skip
         self.position_bits = ir.IntType(position_type.bitwidth)
         self.value_type, self.type = value_type, number_type
         self.item_bytes = number_type.bitwidth // 8
-        self.n_lanes = VECTOR_BYTES // self.item_bytes
-        self.vector = ir.VectorType(context.get_data_type(number_type), self.n_lanes)
         self.intp = context.get_data_type(types.intp)
 
+    def vector(self, n_bytes=VECTOR_BYTES):
+        return ir.VectorType(self.context.get_data_type(self.type), n_bytes // self.item_bytes)
+
     def row_vectors(self, start, row, stride):
-        """Pointers to the vectors of a row."""
+        """Pointers to the vectors of a row, the last of which may be a half one."""
         builder = self.builder
-        row = builder.bitcast(builder.gep(start, [builder.mul(row, stride)]), self.vector.as_pointer())
-        return [builder.gep(row, [self.intp(v)]) for v in range(self.n_vectors)]
+        start = builder.gep(start, [builder.mul(row, stride)])
+        row, n_whole = builder.bitcast(start, self.vector().as_pointer()), self.n_halves // 2
+        vectors = [builder.gep(row, [self.intp(v)]) for v in range(n_whole)]
+        if self.n_halves % 2 == 1:
+            end = builder.gep(start, [self.intp(n_whole * VECTOR_BYTES // self.item_bytes)])
+            vectors.append(builder.bitcast(end, self.vector(HALF_BYTES).as_pointer()))
+        return vectors
 
     def held_vectors(self):
         """Pointers to the vectors of the four rows that stay in registers."""
@@ -54,7 +60,16 @@ class _Emitter:
     def store(self, vector, pointer):
         self.builder.store(vector, pointer, align=self.item_bytes)
 
+    def spread(self, value):
+        """A vector that holds one number in all of its lanes."""
+        undefined, i32 = ir.Constant(self.vector(), ir.Undefined), ir.IntType(32)
+        one = self.builder.insert_element(undefined, value, i32(0))
+        return self.builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(i32, self.vector().count), None))
+
     def add_product(self, total, vector, factor):
+        if vector.type != factor.type:
+            lower_lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.type.count), list(range(vector.type.count)))
+            factor = self.builder.shuffle_vector(factor, ir.Constant(factor.type, ir.Undefined), lower_lanes)
         product = self.builder.fmul(vector, factor, flags=("contract",))
         return self.builder.fadd(total, product, flags=("contract",))
 
@@ -70,10 +85,7 @@ class _Emitter:
             row, factors = builder.mul(j, self.value_stride), []
             for first_value in first_values:
                 value = builder.load(builder.gep(first_value, [row]))
-                value = self.context.cast(builder, value, self.value_type, self.type)
-                one = builder.insert_element(ir.Constant(self.vector, ir.Undefined), value, ir.IntType(32)(0))
-                first_lane = ir.Constant(ir.VectorType(ir.IntType(32), self.n_lanes), None)
-                factors.append(builder.shuffle_vector(one, ir.Constant(self.vector, ir.Undefined), first_lane))
+                factors.append(self.spread(self.context.cast(builder, value, self.value_type, self.type)))
             body(self.row_vectors(self.moved, position, self.moved_stride), factors)
 
 
@@ -86,16 +98,16 @@ def _emit_scatter(emitter):
 
     Parameters
     ----------
-    n_vectors : int
-        Vectors of each row that are worked on, from 1 to PANEL.
+    n_halves : int
+        Half vectors of each row that are worked on, from 1 to PANEL.
     positions : float array, flat
         The bits of integers. No sample stands in a list twice.
     position_start, position_stride, count : int
         Where the list starts, how far apart its positions are, and its length.
     values, weights, out : float arrays, flat
         With rows as described at the top of this file. `weights` and `out` have the same type; `values` may have
-        a narrower one. Whole vectors of rows are read
-        and written, behind their last column, too.
+        a narrower one. Half vectors of rows
+        are read and written, behind their last column, too.
     value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
     value_step : int
         From one of the four values of an entry to the next: 1 for those of a list.
@@ -126,7 +138,7 @@ def _emit_gather(emitter):
     As those of `scatter`; `rows` takes the place of the rows that the positions tell.
     """
     builder, pointers = emitter.builder, emitter.held_vectors()
-    totals = [[cgutils.alloca_once(builder, emitter.vector) for _ in row] for row in pointers]
+    totals = [[cgutils.alloca_once(builder, pointer.type.pointee) for pointer in row] for row in pointers]
     for r, row in enumerate(pointers):
         for v, pointer in enumerate(row):
             builder.store(emitter.load(pointer), totals[r][v])
@@ -145,7 +157,7 @@ def _emit_gather(emitter):
 
 
 def _function(context, module, emit, position_type, value_type, number_type):
-    """The LLVM function of a module that does the work for 1 to PANEL vectors, written when first asked for.
+    """The LLVM function of a module that does the work for 1 to PANEL half vectors, written when first asked for.
 
     It is called and not inlined: in the middle of other code its accumulators would not all stay in registers, and
     each of the places that use it would be compiled with a copy.
@@ -164,11 +176,11 @@ def _function(context, module, emit, position_type, value_type, number_type):
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     end = function.append_basic_block("end")
     choice = builder.switch(function.args[0], end)
-    for n_vectors in range(1, PANEL + 1):
-        block = function.append_basic_block(f"vectors_{n_vectors}")
-        choice.add_case(intp(n_vectors), block)
+    for n_halves in range(1, PANEL + 1):
+        block = function.append_basic_block(f"halves_{n_halves}")
+        choice.add_case(intp(n_halves), block)
         builder.position_at_end(block)
-        emit(_Emitter(context, builder, function.args, position_type, value_type, number_type, n_vectors))
+        emit(_Emitter(context, builder, function.args, position_type, value_type, number_type, n_halves))
         builder.branch(end)
     builder.position_at_end(end)
     builder.ret_void()
@@ -179,7 +191,7 @@ def _make(emit):
     """Intrinsic that calls the function for the types of its arguments."""
 
     @intrinsic
-    def products(typing_context, n_vectors, positions, position_start, position_stride, count, values, value_start,
+    def products(typing_context, n_halves, positions, position_start, position_stride, count, values, value_start,
                  value_stride, value_step, held, held_start, held_stride, moved, moved_start,
                  moved_stride):  # fmt: skip
         def generate(context, builder, signature, arguments):
@@ -206,14 +218,14 @@ if numba.config.DISABLE_JIT:
 
     def _matrix(array, start, stride, n_rows, n_columns):
         rows = start + stride * np.arange(n_rows)[:, np.newaxis]
-        # Rows that are not padded may end before the last vector does, behind the end of a view.
+        # Rows that are not padded may end before the last half vector does, behind the end of a view.
         return np.minimum(rows + np.arange(n_columns), array.shape[0] - 1)
 
     def _make(emit):
-        def products(n_vectors, positions, position_start, position_stride, count, values, value_start,
+        def products(n_halves, positions, position_start, position_stride, count, values, value_start,
                      value_stride, value_step, held, held_start, held_stride, moved, moved_start,
                      moved_stride):  # fmt: skip
-            n_columns = n_vectors * lanes(moved.dtype)
+            n_columns = n_halves * (HALF_BYTES // moved.itemsize)
             rows = _matrix(held, held_start, held_stride, TILE, n_columns)
             bits = positions.view(f"i{positions.itemsize}")
             listed = bits[position_start + position_stride * np.arange(count)].astype(np.intp)

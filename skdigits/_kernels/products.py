@@ -4,12 +4,12 @@ from skdigits._kernels.jit import kernel
 from skdigits._kernels.microkernels import PANEL, gather, scatter
 from skdigits._kernels.numbers import smaller
 from skdigits._kernels.prefetching import L1, prefetch
-from skdigits._kernels.sizes import INNER_BLOCK, TILE, VECTOR_BYTES
+from skdigits._kernels.sizes import HALF_BYTES, INNER_BLOCK, TILE
 
 
 @kernel
 def add_products(
-    n_rows, n_inner, n_vectors, every_position, values, value_start, value_stride, weights, weight_start,
+    n_rows, n_inner, n_halves, every_position, values, value_start, value_stride, weights, weight_start,
     weight_stride, out, out_start, out_stride,
 ):  # fmt: skip
     """Add the product of two matrices to a third, one product after the other for each number of it.
@@ -25,17 +25,17 @@ def add_products(
     Parameters
     ----------
     n_rows, n_inner : int
-    n_vectors : int
-        Vectors of a row of `out`.
+    n_halves : int
+        Half vectors of a row of `out`.
     every_position : float array
         The bits of 0, 1, ..., at least `n_rows` and `INNER_BLOCK` of them.
     values, weights, out : float arrays, flat
         As in `scatter`: up to the next multiple of four of `n_inner` either factor is zero.
     value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
     """
-    n_lanes, n_by_four = VECTOR_BYTES // out.itemsize, n_rows // TILE * TILE
-    for vector in range(0, n_vectors, PANEL):
-        n_now, column = smaller(PANEL, n_vectors - vector), vector * n_lanes
+    n_lanes, n_by_four = HALF_BYTES // out.itemsize, n_rows // TILE * TILE
+    for half in range(0, n_halves, PANEL):
+        n_now, column = smaller(PANEL, n_halves - half), half * n_lanes
         for k in range(0, n_inner, INNER_BLOCK):
             n_k = smaller(INNER_BLOCK, n_inner - k)
             block = weight_start + k * weight_stride + column

@@ -9,6 +9,8 @@ TILES_A_WORD = 60
 # An entry of a list: the four values, and the bits of the position of the sample that they belong to.
 ENTRY = TILE + 1
 VECTOR_BYTES = 64
+# Products are made of half vectors: a hundred units are 6.5 vectors, and not 7.
+HALF_BYTES = VECTOR_BYTES // 2
 # Rows of the second factor of a product that are worked on at a time: a panel of them stays in the first-level cache.
 INNER_BLOCK = 96
 # Numbers between two places that threads write: two of them that write into one cache line would wait for each other.

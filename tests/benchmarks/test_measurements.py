@@ -52,9 +52,10 @@ def test_torch_begins_with_the_same_weights(modules, activation):
 
 
 def test_multiplications_of_dense_samples(modules):
-    """Forward, gradients of all layers, and errors of the hidden one, in whole vectors."""
+    """Forward, gradients of all layers, and errors of the hidden one, in half vectors."""
     units = (8, 40, 10)
-    _, hidden, outputs = modules.arithmetic.count_vectors(units)
+    _, hidden, outputs = modules.arithmetic.count_halves(units)
     inputs = SimpleNamespace(is_listed=False, first_features=range(2))
     expected = 3 * (2 * 8 * hidden + 2 * 40 * outputs + 10 * hidden)
+    assert (hidden, outputs) == (5, 2)
     assert modules.arithmetic.count_multiplications(inputs, 3, units) == expected
