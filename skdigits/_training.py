@@ -20,6 +20,7 @@ from skdigits._engine.optimizers import OPTIMIZERS
 from skdigits._engine.record import FullBatchRecord, TrainingRecord
 from skdigits._engine.runner import EpochRunner
 from skdigits._engine.schedules import SCHEDULES
+from skdigits._interrupts import held_interrupts
 from skdigits._threads import one_blas_thread
 from skdigits.exceptions import TrainingInterruptedWarning
 
@@ -159,18 +160,28 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
         restore_best=estimator.restore_best_weights, deadline=deadline, draws_seeds=any(drop_rates),
         n_repeated=n_repeated,
     )  # fmt: skip
-    try:
-        with runner:
-            outcome = trainer.train(
-                runner, evaluated.parameters, optimizer, record, hooks, plan, random_state, captured
-            )  # fmt: skip
-    finally:
-        record.publish(estimator)
-        estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
-    if not (np.isfinite(network.parameters).all() and np.isfinite(optimizer.moments).all()):
-        forget_state(estimator)  # what is kept is the best epoch, not one that could be gone on from
+    with held_interrupts() as interrupts:
+        try:
+            with runner:
+                outcome = trainer.train(
+                    runner, evaluated.parameters, optimizer, record, hooks, plan, random_state, captured
+                )  # fmt: skip
+        finally:
+            record.publish(estimator)
+            estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
+        if not (np.isfinite(network.parameters).all() and np.isfinite(optimizer.moments).all()):
+            forget_state(estimator)  # what is kept is the best epoch, not one that could be gone on from
+        outcome = "interrupted" if _was_interrupted(interrupts) else outcome
     _warn(outcome, estimator, incremental)
     _refuse_divergence(estimator, is_loss_nan=outcome == "diverged")
+
+
+def _was_interrupted(interrupts):
+    """Whether a Ctrl-C has come that ends nothing any more: what has been learnt is kept. Other errors are raised."""
+    error = interrupts.take()
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        raise error
+    return error is not None
 
 
 def _warn(outcome, estimator, incremental):
@@ -188,13 +199,19 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     """Train on all samples at once, and set the learned attributes; all as in `fit_stochastic`."""
     record, start = FullBatchRecord(), time.perf_counter()
 
+    def iteration_begins():
+        with interrupts.let_through():
+            hooks.epoch_begins()
+
     def iteration_ends(n_iterations, loss):
         nonlocal start
         now = time.perf_counter()
-        validation = {} if data.held_out is None else hooks.validate()
+        with interrupts.let_through():
+            validation = {} if data.held_out is None else hooks.validate()
         record.add_iteration(n_iterations, loss=loss, seconds=now - start, **validation)
         start = now
-        return hooks.epoch_ends(record) or (deadline is not None and time.monotonic() >= deadline)
+        with interrupts.let_through():
+            return hooks.epoch_ends(record) or (deadline is not None and time.monotonic() >= deadline)
 
     forget_state(estimator)
     n_samples_seen = estimator.t_
@@ -207,13 +224,15 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         network, data.inputs, data.targets, data.sample_weight, batch_size=len(data.targets), n_threads=n_threads,
         **runner_options(estimator, alpha=estimator.alpha),
     )  # fmt: skip
-    with runner, one_blas_thread():
-        result = lbfgs.minimize(
-            runner, network, max_iter=estimator.max_iter, max_fun=estimator.max_fun, tol=estimator.tol,
-            iteration_begins=hooks.epoch_begins, iteration_ends=iteration_ends,
-        )  # fmt: skip
+    with held_interrupts() as interrupts:
+        with runner, one_blas_thread():
+            result = lbfgs.minimize(
+                runner, network, max_iter=estimator.max_iter, max_fun=estimator.max_fun, tol=estimator.tol,
+                iteration_begins=iteration_begins, iteration_ends=iteration_ends,
+            )  # fmt: skip
+        if _was_interrupted(interrupts) or result is None:
+            _warn("interrupted", estimator, incremental=False)
     if result is None:
-        _warn("interrupted", estimator, incremental=False)
         _refuse_divergence(estimator)
         return
     estimator.loss_ = float(result.fun)

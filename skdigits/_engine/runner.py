@@ -181,12 +181,13 @@ class EpochRunner:
             If the weights of a mini-batch sum to zero.
         """
         if optimizer is not self._optimizer:
-            self._optimizer = optimizer
-            self._moments = self._zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
-            for moments, padded in zip(optimizer.moments, self._moments, strict=True):
+            padded_moments = self._zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
+            for moments, padded in zip(optimizer.moments, padded_moments, strict=True):
                 self._pad(moments, padded)
             if self._average is not None:
                 self._pad(self._average, self._padded_average)
+            # Last: where this ends early, `store_moments` has nothing to write back.
+            self._optimizer, self._moments = optimizer, padded_moments
         samples = order if self._samples is None else self._samples[order]
         settings = optimizer.settings(self.count_steps(len(order)))
         try:

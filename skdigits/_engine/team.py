@@ -4,7 +4,9 @@ import _thread
 import threading
 import time
 from contextlib import nullcontext
+from functools import partial
 
+from skdigits._interrupts import held_interrupts
 from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
 # Multiplications that a thread is worth which stands at a barrier, or is to be started: with fewer one thread would be
@@ -79,16 +81,18 @@ def share_work(function, n_threads, control):
     """
     control[:] = 0
     tasks: list[_Task] = []
-    try:
-        _start_threads(tasks, range(1, n_threads), nullcontext(), control, function)
-        for t in range(n_threads):
-            if t == 0 or t > len(tasks) or tasks[t - 1].cancel():
-                function(t)
-        _wait_for(tasks, control)
-    except BaseException:
-        control[STOP_REQUESTED] = 1
-        _end_all(tasks, control)
-        raise
+    with held_interrupts(partial(control.__setitem__, STOP_REQUESTED, 1)) as interrupts:
+        try:
+            _start_threads(tasks, range(1, n_threads), nullcontext(), control, function)
+            for t in range(n_threads):
+                if t == 0 or t > len(tasks) or tasks[t - 1].cancel():
+                    function(t)
+            _wait_for(tasks, control)
+        except BaseException:
+            control[STOP_REQUESTED] = 1
+            _end_all(tasks, control)
+            raise
+        interrupts.raise_now()
 
 
 def run_together(function, n_threads, control, *, in_caller=False, deadline=None):
@@ -103,7 +107,7 @@ def run_together(function, n_threads, control, *, in_caller=False, deadline=None
     n_threads : int
     control : int64 array of shape (CONTROL_SIZE,)
         Shared by the threads and cleared here. When one of them fails the others leave at their next barrier; on
-        KeyboardInterrupt all finish their mini-batch, and then it is raised.
+        Ctrl-C all finish their mini-batch, and then KeyboardInterrupt is raised.
     in_caller : bool, default=False
         Whether the calling thread is number 0. It is in short work; not in long work, because a Ctrl-C is only noticed
         in the main thread between two calls of compiled code.
@@ -113,26 +117,28 @@ def run_together(function, n_threads, control, *, in_caller=False, deadline=None
     control[:] = 0
     tasks: list[_Task] = []
     gate, numbers = threading.Lock(), range(int(in_caller), n_threads)
-    try:
-        # Nobody begins before all are there: a thread that was never started would be waited for at every barrier.
-        with gate:
-            all_started = _start_threads(tasks, numbers, gate, control, function, n_threads)
-            if not all_started:
-                _end_all(tasks, control)
-        if all_started:
-            if in_caller:
-                function(0, n_threads)
-            _wait_for(tasks, control, deadline)
-    except BaseException:
-        control[STOP_REQUESTED] = 1
-        # Others wait at a barrier for what has not begun, or has failed.
-        has_cancelled = [task.cancel() for task in tasks]
-        if in_caller or any(has_cancelled):
-            control[ABORT] = 1
-        _end_all(tasks, control)
-        raise
-    if not all_started:
-        function(0, 1)
+    with held_interrupts(partial(control.__setitem__, STOP_REQUESTED, 1)) as interrupts:
+        try:
+            # Nobody begins before all are there: a thread that was never started would be waited for at every barrier.
+            with gate:
+                all_started = _start_threads(tasks, numbers, gate, control, function, n_threads)
+                if not all_started:
+                    _end_all(tasks, control)
+            if all_started:
+                if in_caller:
+                    function(0, n_threads)
+                _wait_for(tasks, control, deadline)
+        except BaseException:
+            control[STOP_REQUESTED] = 1
+            # Others wait at a barrier for what has not begun, or has failed.
+            has_cancelled = [task.cancel() for task in tasks]
+            if in_caller or any(has_cancelled):
+                control[ABORT] = 1
+            _end_all(tasks, control)
+            raise
+        if not all_started:
+            function(0, 1)
+        interrupts.raise_now()
 
 
 def _start_threads(tasks, numbers, gate, control, function, *arguments):

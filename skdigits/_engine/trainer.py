@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skdigits._engine.progress import Progress
+from skdigits._interrupts import held_interrupts
 
 
 class TrainingHooks:
@@ -132,35 +133,40 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captu
     if captured is not None:
         progress.restore(captured)
     outcome = "converged" if progress.has_settled else "exhausted"
-    try:
-        while outcome == "exhausted" and record.n_iter < plan.max_epochs:
-            outcome = _train_epoch(progress, hooks, plan)
-    except KeyboardInterrupt:
-        outcome = "interrupted"
-    if progress.best_parameters is not None:
-        # Both, so that a later call does not train weights of one epoch and average them with those of another.
-        evaluated[:] = runner.parameters[:] = progress.best_parameters
+    with held_interrupts() as interrupts:
+        try:
+            while outcome == "exhausted" and record.n_iter < plan.max_epochs:
+                outcome = _train_epoch(progress, hooks, plan, interrupts)
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+        if progress.best_parameters is not None:
+            # Both, so that a later call does not train weights of one epoch and average them with those of another.
+            evaluated[:] = runner.parameters[:] = progress.best_parameters
     return outcome
 
 
-def _train_epoch(progress, hooks, plan):
-    """Train for one epoch, and return why training ends with it; 'exhausted' where it need not."""
+def _train_epoch(progress, hooks, plan, interrupts):
+    """Train for one epoch, and return why training ends with it; 'exhausted' where it need not.
+
+    A Ctrl-C ends it where the hooks are called, which may take any time, or after a mini-batch: all that is learnt and
+    recorded belongs together.
+    """
     record = progress.record
-    hooks.epoch_begins()
+    with interrupts.let_through():
+        hooks.epoch_begins()
     start = time.perf_counter()
     if plan.shuffle:
         permutation = np.arange(plan.n_samples)
         progress.random_state.shuffle(permutation)
         progress.order = progress.order[permutation]
     n_seen_before = record.n_samples_seen
-    is_best = _run_epoch(progress, hooks, plan, start)
-    if is_best and plan.restore_best:
-        progress.best_parameters = progress.evaluated.copy()
+    _run_epoch(progress, hooks, plan, interrupts, start)
     progress.optimizer.end_epoch(record.n_samples_seen)
     # Before the hooks, which may keep the state for another process: nothing is then left to decide in it.
-    progress.has_settled = _has_settled(record, progress.optimizer, hooks, plan)
+    progress.has_settled = _has_settled(record, progress.optimizer, hooks, plan, interrupts)
     is_whole = record.n_samples_seen - n_seen_before == plan.n_samples
-    asked_to_stop = hooks.epoch_ends(record, progress.capture, is_whole=is_whole)
+    with interrupts.let_through():
+        asked_to_stop = hooks.epoch_ends(record, progress.capture, is_whole=is_whole)
     if progress.has_settled:
         return "converged"
     if np.isnan(record.loss) and not plan.early_stopping:
@@ -170,32 +176,34 @@ def _train_epoch(progress, hooks, plan):
     return "timed out" if plan.is_over else "exhausted"
 
 
-def _run_epoch(progress, hooks, plan, start):
-    """Look at all samples once and what that has brought; return whether the validation score is the best so far."""
+def _run_epoch(progress, hooks, plan, interrupts, start):
+    """Look at all samples once, and at what that has brought."""
     optimizer, record = progress.optimizer, progress.record
     random_state = _random_state_beside_the_order(progress, plan)
     seed = int(random_state.randint(2**31)) if plan.draws_seeds else 0
     share_done = optimizer.share_done(progress.runner.count_steps(plan.n_samples))
-    inputs = hooks.draw_inputs(random_state, share_done)
+    with interrupts.let_through():
+        inputs = hooks.draw_inputs(random_state, share_done)
     if inputs is not None:
         progress.runner.inputs = inputs
     totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
     record.add_epoch(totals)
     known = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}
-    is_best = False
     try:
-        hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
-        known |= hooks.validate()
+        with interrupts.let_through():
+            hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
+            known |= hooks.validate()
         if plan.early_stopping:
             score = known["validation_score"]
             record.validation_scores.append(score)
-            is_best = record.judge_score(score, plan.tol)
-            hooks.log(f"Validation score: {score:f}")
+            if record.judge_score(score, plan.tol) and plan.restore_best:
+                progress.best_parameters = progress.evaluated.copy()
+            with interrupts.let_through():
+                hooks.log(f"Validation score: {score:f}")
         else:
             record.judge_loss(plan.tol)
     finally:  # with what is known when a Ctrl-C comes, or an error
         record.add_to_history(**known, seconds=time.perf_counter() - start)
-    return is_best
 
 
 def _random_state_beside_the_order(progress, plan):
@@ -207,15 +215,17 @@ def _random_state_beside_the_order(progress, plan):
     return np.random.RandomState(np.random.MT19937(seed))
 
 
-def _has_settled(record, optimizer, hooks, plan):
+def _has_settled(record, optimizer, hooks, plan, interrupts):
     """Whether training has stopped making progress and the optimizer has no lower learning rate to try."""
     if record.no_improvement_count <= plan.n_iter_no_change:
         return False
     what = "Validation score" if plan.early_stopping else "Training loss"
     stop, decision = optimizer.on_plateau()
-    hooks.log(
-        f"{what} did not improve more than tol={plan.tol:f} for {plan.n_iter_no_change} consecutive epochs. {decision}"
-    )
     if not stop:
         record.no_improvement_count = 0
+    with interrupts.let_through():
+        hooks.log(
+            f"{what} did not improve more than tol={plan.tol:f} for {plan.n_iter_no_change} consecutive epochs. "
+            f"{decision}"
+        )
     return stop

@@ -21,8 +21,8 @@ _LARGEST_BLOCK = 256
 # A gradient over all samples is read and written once a block.
 LARGEST_FULL_BLOCK = 1024
 _SMALLEST_BLOCK = 16
-# The activations of a section, four vectors of each sample, stay in the first-level cache.
-_LARGEST_SECTION = 128
+# Lists that are twice as long are worth more than activations that stay in the first-level cache.
+_LARGEST_SECTION = 256
 
 
 def choose_block_size(n_features, batch_size, *, is_full):
@@ -35,9 +35,10 @@ def choose_block_size(n_features, batch_size, *, is_full):
     return int(min(batch_size, room, LARGEST_FULL_BLOCK if is_full else _LARGEST_BLOCK))
 
 
-def count_sections(block_size, n_threads):
-    """How many sections a block is cut into: as many for each thread."""
-    return count_up(count_up(block_size, _LARGEST_SECTION), n_threads) * n_threads
+def count_sections(block_size, n_threads, *, by_halves):
+    """How many sections a block is cut into: as many for each thread, or for each of the threads of a half."""
+    n_members = n_threads // 2 if by_halves and n_threads % 2 == 0 else n_threads
+    return count_up(count_up(block_size, _LARGEST_SECTION), n_members) * n_members
 
 
 def count_up(n, size):
@@ -195,7 +196,7 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, by_ha
     With `by_halves` the first layer is worked on by halves of the tiles.
     """
     units, strides = layout.units, layout.strides
-    n_sections = count_sections(block_size, n_threads)
+    n_sections = count_sections(block_size, n_threads, by_halves=by_halves)
     buffers = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
     n_weight_tiles = int(count_up(units[:-1], TILE).sum())
     n_transposed = int((count_up(units[2:], TILE) * TILE * strides[1:-1]).sum())

@@ -10,14 +10,15 @@ import threading
 from functools import cache
 from importlib import import_module
 
+from skdigits._interrupts import held_interrupts
 from skdigits._kernels import disk_cache
 from skdigits._kernels.packing import pack, unpack_result, unpacked
 
 _PACKAGE = __name__.rpartition(".")[0]
 _IS_PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
-# Held while something is loaded or compiled; another one in a child process, which may have been forked meanwhile.
+# Held while something is loaded or compiled, and while a process is forked: the child would find Numba's and Python's
+# own locks held by a thread that it does not have.
 _lock = threading.RLock()
-_pauses_collector = False
 
 
 @contextlib.contextmanager
@@ -26,16 +27,13 @@ def _paused_collector():
 
     That takes a sixth of the time of the first fit. The pause costs 64 MB, which are free again afterwards.
     """
-    global _pauses_collector
     if not gc.isenabled():
         yield
         return
     gc.disable()
-    _pauses_collector = True
     try:
         yield
     finally:
-        _pauses_collector = False
         gc.enable()
 
 
@@ -67,9 +65,10 @@ class EntryPoint:
         return self._kernel or getattr(import_module(f"{_PACKAGE}.{self._module}"), self._name)
 
     def _get_ready(self, kinds, arguments):
-        from skdigits._kernels import machine_code
+        # A Ctrl-C in the middle of an import or of the compiler would leave them broken.
+        with held_interrupts(), _lock:
+            from skdigits._kernels import machine_code
 
-        with _lock:
             if kinds not in self._codes:
                 code = self._load_or_compile(kinds, arguments, machine_code.processor())
                 # The first byte says what kind of number the kernel returns.
@@ -98,12 +97,13 @@ def entry_point(module, name):
 
 
 def _start_anew_in_child():
-    global _lock, _pauses_collector
+    global _lock
     _lock = threading.RLock()
-    if _pauses_collector:  # by a thread that the child does not have
-        _pauses_collector = False
-        gc.enable()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_in_child)
+    os.register_at_fork(
+        before=lambda: _lock.acquire(),
+        after_in_parent=lambda: _lock.release(),
+        after_in_child=_start_anew_in_child,
+    )

@@ -52,6 +52,7 @@ def backpropagate_block(
                 sum_tiles(section, first, last, half, half + 1, inputs, parameters, layout, buffers, out)
         if not barrier.wait_for_all(workspace.control, n_threads):
             return False
+        n_sections *= 2  # now those of one half are shared by the threads of both
     for section in range(t * n_sections // n_threads, (t + 1) * n_sections // n_threads):
         first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
         if not in_groups:

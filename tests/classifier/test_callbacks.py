@@ -1,7 +1,4 @@
-"""scikit-learn's callbacks, alone and inside meta-estimators, and Ctrl-C."""
-
-import _thread
-import threading
+"""scikit-learn's callbacks, alone and inside meta-estimators."""
 
 import numpy as np
 import pytest
@@ -12,8 +9,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
-from skdigits._callbacks import EstimatorHooks
-from skdigits._engine.runner import EpochRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -169,90 +164,6 @@ def test_scoring_monitor_inside_a_grid_search(n_jobs):
     GridSearchCV(pipeline, {"mlpdigitclassifier__hidden_layer_sizes": [(4,), (8,)]}, cv=2, n_jobs=n_jobs).fit(X, Y)
     rows = [row for log in monitor.get_logs(select="all") for row in log.data if row["task_name"] == "epoch"]
     assert len(rows) == 4 * 5  # epochs, and fits: two candidates on two splits, and the best on all
-
-
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_interrupt_keeps_what_was_learnt_and_warns(solver):
-    def interrupt():
-        raise KeyboardInterrupt
-
-    model = make(solver=solver, max_iter=50).set_callbacks(Recorder(at=6, action=interrupt))
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, Y)
-    assert model.n_iter_ == 6
-    reference = make(solver=solver, max_iter=6).fit(X, Y)
-    np.testing.assert_array_equal(model.predict_proba(X), reference.predict_proba(X))
-
-
-@pytest.mark.usefixtures("sigint_raises")
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_real_interrupt_in_the_middle_of_long_epochs(n_jobs):
-    rng = np.random.default_rng(0)
-    X, y = rng.random((30_000, 100), np.float32), rng.integers(10, size=30_000)
-    model = make(max_iter=1, hidden_layer_sizes=(64,), n_jobs=n_jobs, tol=0, n_iter_no_change=np.inf)
-    model.fit(X, y)  # compiled now: the interrupt is to find compiled code at work
-    threading.Timer(0.5, _thread.interrupt_main).start()
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.set_params(max_iter=500).fit(X, y)
-    assert 0 <= model.n_iter_ < 500
-    assert len(model.loss_curve_) == model.n_iter_
-    assert np.isfinite(model.predict_proba(X[:10])).all()
-
-
-def test_interrupt_leaves_a_model_that_can_go_on():
-    def interrupt():
-        raise KeyboardInterrupt
-
-    model = make(max_iter=9).set_callbacks(Recorder(at=2, action=interrupt))
-    with pytest.warns(UserWarning, match="interrupted"):
-        model.fit(X, Y)
-    loss = model.loss_
-    assert model.set_callbacks().partial_fit(X, Y).loss_ < loss
-
-
-def test_interrupt_within_a_line_search_keeps_the_last_iteration(monkeypatch):
-    calls, evaluate = [], EpochRunner.loss_and_gradient
-
-    def interrupted(self):
-        calls.append(self)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-        return evaluate(self)
-
-    monkeypatch.setattr(EpochRunner, "loss_and_gradient", interrupted)
-    with pytest.warns(UserWarning, match="interrupted"):
-        model = make(solver="lbfgs", max_iter=50).fit(X, Y)
-    monkeypatch.undo()
-    reference = make(solver="lbfgs", max_iter=model.n_iter_).fit(X, Y)
-    np.testing.assert_array_equal(model.coefs_[0], reference.coefs_[0])
-
-
-@pytest.mark.parametrize(
-    ("line", "early_stopping"), [("Iteration 2", False), ("Iteration 2", True), ("Validation score", True)]
-)
-def test_interrupt_while_a_line_is_printed_leaves_no_gap_in_the_history(monkeypatch, line, early_stopping):
-    def interrupted(self, text):
-        if text.startswith(line):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(EstimatorHooks, "log", interrupted)
-    with pytest.warns(UserWarning, match="interrupted"):
-        model = make(max_iter=4, early_stopping=early_stopping).fit(X, Y)
-    assert {len(values) for values in model.history_.values()} == {len(model.loss_curve_)} == {model.n_iter_}
-    if line.startswith("Validation"):
-        assert model.validation_scores_ == model.history_["validation_score"]
-        assert model.best_validation_score_ == max(model.validation_scores_)
-
-
-def test_interrupt_in_the_first_epoch_leaves_no_loss_of_a_fit_before(monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    model = make().fit(X, Y)
-    monkeypatch.setattr(EpochRunner, "train", interrupted)
-    with pytest.warns(UserWarning, match="interrupted"):
-        model.fit(X, Y)
-    assert not hasattr(model, "loss_")
 
 
 def test_what_a_callback_keeps_of_an_epoch_does_not_change_afterwards():

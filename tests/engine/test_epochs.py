@@ -26,6 +26,23 @@ def test_interruption_before_an_epoch_starts_counts_no_step(monkeypatch):
     assert optimizer.t == 3
 
 
+@pytest.mark.parametrize("n_allocated", [0, 1])
+def test_lack_of_memory_for_moments_is_told_as_such(monkeypatch, n_allocated):
+    """And leaves the moments that the optimizer has."""
+    network, *samples = make_problem((6, 5, 3), "relu", "softmax", np.float64)
+    optimizer = make_optimizer("adam", len(network.parameters), np.float64)
+    optimizer.moments[:] = 0.5
+
+    def refuse(*_, **__):
+        raise MemoryError
+
+    with make_runner(network, *samples, batch_size=5) as runner:
+        monkeypatch.setattr(*((runner, "_zeros", refuse) if n_allocated == 0 else (runner_module, "pad", refuse)))
+        with pytest.raises(MemoryError):
+            runner.train(optimizer, np.arange(N_SAMPLES))
+    assert (optimizer.moments == 0.5).all()
+
+
 @pytest.mark.parametrize("max_norm", [None, 0.01])
 def test_blocks_do_not_change_a_step(monkeypatch, max_norm):
     found = []

@@ -58,6 +58,23 @@ def test_error_in_one_thread_ends_all(control, failing, in_caller):
 
 
 @pytest.mark.usefixtures("sigint_raises")
+@pytest.mark.parametrize("run", [share_work, run_together])
+def test_second_interrupt_waits_for_all_as_well(control, run):
+    finished = []
+
+    def work(t, n_threads=2):
+        if t == 1:
+            for seconds in (0.1, 0.2):
+                threading.Timer(seconds, _thread.interrupt_main).start()
+            time.sleep(0.4)
+        finished.append(t)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(work, 2, control)
+    assert sorted(finished) == [0, 1]
+
+
+@pytest.mark.usefixtures("sigint_raises")
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_interrupt_asks_all_to_stop_and_waits_for_them(control, n_threads):
     finished = []

@@ -20,7 +20,17 @@ def test_blocks_are_as_large_as_memory_and_batch_allow(n_features, batch_size, i
 
 
 @pytest.mark.parametrize(
-    ("block_size", "n_threads", "expected"), [(1, 1, 1), (128, 1, 1), (129, 1, 2), (256, 3, 3), (1024, 3, 9)]
+    ("block_size", "n_threads", "by_halves", "expected"),
+    [
+        (1, 1, False, 1),
+        (256, 1, True, 1),
+        (257, 1, False, 2),
+        (256, 3, True, 3),
+        (1024, 3, False, 6),
+        (200, 2, False, 2),
+        (200, 2, True, 1),  # one thread works on each half
+        (1024, 8, True, 4),
+    ],
 )
-def test_threads_have_as_many_sections_of_few_samples(block_size, n_threads, expected):
-    assert count_sections(block_size, n_threads) == expected
+def test_threads_have_as_many_sections_of_few_samples(block_size, n_threads, by_halves, expected):
+    assert count_sections(block_size, n_threads, by_halves=by_halves) == expected

@@ -44,6 +44,7 @@ print(out, finish_tile.entry_point.n_loaded, finish_tile.entry_point.n_compiled)
         self.folder = folder
         target = folder / "skdigits" / "_kernels"
         shutil.copytree(SOURCE / "_kernels", target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(SOURCE / "_interrupts.py", target.parent)
         (folder / "skdigits" / "__init__.py").touch()
 
     def make_read_only(self):

@@ -2,9 +2,12 @@
 
 import gc
 import os
+import signal
+import threading
 
 import pytest
 
+from skdigits._kernels import entry
 from skdigits._kernels.entry import EntryPoint
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="compiles nothing")
@@ -54,13 +57,31 @@ def test_garbage_collector_that_is_off_stays_off(compile_once):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("is_on", [True, False])
-def test_child_forked_while_a_kernel_is_compiled_has_the_collector_of_its_parent(compile_once, is_on):
-    def answer_of_child():
-        child = os.fork()
-        if child == 0:
-            os._exit(gc.isenabled())
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def test_fork_waits_until_another_thread_has_compiled(compile_once):
+    """The child would find locks of Numba and Python held by a thread that it does not have."""
+    gc.enable()
+    begun, may_end, ended = threading.Event(), threading.Event(), []
 
-    (gc.enable if is_on else gc.disable)()
-    assert compile_once(answer_of_child) == is_on
+    def compile_long():
+        begun.set()
+        may_end.wait(10)
+        ended.append(True)
+
+    thread = threading.Thread(target=compile_once, args=[compile_long])
+    thread.start()
+    begun.wait(10)
+    threading.Timer(0.2, may_end.set).start()
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if ended and gc.isenabled() and entry._lock.acquire(timeout=1) else 1)
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.usefixtures("sigint_raises")
+def test_ctrl_c_does_not_end_a_compilation_in_the_middle(compile_once):
+    def press_ctrl_c():
+        signal.raise_signal(signal.SIGINT)
+        return "compiled"
+
+    assert compile_once(press_ctrl_c) == "compiled"

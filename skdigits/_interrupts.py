@@ -1,0 +1,113 @@
+"""Ctrl-C, or another signal that raises, while something is changed that must not be left half done."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class HeldInterrupts:
+    """What signals would have raised, kept until it may be raised."""
+
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
+        self._is_open = False
+        self._told: list[Callable[[], object]] = []
+
+    def take(self) -> BaseException | None:
+        """What there is to raise, which is then no longer kept."""
+        error, self._error = self._error, None
+        return error
+
+    def raise_now(self) -> None:
+        """Raise what has come, if anything has."""
+        error = self.take()
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # it knows this frame
+
+    @contextmanager
+    def let_through(self) -> Iterator[None]:
+        """Hold nothing in the ``with`` block, which calls what may take long or never end; raise what has come."""
+        was_open, self._is_open = self._is_open, True
+        try:
+            self.raise_now()
+            yield
+        finally:
+            self._is_open = was_open
+
+    @contextmanager
+    def _closed(self, on_interrupt: Callable[[], object] | None) -> Iterator["HeldInterrupts"]:
+        """Hold again, within what is let through or not."""
+        was_open, self._is_open, told = self._is_open, False, self._told
+        try:
+            if on_interrupt is not None:
+                self._told = [*told, on_interrupt]
+                if self._error is not None:
+                    on_interrupt()
+            yield self
+        finally:
+            self._told, self._is_open = told, was_open
+        if was_open:
+            self.raise_now()
+
+    def _receive(self, handler: Callable, number: int, frame: FrameType | None) -> None:
+        if self._is_open:
+            handler(number, frame)
+            return
+        try:
+            handler(number, frame)
+        except BaseException as error:
+            self._error = self._error or error.with_traceback(None)
+            for on_interrupt in self._told:
+                on_interrupt()
+
+
+_of_main_thread: HeldInterrupts | None = None
+
+
+@contextmanager
+def held_interrupts(on_interrupt: Callable[[], object] | None = None) -> Iterator[HeldInterrupts]:
+    """Raise what a signal raises behind the ``with`` block, not in it.
+
+    Handlers are called at once: only what they raise waits. Blocks may be nested; the outermost raises. Only the main
+    thread sees signals, so that nothing is held in others.
+
+    Parameters
+    ----------
+    on_interrupt : callable or None, default=None
+        Called, perhaps more than once, where there is something to be raised behind the block.
+
+    Yields
+    ------
+    held : HeldInterrupts
+    """
+    global _of_main_thread
+    if threading.current_thread() is not threading.main_thread():
+        yield HeldInterrupts()
+        return
+    if _of_main_thread is not None:
+        with _of_main_thread._closed(on_interrupt) as held:
+            yield held
+        return
+    held = HeldInterrupts()
+    replaced = {number: signal.getsignal(number) for number in _SIGNALS}
+    ours = {n: partial(held._receive, handler) for n, handler in replaced.items() if callable(handler)}
+    try:
+        _of_main_thread = held
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        with held._closed(on_interrupt):
+            yield held
+    finally:
+        _of_main_thread = None
+        for number, handler in reversed(ours.items()):  # Ctrl-C last: it may come between
+            if signal.getsignal(number) is handler:  # nobody has set another one meanwhile
+                signal.signal(number, replaced[number])
+    held.raise_now()
