@@ -80,8 +80,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'}, default='constant'
         Learning-rate schedule. 'constant' is `learning_rate_init`. 'cosine' decays from it along half a cosine wave,
         and 'one_cycle' rises from 1/25 of it for three tenths of all steps and then falls to 1/250,000 of it, both
-        along half a cosine wave, as PyTorch's ``OneCycleLR`` does. These two are for all mini-batch solvers and end
-        after `max_iter` epochs, without a `ConvergenceWarning`. The other two are only used by 'sgd': 'invscaling' is
+        along half a cosine wave, as PyTorch's ``OneCycleLR`` does. These two are for all mini-batch solvers, and run
+        for `max_iter` epochs, whatever the training loss does, without a `ConvergenceWarning`; only `early_stopping`
+        ends them before. The other two are only used by 'sgd': 'invscaling' is
         ``learning_rate_init / (t + 1) ** power_t`` with t samples seen in the epochs before, and 'adaptive' divides the
         rate by 5 each time that more than `n_iter_no_change` epochs brought no progress, until it is below 1e-6.
 
@@ -107,7 +108,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         no entry of the gradient is larger.
 
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch.
+        Whether to print the loss of each epoch. Not used by 'lbfgs'.
 
     warm_start : bool, default=False
         Whether `fit` continues from the weights of the previous call. The optimizer is reset. The network stays as it
@@ -137,7 +138,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Added to the square root of Adam's second-moment estimate, above 0.
 
     n_iter_no_change : int or inf, default=10
-        Training stops when more than this many epochs in a row, at least 1, brought no progress.
+        Training stops when more than this many epochs in a row, at least 1, brought no progress. Without
+        `early_stopping`, the schedules 'cosine' and 'one_cycle' go on to their end.
 
     max_fun : int, default=15000
         Maximum number of evaluations of the objective by 'lbfgs', at least 1.
@@ -154,8 +156,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         in one thread.
 
     output_activation : {'auto', 'softmax', 'logistic'}, default='auto'
-        'auto' is 'softmax' for multiclass targets, else 'logistic'. With 'logistic', an independent output for each
-        class of multiclass targets is trained by binary cross-entropy; `predict_proba` divides them by their sum.
+        'auto' is 'softmax' for multiclass targets, the only ones that it is for, else 'logistic'. With 'logistic', an
+        independent output for each class of multiclass targets is trained by binary cross-entropy; `predict_proba`
+        divides them by their sum.
 
     weight_init : {'auto', 'glorot_uniform', 'he_uniform', 'he_normal', 'lecun_normal'}, default='auto'
         Distribution of the initial weights. 'auto' is scikit-learn's, with random biases; with the others biases start
@@ -185,8 +188,9 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     class_weight : dict, 'balanced', list of dict or None, default=None
         Weights of the classes in the objective, multiplied by `sample_weight`: by label, or, for 'balanced', inversely
-        proportional to class frequencies in y. For multi-label targets a list with a dict for each column; a sample has
-        the product of their weights. Validation does not use them.
+        proportional to class frequencies in y. Classes that a dict leaves out have weight 1; labels in it that y does
+        not have are an error, unless it has all classes. For multi-label targets a list with a dict for each column; a
+        sample has the product of their weights. Validation does not use them.
 
     scoring : str, callable or None, default=None
         Score on held-out samples: 'loss' (the negative cross-entropy), a scorer of scikit-learn, by name or as a
@@ -200,7 +204,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     max_time : float or None, default=None
         Time limit in seconds, above 0: `fit` then stops after the current mini-batch or iteration, and keeps what was
-        learnt.
+        learnt. `partial_fit` likewise leaves the rest of the samples out.
 
     augmenter : object or None, default=None
         Deforms the training samples anew in each epoch, as :class:`skdigits.preprocessing.ElasticDeformer` does. Its

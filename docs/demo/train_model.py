@@ -26,8 +26,6 @@ def main():
         learning_rate_init=0.006,
         weight_averaging=0.999,
         max_iter=arguments.epochs,
-        tol=0.0,
-        n_iter_no_change=float("inf"),
         # Drawn with a mouse, digits are less regular than MNIST's.
         augmenter=ElasticDeformer(rotation=15, scale=0.15, shear=0.2, shift=1.0),
         random_state=0,

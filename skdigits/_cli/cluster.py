@@ -61,13 +61,26 @@ def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display:
         try:
             if sum(client.ncores().values()) == 1:
                 tell("skdigits: the cluster has one thread in all: joblib makes such fits in this process, not there")
-            with joblib.parallel_config("dask", scatter=arrays):
+            with _all_copies_kept(client), joblib.parallel_config("dask", scatter=arrays):
                 yield
         except (CancelledError, CommClosedError) as error:
+            what = "data were lost with a worker" if client.status == "running" else "the connection was lost"
             raise ValueError(
-                f"--scheduler {address}: the connection was lost; finished fits are kept, and --resume skips them"
+                f"--scheduler {address}: {what}; finished fits are kept, and --resume skips them"
             ) from error
         finally:
             is_over.set()
             watcher.join()
     display.tell_finished()
+
+
+@contextlib.contextmanager
+def _all_copies_kept(client: Any) -> Iterator[None]:
+    """Stop what would take away all copies of the samples but one, which then dies with its worker."""
+    was_on = client.amm.running()
+    client.amm.stop()
+    try:
+        yield
+    finally:
+        if was_on and client.status == "running":
+            client.amm.start()

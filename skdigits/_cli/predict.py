@@ -91,10 +91,11 @@ def _read(path: str, model: Any, arguments: argparse.Namespace) -> tuple[list[st
     samples = read_samples(path, model.n_features_in_)
     if arguments.page or arguments.show:
         tell(f"skdigits: {path}: no image file, so that --page and --show do nothing")
-    if samples.shape[1] != model.n_features_in_:
+    n_pixels, n_expected = samples.shape[1], model.n_features_in_
+    if n_pixels != n_expected:
+        way_out = ": leave a column of labels, or of row numbers, out" if n_pixels == n_expected + 1 else ""
         raise ValueError(
-            f"{path}: expected samples of {model.n_features_in_} pixels, as the model was trained on, "
-            f"got {samples.shape[1]}"
+            f"{path}: expected samples of {n_expected} pixels, as the model was trained on, got {n_pixels}{way_out}"
         )
     return [f"{path}[{index}]" for index in range(len(samples))], samples, False, {}
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdigits.datasets._idx import read_idx
+from skdigits.exceptions import DataFileError
 from skdigits.preprocessing._photos import SUFFIXES
 
 _OTHER_IMAGES = (
@@ -36,7 +37,7 @@ def read_samples(path: str | Path, n_pixels: int) -> NDArray:
         raise ValueError(f"{path} is a pipe or a device, not a file" if path.exists() else f"there is no file {path}")
     if path.suffix.lower() in _OTHER_IMAGES:
         raise ValueError(f"{path}: image files end in {', '.join(SUFFIXES)} here: convert it to one of them")
-    array = _READERS.get(path.suffix.lower(), read_idx)(path)
+    array = _read(path)
     if array.dtype.kind not in "buif":
         raise ValueError(f"{path}: expected numbers, got values of type {array.dtype}")
     if array.size == 0:
@@ -48,6 +49,18 @@ def read_samples(path: str | Path, n_pixels: int) -> NDArray:
     is_square = array.ndim == 2 and array.shape[0] == array.shape[1]
     is_single_image = is_square and array.shape[1] != n_pixels and path.suffix.lower() != ".csv"
     return array.reshape(1 if is_single_image else len(array), -1)
+
+
+def _read(path: Path) -> NDArray:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is not None:
+        return reader(path)
+    try:
+        return read_idx(path)
+    except DataFileError as error:
+        if path.suffix in ("", ".gz") or "idx" in path.name:
+            raise
+        raise ValueError(f"{error} Files of other kinds end in .npy, .csv, {', '.join(SUFFIXES)}.") from error
 
 
 def _check_finite(array: NDArray, path: Path) -> None:
@@ -85,7 +98,7 @@ def _read_csv(path: Path) -> NDArray:
         return array
     except ValueError as error:
         reason = str(error).partition("; use `usecols`")[0]  # which is none of our options
-        raise ValueError(f"{path}: expected rows of comma-separated pixels: {reason}") from error
+        raise ValueError(f"{path}: expected rows of comma-separated pixels, and nothing else: {reason}") from error
 
 
 def _is_header(line: str) -> bool:

@@ -37,32 +37,41 @@ class StoredPipeline(Pipeline):
     def fit(self, X, y):
         """Train, unless the score is known."""
         self._path = self.folder / f"{_digest(self._settings(), X, y)}.json"
-        self._record = _read_record(self._path)
+        self._record, self._untrained_on = _read_record(self._path), None
         if self._record is None:
-            self._record = {"candidate": self._settings(), "n_samples": len(X)}
-            start = time.perf_counter()
-            try:
-                super().fit(X, y)
-            except TrainingInterruptedWarning:  # in the main thread, and raised as a search asks for it
-                raise KeyboardInterrupt from None
-            except ValueError as error:  # as a diverged training raises it, again whenever it is repeated
-                self._write(error=str(error))
-                raise
-            except MemoryError:
-                self._write(error=_NO_MEMORY)
-                raise ValueError(_NO_MEMORY) from None
-            self._record["fit_seconds"] = time.perf_counter() - start
+            self._train(X, y)
         elif "error" in self._record:
             raise ValueError(self._record["error"])
+        else:
+            self._untrained_on = X, y
         return self
 
     def score(self, X, y):
-        """Accuracy, which is written down."""
-        if "score" not in self._record:
+        """Accuracy, which is written down with the samples on which it was measured."""
+        tested = _digest({}, X, y)
+        if self._record.get("tested") != tested:  # successive halving may train on the same and test on others
+            if self._untrained_on is not None:
+                self._train(*self._untrained_on)
+                self._untrained_on = None
             start = time.perf_counter()
             score = super().score(X, y)
-            self._write(score=score, score_seconds=time.perf_counter() - start)
+            self._write(score=score, score_seconds=time.perf_counter() - start, tested=tested)
         return self._record["score"]
+
+    def _train(self, X, y):
+        self._record = {"candidate": self._settings(), "n_samples": len(X)}
+        start = time.perf_counter()
+        try:
+            super().fit(X, y)
+        except TrainingInterruptedWarning:  # in the main thread, and raised as a search asks for it
+            raise KeyboardInterrupt from None
+        except ValueError as error:  # as a diverged training raises it, again whenever it is repeated
+            self._write(error=str(error))
+            raise
+        except MemoryError:
+            self._write(error=_NO_MEMORY)
+            raise ValueError(_NO_MEMORY) from None
+        self._record["fit_seconds"] = time.perf_counter() - start
 
     def _settings(self):
         """All parameters that are no estimators, as text."""
@@ -92,7 +101,7 @@ def _read(path):
     """The dict that has been written down, or None where there is none, or what is damaged."""
     try:
         content = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

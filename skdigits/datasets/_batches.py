@@ -17,6 +17,9 @@ from skdigits.datasets._idx import iter_idx, read_idx_layout
 from skdigits.datasets._npy import read_npy_header
 from skdigits.exceptions import DataFileError
 
+# Bytes that a byte in an archive can stand for at most, in the two forms that NumPy writes: 1,032 zeros.
+_MOST_BYTES = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
+
 
 @validate_params(
     {
@@ -275,11 +278,19 @@ def _open_npz(path, member):
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as stream:
             shape, _, dtype = read_npy_header(stream)
+            offset, info = stream.tell(), archive.getinfo(f"{member}.npy")
     except (OSError, MemoryError):
         raise
     except Exception as error:  # zipfile and NumPy raise about ten kinds
         raise DataFileError(f"{path}: expected an .npz file with arrays X and y: {error}") from error
     _check_no_objects(f"{path} ({member})", dtype)
+    expected, size = offset + math.prod(shape) * dtype.itemsize, info.file_size
+    if info.compress_type in _MOST_BYTES:  # what an archive says of sizes may be wrong, too
+        size = min(size, _MOST_BYTES[info.compress_type] * info.compress_size)
+    if size < expected:
+        raise DataFileError(
+            f"{path} ({member}): truncated: expected {expected:,} bytes for shape {shape}, got {size:,} at most."
+        )
     return Rows(f"{path} ({member})", shape, dtype.kind, lambda n: iter([_read_npz(path, member)]))
 
 

@@ -27,4 +27,7 @@ def read_npy_header(stream):
     version = np.lib.format.read_magic(stream)
     if version not in _READERS:
         raise ValueError(f"format version {version}")
-    return _READERS[version](stream)
+    shape, is_fortran, dtype = _READERS[version](stream)
+    if any(length < 0 for length in shape):
+        raise ValueError(f"shape {shape}")
+    return shape, is_fortran, dtype

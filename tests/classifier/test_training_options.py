@@ -315,6 +315,13 @@ class TestSchedules:
     def test_end_of_a_schedule_is_no_failure(self):
         make(learning_rate="one_cycle", max_iter=2).fit(X, Y)
 
+    @pytest.mark.parametrize("early_stopping", [False, True])
+    @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+    def test_only_a_score_ends_a_schedule_before(self, schedule, early_stopping):
+        options = {"tol": 10.0, "n_iter_no_change": 1, "early_stopping": early_stopping}
+        model = make(learning_rate=schedule, max_iter=6, **options).fit(X, Y)
+        assert model.n_iter_ == (3 if early_stopping else 6)
+
 
 class TestAveraging:
     PARAMETERS = {"weight_averaging": 0.9, "shuffle": False, "max_iter": 3}

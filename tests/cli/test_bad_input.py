@@ -119,6 +119,8 @@ BAD_TEXT = {
     "header alone": ("a,b,c\n", "got no numbers, but 'a,b,c'"),
     "row too short": (ROW + "1,2\n", "number of columns changed from 64 to 2 at row 2\n"),
     "too few pixels": ("1,2,3\n", "expected samples of 64 pixels, as the model was trained on, got 3"),
+    "labels": ("7," + ROW, "got 65: leave a column of labels, or of row numbers, out"),
+    "names of columns and rows": (",a,1\n0,1,2\n", "expected rows of comma-separated pixels, and nothing else"),
     "image as a table": ("1,2,3,4,5,6,7,8\n" * 8, "got 8"),
     "semicolons": (ROW.replace(",", ";"), "got no numbers, but '1;1;1;"),
 }
@@ -129,6 +131,14 @@ def test_csv(assert_refused, trained, tmp_path, fault):
     content, complaint = BAD_TEXT[fault]
     (tmp_path / "x.csv").write_text(content)
     assert_refused("predict", trained.path, tmp_path / "x.csv", says=[str(tmp_path / "x.csv"), complaint])
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.txt"])
+def test_file_of_another_kind(assert_refused, trained, tmp_path, name):
+    np.savez(tmp_path / "x.npz", np.zeros((2, 64)))
+    (tmp_path / "x.txt").write_text(ROW)
+    says = [str(tmp_path / name), "expected an IDX file", "Files of other kinds end in .npy, .csv, .png"]
+    assert_refused("predict", trained.path, tmp_path / name, says=says)
 
 
 @pytest.mark.parametrize("content", [ROW.encode("utf-16"), b"\xff\x00\x01", ROW.encode() + b"1,\0\n"])

@@ -223,33 +223,58 @@ def test_error_of_a_search_is_not_that_of_an_earlier_fit(searched, assert_refuse
     )
 
 
+class Client(contextlib.nullcontext):
+    """Of a cluster that is not there."""
+
+    def __init__(self):
+        super().__init__()
+        self.threads, self.status, self.amm, self.is_on = {}, "running", self, True
+
+    def ncores(self):
+        return self.threads
+
+    def running(self):
+        return self.is_on
+
+    def start(self):
+        self.is_on = True
+
+    def stop(self):
+        self.is_on = False
+
+
 @pytest.fixture
-def threads_of_workers(monkeypatch):
-    """Threads of the workers of a cluster that is not there."""
-    distributed, threads = pytest.importorskip("distributed"), {}
-
-    class Client(contextlib.nullcontext):
-        def ncores(self):
-            return threads
-
-    monkeypatch.setattr(distributed, "Client", lambda *_, **__: Client())
+def client(monkeypatch):
+    distributed, client = pytest.importorskip("distributed"), Client()
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: client)
     monkeypatch.setattr(joblib, "parallel_config", lambda *_, **__: contextlib.nullcontext())
-    return threads
+    return client
+
+
+@pytest.mark.parametrize("was_on", [False, True])
+def test_copies_of_samples_are_kept_on_a_cluster(client, was_on):
+    client.is_on = was_on
+    with cluster.on_cluster("tcp://x", None, None, None, SimpleNamespace(tell_finished=lambda: None)):
+        assert not client.is_on
+    assert client.is_on == was_on
 
 
 @pytest.mark.parametrize(("threads", "is_told"), [({}, False), ({"a": 1}, True), ({"a": 1, "b": 1}, False)])
-def test_cluster_of_one_thread_makes_no_fits(threads_of_workers, capsys, threads, is_told):
-    threads_of_workers |= threads
+def test_cluster_of_one_thread_makes_no_fits(client, capsys, threads, is_told):
+    client.threads = threads
     display = SimpleNamespace(tell_finished=lambda: None)
     with cluster.on_cluster("tcp://x", None, None, None, display):
         pass
     assert ("the cluster has one thread in all" in capsys.readouterr().err) == is_told
 
 
-def test_scheduler_that_is_lost(threads_of_workers):
-    display = SimpleNamespace(tell_finished=lambda: None)
+@pytest.mark.parametrize(
+    ("status", "says"), [("closed", "the connection was lost"), ("running", "data were lost with a worker")]
+)
+def test_scheduler_or_data_that_are_lost(client, status, says):
+    display, client.status = SimpleNamespace(tell_finished=lambda: None), status
     with (
-        pytest.raises(ValueError, match="--scheduler tcp://x: the connection was lost; finished fits are kept"),
+        pytest.raises(ValueError, match=f"--scheduler tcp://x: {says}; finished fits are kept"),
         cluster.on_cluster("tcp://x", None, None, None, display),
     ):
         raise CancelledError

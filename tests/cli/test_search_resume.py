@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from small_search import CANDIDATES, read_results
 
 from skdigits import MLPDigitClassifier
@@ -170,6 +171,7 @@ def test_networks_that_memory_could_not_hold_are_tried_again(run, tmp_path, monk
         '{"candidate": {"a": "1"}, "n_samples": 1, "score": 5, "fit_seconds": 1, "score_seconds": 1}',
         '{"candidate": {"a": "1"}, "n_samples": 1' + 400 * "0" + ', "score": 1, "fit_seconds": 1, "score_seconds": 1}',
         '{"candidate": {"a": "1"}, "n_samples": 200, "score": 1, "fit_seconds": 1, "score_seconds": -1}',
+        100_000 * "[",
     ],
 )  # fmt: skip
 def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, content):
@@ -184,6 +186,23 @@ def test_fit_whose_record_is_damaged_is_made_again(searched, run, tmp_path, cont
         read_results(folder)["cv_results"]["mean_test_score"]
         == read_results(searched[0])["cv_results"]["mean_test_score"]
     )
+
+
+def test_score_on_other_samples_is_measured_anew(tmp_path, monkeypatch):
+    """As in successive halving, where the same training samples may come with fewer to test on."""
+    X, y = load_digits(return_X_y=True)
+    trained = count_fits(monkeypatch)
+
+    def score(tested):
+        classifier = MLPDigitClassifier((8,), max_iter=3, learning_rate="cosine", random_state=0)
+        pipeline = search_store.StoredPipeline([("classifier", classifier)], folder=tmp_path)
+        return pipeline.fit(X[:200], y[:200]).score(X[tested], y[tested])
+
+    few, many = slice(200, 203), slice(200, 400)
+    scores = [score(tested) for tested in (few, few, many, many, few)]
+    assert scores == [scores[0], scores[0], scores[2], scores[2], scores[0]]
+    assert scores[0] != scores[2]
+    assert len(trained) == 3
 
 
 def test_record_of_another_candidate_does_no_harm(searched, run, tmp_path):

@@ -1,4 +1,6 @@
 import gzip
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +210,35 @@ def test_refuses_a_damaged_file_at_once(tmp_path, suffix, fault):
     images.write_bytes(changed(images.read_bytes(), fault))
     with pytest.raises(DataFileError, match=rf"{images}: "):
         iter_digit_batches((images, labels))
+
+
+def header(shape):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("shape", [(-N, 12), (N, -12), (-N, -12), (N, -3, -4)])
+def test_refuses_a_negative_length(tmp_path, shape):
+    (tmp_path / "images.npy").write_bytes(header(shape) + IMAGES.tobytes())
+    np.save(tmp_path / "labels.npy", LABELS)
+    with pytest.raises(DataFileError, match=r"images\.npy: expected a NumPy array: shape \("):
+        iter_digit_batches((tmp_path / "images.npy", tmp_path / "labels.npy"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("n", [N + 1, 10**12])
+def test_refuses_an_npz_that_promises_more_than_it_holds(tmp_path, n, method):
+    with zipfile.ZipFile(tmp_path / "1.npz", "w", method) as archive:
+        archive.writestr("X.npy", header((n, 12)) + IMAGES.tobytes())
+        archive.writestr("y.npy", header((n,)) + LABELS.astype(np.uint8).tobytes())
+    with pytest.raises(DataFileError, match=r"1\.npz \(X\): truncated: expected .* bytes for shape"):
+        iter_digit_batches(tmp_path)
+
+
+def test_zeros_that_are_well_compressed_are_read(tmp_path):
+    np.savez_compressed(tmp_path / "1.npz", X=np.zeros((1000, 5000), np.uint8), y=np.zeros(1000, int))
+    assert [len(X) for X, _ in iter_digit_batches(tmp_path)] == [1000]
 
 
 @pytest.mark.parametrize("fault", ["cut", "longer"])

@@ -30,9 +30,10 @@ def run(folder, program=PROGRAM, **environment):
 @pytest.fixture
 def package(tmp_path):
     """A copy of the kernels alone, so that their files may be edited."""
-    source = Path(skdigits.__file__).parent / "_kernels"
+    source = Path(skdigits.__file__).parent
     target = tmp_path / "skdigits" / "_kernels"
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source / "_kernels", target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(source / "_interrupts.py", target.parent)
     (tmp_path / "skdigits" / "__init__.py").touch()
     return tmp_path
 
