@@ -1,5 +1,6 @@
 """Ctrl-C, or another signal that raises, while something is changed that must not be left half done."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,18 @@ class HeldInterrupts:
         self._error: BaseException | None = None
         self._is_open = False
         self._told: list[Callable[[], object]] = []
+        self._owner = threading.get_ident()
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._ours = {n: partial(self._receive, handler) for n, handler in self._before.items() if callable(handler)}
+
+    def _install(self) -> None:
+        for number, handler in self._ours.items():
+            signal.signal(number, handler)
+
+    def _uninstall(self) -> None:
+        for number, handler in reversed(self._ours.items()):  # Ctrl-C last: it may come between
+            if signal.getsignal(number) is handler:  # nobody has set another one meanwhile
+                signal.signal(number, self._before[number])
 
     def take(self) -> BaseException | None:
         """What there is to raise, which is then no longer kept."""
@@ -97,17 +110,25 @@ def held_interrupts(on_interrupt: Callable[[], object] | None = None) -> Iterato
             yield held
         return
     held = HeldInterrupts()
-    replaced = {number: signal.getsignal(number) for number in _SIGNALS}
-    ours = {n: partial(held._receive, handler) for n, handler in replaced.items() if callable(handler)}
     try:
         _of_main_thread = held
-        for number, handler in ours.items():
-            signal.signal(number, handler)
+        held._install()
         with held._closed(on_interrupt):
             yield held
     finally:
         _of_main_thread = None
-        for number, handler in reversed(ours.items()):  # Ctrl-C last: it may come between
-            if signal.getsignal(number) is handler:  # nobody has set another one meanwhile
-                signal.signal(number, replaced[number])
+        held._uninstall()
     held.raise_now()
+
+
+def _let_go_in_child() -> None:
+    """Forget the block of a thread that the child does not have: nobody would raise what is held."""
+    global _of_main_thread
+    held = _of_main_thread
+    if held is not None and held._owner != threading.get_ident():
+        _of_main_thread = None
+        held._uninstall()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)

@@ -4,9 +4,14 @@ They were chosen on training images held out, for pixels in [0, 1]; what they re
 ``benchmarks/results/accuracy.md``.
 """
 
+from math import inf
+
 from skdigits.preprocessing import ElasticDeformer
 
 __all__ = ["RECIPES"]
+
+# A schedule goes to its end, with early stopping, too.
+_TO_THE_END = {"n_iter_no_change": inf}
 
 RECIPES = {
     # A small network in a few seconds.
@@ -21,6 +26,7 @@ RECIPES = {
         "dropout": 0.1,
         "input_dropout": 0.1,
         "weight_averaging": 0.998,
+        **_TO_THE_END,
     },
     # As far as the training images alone lead.
     "plain": {
@@ -34,6 +40,7 @@ RECIPES = {
         "dropout": 0.4,
         "input_dropout": 0.2,
         "weight_averaging": 0.999,
+        **_TO_THE_END,
     },
     # The network of Simard, Steinkraus and Platt (2003).
     "augmented": {
@@ -46,6 +53,7 @@ RECIPES = {
         "dropout": 0.2,
         "weight_averaging": 0.999,
         "augmenter": ElasticDeformer(),
+        **_TO_THE_END,
     },
     # The most accurate of a single network.
     "best": {
@@ -59,5 +67,6 @@ RECIPES = {
         "dropout": 0.15,
         "weight_averaging": 0.999,
         "augmenter": ElasticDeformer(),
+        **_TO_THE_END,
     },
 }

@@ -1,5 +1,7 @@
 """Signals that wait until what they would break is whole."""
 
+import contextlib
+import os
 import signal
 import threading
 
@@ -163,6 +165,34 @@ def test_error_of_the_block_goes_before():
     with pytest.raises(ValueError, match="of the block"):
         work()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("is_of_another_thread", [False, True])
+def test_child_process_can_be_interrupted(is_of_another_thread):
+    statuses = []
+
+    def fork_and_press_ctrl_c():
+        child = os.fork()
+        if child == 0:
+            try:
+                with held_interrupts():
+                    press_ctrl_c()
+            except KeyboardInterrupt:
+                os._exit(7)
+            os._exit(1)
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    with held_interrupts() as interrupts, contextlib.ExitStack() as stack:
+        if is_of_another_thread:
+            thread = threading.Thread(target=fork_and_press_ctrl_c)
+            thread.start()
+            thread.join()
+        else:
+            stack.enter_context(interrupts.let_through())
+            fork_and_press_ctrl_c()
+    assert statuses == [7]
 
 
 def test_other_threads_hold_nothing():

@@ -59,6 +59,7 @@ def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display:
     with client:
         watcher.start()
         try:
+            _await_worker(client, address)
             if sum(client.ncores().values()) == 1:
                 tell("skdigits: the cluster has one thread in all: joblib makes such fits in this process, not there")
             with _all_copies_kept(client), joblib.parallel_config("dask", scatter=arrays):
@@ -72,6 +73,16 @@ def on_cluster(address: str, search: Any, X: np.ndarray, y: np.ndarray, display:
             is_over.set()
             watcher.join()
     display.tell_finished()
+
+
+def _await_worker(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
+    except TimeoutError as error:
+        raise ValueError(
+            f"--scheduler {address}: no worker has come in {_SECONDS_TO_CONNECT} seconds: start some by `dask worker "
+            f"{address}`"
+        ) from error
 
 
 @contextlib.contextmanager

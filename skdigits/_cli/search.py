@@ -100,7 +100,7 @@ def run(arguments):
 
 
 def _search_in(folder, arguments, X, X_test, y, y_test):
-    from skdigits._cli.models import check_output, save_model
+    from skdigits._cli.models import check_output, save_somewhere
     from skdigits._cli.search_store import open_store
 
     fits = open_store(folder, _settings(arguments), X, y, resume=arguments.resume)
@@ -111,7 +111,9 @@ def _search_in(folder, arguments, X, X_test, y, y_test):
         model = _train_best(arguments, search.best_params_, X, y)
     saved = f"the best model is in {folder / _MODEL}, and --resume makes the table"
     with held_interrupts(f"interrupted; {saved}"):
-        save_model(model, folder / _MODEL)
+        where = save_somewhere(model, folder / _MODEL)
+    if where != folder / _MODEL:
+        raise ValueError(f"{folder / _MODEL} could not be written; the best model is in {where}")
     with told_what_is_saved(saved):
         _tell(arguments, folder, fits, search, model, (X, X_test, y_test))
 

@@ -197,6 +197,14 @@ def test_model_that_cannot_be_saved_is_saved_elsewhere(run, full_disk):
     assert load_weights(saved)[-1].n_iter_ == 3
 
 
+def test_best_model_of_a_search_is_saved_elsewhere(run, full_disk):
+    outcome = run("search", *CANDIDATES, "--jobs", 1, "--output", full_disk)
+    (saved,) = (full_disk / "temporary").rglob("best.npz")
+    assert outcome.status == 2
+    last = outcome.err.splitlines()[-1]
+    assert last == f"skdigits: {full_disk / 'best.npz'} could not be written; the best model is in {saved}"
+
+
 def test_what_an_interrupted_training_has_learnt_is_saved_elsewhere(run, full_disk, monkeypatch):
     interrupt_epochs(monkeypatch, TrainingProgress, "on_fit_task_end")
     outcome = run("train", *FEW, "--output", full_disk / "m.npz")

@@ -228,10 +228,14 @@ class Client(contextlib.nullcontext):
 
     def __init__(self):
         super().__init__()
-        self.threads, self.status, self.amm, self.is_on = {}, "running", self, True
+        self.threads, self.status, self.amm, self.is_on, self.has_workers = {}, "running", self, True, True
 
     def ncores(self):
         return self.threads
+
+    def wait_for_workers(self, n_workers, timeout):
+        if not self.has_workers:
+            raise TimeoutError
 
     def running(self):
         return self.is_on
@@ -266,6 +270,17 @@ def test_cluster_of_one_thread_makes_no_fits(client, capsys, threads, is_told):
     with cluster.on_cluster("tcp://x", None, None, None, display):
         pass
     assert ("the cluster has one thread in all" in capsys.readouterr().err) == is_told
+
+
+def test_cluster_without_workers(client):
+    display, client.has_workers = SimpleNamespace(tell_finished=lambda: None), False
+    with (
+        pytest.raises(
+            ValueError, match="--scheduler tcp://x: no worker has come in 10 seconds: start some by `dask wo"
+        ),
+        cluster.on_cluster("tcp://x", None, None, None, display),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
