@@ -6,6 +6,7 @@ import numba
 from numba import types
 from numba.core.typing.typeof import Purpose, typeof, typeof_impl
 
+from skdigits._kernels.bundles import as_bundle
 from skdigits._kernels.entry import EntryPoint, entry_point
 from skdigits._kernels.linking import PlainCompiler, link
 
@@ -45,7 +46,7 @@ class Kernel:
 
     def compile(self, arguments):
         """Machine code for arguments of such types, as `link` makes it."""
-        signature = tuple(types.unliteral(typeof(argument, Purpose.argument)) for argument in arguments)
+        signature = tuple(as_bundle(types.unliteral(typeof(argument, Purpose.argument))) for argument in arguments)
         self.dispatcher.compile(signature)
         return link(self.dispatcher.overloads[signature])
 

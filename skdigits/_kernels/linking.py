@@ -5,17 +5,18 @@ once more in each that calls it. Here a kernel stays LLVM's plain code until Pyt
 then all of it is linked, optimised as a whole, and becomes machine code. That takes half the time.
 """
 
+from itertools import accumulate
+
 from llvmlite import ir
 from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options
 from numba import types
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
-from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import as_dtype
 
+from skdigits._kernels.bundles import WORD, count_words, expand, read
 from skdigits._kernels.machine_code import SYMBOL
-from skdigits._kernels.packing import FIRST_FIELD
 
 # How the names of LLVM functions begin that intrinsics write by themselves, and that are not to be inlined.
 PRODUCTS = "skdigits.products"
@@ -137,12 +138,20 @@ def link(compiled):
 
 
 def _write_entry(context, module, description):
-    """Write the function that reads the arguments from a row of words, and calls the kernel with them."""
-    word = ir.IntType(64)
-    function = ir.Function(module, ir.FunctionType(ir.IntType(32), [word.as_pointer()]), SYMBOL)
+    """Write the functions that read the arguments from a row of words, and call the kernel with them."""
+    function_type = ir.FunctionType(ir.IntType(32), [WORD.as_pointer()])
+    entry, function = (ir.Function(module, function_type, name) for name in (SYMBOL, f"{SYMBOL}.expanded"))
+    # Not inlined, because LLVM is told that nobody writes what it reads: the entry does, before.
+    function.attributes.add("noinline")
+    # The first word is the result's.
+    places = accumulate(map(count_words, description.argtypes), initial=1)
+    arguments = list(zip(places, description.argtypes, strict=False))
+    builder = ir.IRBuilder(entry.append_basic_block())
+    for place, argument_type in arguments:
+        expand(builder, entry.args[0], place, argument_type)
+    builder.ret(builder.call(function, entry.args))
     builder = ir.IRBuilder(function.append_basic_block())
-    words = _Words(context, builder, function.args[0])
-    arguments = [words.read(argument_type) for argument_type in description.argtypes]
+    arguments = [read(context, builder, function.args[0], place, argument_type) for place, argument_type in arguments]
     status, result = context.call_conv.call_function(
         builder, context.declare_function(module, description), description.restype, description.argtypes, arguments
     )
@@ -158,48 +167,3 @@ def _as_word(builder, value, number_type):
         return value
     is_signed = isinstance(number_type, types.Integer) and number_type.signed
     return (builder.sext if is_signed else builder.zext)(value, ir.IntType(64))
-
-
-class _Words:
-    """Reads one argument after the other."""
-
-    def __init__(self, context, builder, words):
-        self._context, self._builder, self._words = context, builder, words
-        self._place = 0
-
-    def _load(self, words, place):
-        return self._builder.load(self._builder.gep(words, [ir.IntType(64)(place)]))
-
-    def _as_words(self, address):
-        return self._builder.inttoptr(address, ir.IntType(64).as_pointer())
-
-    def _next(self):
-        self._place += 1  # the first word is the result's
-        return self._load(self._words, self._place)
-
-    def read(self, argument_type):
-        """The next argument, as Numba's code works with it."""
-        context, builder = self._context, self._builder
-        if isinstance(argument_type, types.Array):
-            return self._read_array(argument_type)
-        if isinstance(argument_type, types.BaseTuple):
-            return context.make_tuple(builder, argument_type, [self.read(item) for item in argument_type])
-        word = self._next()
-        if argument_type is types.boolean:
-            return builder.trunc(word, ir.IntType(1))
-        bits = word if argument_type.bitwidth == 64 else builder.trunc(word, ir.IntType(argument_type.bitwidth))
-        return builder.bitcast(bits, context.get_value_type(argument_type))
-
-    def _read_array(self, array_type):
-        context, builder = self._context, self._builder
-        view = context.make_array(array_type)(context, builder)
-        fields = self._as_words(self._next())
-        data, shape, strides = (self._load(fields, FIRST_FIELD // 8 + place) for place in (0, 2, 3))
-        shape, strides = self._as_words(shape), self._as_words(strides)
-        dimensions = range(array_type.ndim)
-        populate_array(
-            view, builder.inttoptr(data, view.data.type), [self._load(shape, d) for d in dimensions],
-            [self._load(strides, d) for d in dimensions],
-            context.get_constant(types.intp, array_type.dtype.bitwidth // 8), None,
-        )  # fmt: skip
-        return view._getvalue()

@@ -1,8 +1,8 @@
 """Arguments of a kernel as one row of 64-bit words, which is what machine code is called with.
 
 An array is the address of its Python object, in which machine code finds its data, shape and strides: asking NumPy for
-them takes longer than recognising a digit. A tuple is what is in it, one after the other; a number is its bits. The
-first word is the result's. linking.py writes the code that reads them.
+them takes longer than recognising a digit. A tuple is what is in it, one after the other, with room behind each array
+for its lengths; a number is its bits. The first word is the result's. bundles.py writes the code that reads them.
 """
 
 import ctypes
@@ -41,7 +41,7 @@ class Packed:
     Parameters
     ----------
     value : tuple
-        Of arrays, numbers and tuples, as a kernel takes it.
+        A named tuple of arrays, numbers and such tuples, as a kernel takes it.
     """
 
     def __init__(self, value):
@@ -60,7 +60,7 @@ def pack(arguments):
     Parameters
     ----------
     arguments : sequence
-        Arrays, numbers, tuples of these, and `Packed`. Arrays have to outlive the call.
+        Arrays, numbers, named tuples of these, and `Packed`. Arrays have to outlive the call.
 
     Returns
     -------
@@ -84,7 +84,10 @@ def _append(values, words, kinds):
             kinds += value.kinds
         elif isinstance(value, tuple):
             kinds.append((type(value).__name__, len(value)))
-            _append(value, words, kinds)
+            for item in value:
+                _append((item,), words, kinds)
+                if isinstance(item, np.ndarray):
+                    words += [0] * item.ndim
         else:
             character = _character(value)
             words.append(_bits(value, character))

@@ -40,12 +40,49 @@ def read_tuple(outer, out):
     out[0], out[1], out[2], out[3] = outer.before, outer.inner.array[1], outer.inner.number, outer.after[0]
 
 
-@pytest.mark.parametrize(
-    "value",
+@kernel
+def read_number(inner, out):
+    """Write the number of a tuple."""
+    out[0] = inner.number
+
+
+@kernel
+def read_last(outer, place, out):
+    """Write a number from the array that stands last, which another kernel has been handed on."""
+    out[0] = outer.after[place]
+
+
+@kernel
+def hand_on(outer, out):
+    """Have all that stands last written by another kernel, one number after the other."""
+    for place in range(outer.after.shape[0]):
+        read_last(outer, place, out[place:])
+
+
+@kernel
+def copy_block(block, out):
+    """Write what is in a tuple of a block and numbers, lengths first."""
+    n, m, k = block.values.shape
+    out[0], out[1], out[2], out[3], out[4] = n, m, k, block.scale, block.is_on
+    for i in range(n):
+        for j in range(m):
+            for h in range(k):
+                out[5 + (i * m + j) * k + h] = block.values[i, j, h]
+
+
+class Block(NamedTuple):
+    scale: np.float32
+    values: np.ndarray
+    is_on: bool
+
+
+NUMBERS = (
     [0, -1, 2**63 - 1, 2**63, 2**64 - 1, -(2**63), True, False, 0.1, -0.0, float("inf"), np.float32(0.1),
-     np.float64(1e300), np.int64(-5), np.uint64(2**64 - 1), np.uint8(255), np.int32(-7), np.bool_(True)],
-    ids=repr,
+     np.float64(1e300), np.int64(-5), np.uint64(2**64 - 1), np.uint8(255), np.int32(-7), np.bool_(True)]
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NUMBERS, ids=repr)
 def test_number_comes_back(value):
     result = give_back(value)
     assert result == value
@@ -74,11 +111,42 @@ def test_tuples_in_tuples_are_read():
     assert out.tolist() == [3, 5, 0.25, 7]
 
 
+@pytest.mark.parametrize("value", NUMBERS, ids=repr)
+def test_number_in_a_tuple_comes_back(value):
+    out = np.zeros(1, np.uint8 if isinstance(value, (bool, np.bool_)) else np.array(value).dtype)
+    read_number(Inner(np.zeros(1), value), out)
+    assert out[0] == value
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "i4", "i8", "u8"])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 1, 1), (3, 0, 2)])
+def test_array_in_a_tuple_is_read(dtype, shape):
+    values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    out = np.zeros(5 + values.size)
+    copy_block(Block(np.float32(0.5), values, True), out)
+    assert out.tolist() == [*shape, 0.5, 1, *values.ravel()]
+
+
+def test_tuple_is_handed_on():
+    last, out = np.arange(5, 9, dtype=np.int64), np.zeros(4)
+    hand_on(Outer(0, Inner(np.zeros(3), 0.5), last), out)
+    assert out.tolist() == last.tolist()
+
+
+@pytest.mark.skipif(not isinstance(read_tuple, Kernel), reason="not compiled")
+@pytest.mark.parametrize("view", [lambda a: a[::2], lambda a: a[::-1]], ids=["every other", "backwards"])
+def test_array_in_a_tuple_that_is_not_contiguous_is_refused(view):
+    with pytest.raises(TypeError, match="Inner: arrays in a tuple lie row by row"):
+        read_number(Inner(view(np.zeros(6)), 0.5), np.zeros(1))
+
+
 def test_one_word_a_number_and_one_more_for_the_result():
     matrix = np.zeros((2, 5), np.float32)
-    words, kinds = pack((3, (False, matrix)))
-    assert list(words) == [0, 3, 0, id(matrix)]
-    assert kinds[:3] == ("q", ("tuple", 2), "?")
+    words, kinds = pack((3, Inner(matrix, False), matrix))
+    # In a tuple there is room for the lengths of an array.
+    assert list(words) == [0, 3, id(matrix), 0, 0, 0, id(matrix)]
+    assert kinds[:2] == ("q", ("Inner", 2))
+    assert kinds[3] == "?"
 
 
 def test_arrays_of_another_byte_order_are_of_another_kind():
