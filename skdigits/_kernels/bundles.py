@@ -8,10 +8,8 @@ needs it. Nobody writes to the row while kernels run, so that nothing has to be 
 
 from llvmlite import ir
 from numba import types
-from numba.core.datamodel import models
-from numba.core.extending import lower_getattr_generic, register_model
 from numba.core.typing.templates import AttributeTemplate
-from numba.extending import infer_getattr
+from numba.extending import infer_getattr, lower_getattr_generic, models, register_model
 from numba.np.arrayobj import populate_array
 
 from skdigits._kernels.packing import FIRST_FIELD
