@@ -80,6 +80,9 @@ def share_work(function, n_threads, control):
         Cleared here; told to stop when a thread fails or the user interrupts.
     """
     control[:] = 0
+    if n_threads == 1:  # nobody has to be waited for, and to hold interrupts takes as long as recognising a digit
+        function(0)
+        return
     tasks: list[_Task] = []
     with held_interrupts(partial(control.__setitem__, STOP_REQUESTED, 1)) as interrupts:
         try:

@@ -58,6 +58,14 @@ def test_error_in_one_thread_ends_all(control, failing, in_caller):
 
 
 @pytest.mark.usefixtures("sigint_raises")
+def test_short_work_in_one_thread_holds_no_interrupts(control):
+    """That would take as long as recognising a digit."""
+    seen = []
+    share_work(lambda t: seen.append((t, signal.getsignal(signal.SIGINT))), 1, control)
+    assert seen == [(0, signal.default_int_handler)]
+
+
+@pytest.mark.usefixtures("sigint_raises")
 @pytest.mark.parametrize("run", [share_work, run_together])
 def test_second_interrupt_waits_for_all_as_well(control, run):
     finished = []
