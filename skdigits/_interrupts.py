@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Ctrl-C, and what is sent where a job is ended, a machine is shut down or a terminal is closed.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class HeldInterrupts:
@@ -19,7 +20,7 @@ class HeldInterrupts:
         self._is_open = False
         self._told: list[Callable[[], object]] = []
         self._owner = threading.get_ident()
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
         self._ours = {n: partial(self._receive, handler) for n, handler in self._before.items() if callable(handler)}
 
     def _install(self) -> None:

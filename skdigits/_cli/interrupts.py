@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Ctrl-C, and what is sent where a job is ended, a machine is shut down or a terminal is closed.
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+from skdigits._interrupts import SIGNALS
 
 
 class TrainingInterrupts:
@@ -101,7 +100,7 @@ def _receive_by(handler: Callable[[int, Any], object]) -> dict[int, Any]:
     """Handle signals in the main thread, which alone gets them, but for those ignored; returns what did so before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    taken = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     return {number: signal.signal(number, handler) for number in taken}
 
 

@@ -4,8 +4,7 @@ N samples, K features, L layers of weights, `units` of shape (L + 1,) with K fir
 A tile is four features (see tiling.py), or four neighbouring units; G tiles of features, those before `split` the
 first *half* of them and the others the second, each with about as many listed tiles. P parameters in one flat
 vector: the L weight matrices, then the L bias vectors. A mini-batch is worked on in blocks of at most B samples, a
-block in S sections of at most 256 samples; `position` counts the samples of a block.
-T threads.
+block in S sections of at most 256 samples; `position` counts the samples of a block. T threads.
 
 Matrices stand in flat arrays. The rows of a layer are `strides` numbers apart and hold whole vectors, behind the last
 unit zeros, or anything where a zero weight meets it.

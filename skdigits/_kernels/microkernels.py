@@ -106,8 +106,7 @@ def _emit_scatter(emitter):
         Where the list starts, how far apart its positions are, and its length.
     values, weights, out : float arrays, flat
         With rows as described at the top of this file. `weights` and `out` have the same type; `values` may have
-        a narrower one. Half vectors of rows
-        are read and written, behind their last column, too.
+        a narrower one. Half vectors of rows are read and written, behind their last column, too.
     value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
     value_step : int
         From one of the four values of an entry to the next: 1 for those of a list.
