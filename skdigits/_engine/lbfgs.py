@@ -32,7 +32,7 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
     """
     # SciPy evaluates the start before the first iteration, which there need not be.
     n_iterations, n_evaluations, is_between_iterations = 0, 0, True
-    accepted = network.parameters.astype(np.float64)
+    accepted, error = network.parameters.astype(np.float64), None
 
     def objective(parameters):
         nonlocal n_evaluations, is_between_iterations
@@ -45,11 +45,16 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
         return loss, runner.gradient.copy()
 
     def callback(intermediate_result):
-        nonlocal n_iterations, accepted, is_between_iterations
+        nonlocal n_iterations, accepted, is_between_iterations, error
         n_iterations, is_between_iterations = n_iterations + 1, True
         accepted = intermediate_result.x.copy()
         network.parameters[:] = accepted
-        if iteration_ends(n_iterations, float(intermediate_result.fun)):
+        try:
+            is_over = iteration_ends(n_iterations, float(intermediate_result.fun))
+        except StopIteration as raised:
+            error = raised  # SciPy takes it for a wish to stop
+            raise
+        if is_over:
             raise StopIteration
 
     try:
@@ -64,5 +69,7 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
         accepted = result.x
     except KeyboardInterrupt:
         result = None
+    if error is not None:
+        raise error
     network.parameters[:] = accepted
     return result

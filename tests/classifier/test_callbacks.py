@@ -87,13 +87,14 @@ def test_callback_can_stop(solver):
     assert np.isfinite(model.predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("error", [OSError, StopIteration])
 @SOLVERS
-def test_error_in_a_callback_is_raised_after_teardown(solver):
+def test_error_in_a_callback_is_raised_after_teardown(solver, error):
     def fail():
-        raise OSError("disk full")
+        raise error("disk full")
 
     recorder = Recorder(at=2, action=fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(error, match="disk full"):
         make(solver=solver).set_callbacks(recorder).fit(X, Y)
     assert recorder.calls[-1] == "teardown"
 
