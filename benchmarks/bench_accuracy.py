@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
-from skdigits.preprocessing import Deskewer
 from skdigits.recipes import RECIPES
 
 # Rows and columns by which an image is moved for each of the looks.
@@ -27,51 +26,37 @@ LOOKS = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
 _SINGLE = "99.65 % (Ciresan et al., 2010: 12 million weights, GPU, 114 hours)"
 _VOTE = "99.69 % (Ciresan et al., 2012, committee of 7)"
 
-# What images go through before they train a network, or are recognised.
-_AS_THEY_ARE, _DESKEWED, _PREPARED = "as they are", "deskewed", "prepared"
-
-
-def _seeds(images, n_seeds):
-    """The networks of so many seeds."""
-    return [(images, seed) for seed in range(n_seeds)]
-
-
-# Name, recipe, networks (images and seed of each), whether they vote, published accuracy, goal: accuracy and seconds.
+# Name, recipe, whether images are prepared, seeds, networks that vote, published accuracy, goal: accuracy and seconds.
+# The networks of a vote are those of the first seeds.
 WORK = [
     (
-        "784-100-10, no augmentation", "quick", _seeds(_AS_THEY_ARE, 5), False,
+        "784-100-10, no augmentation", "quick", False, 5, 1,
         "97.8 % (MLPClassifier's defaults, until they stop)", 0.982, 3,
     ),
     (
-        "best plain network without augmentation", "plain", _seeds(_AS_THEY_ARE, 5), False,
+        "best plain network without augmentation", "plain", False, 5, 1,
         "98.4 % (Simard et al., 2003), 98.75 % (ReLU, dropout), 99.05 % (max-norm, 2 x 8192 units; Srivastava et al., "
         "2014)", 0.988, 180,
     ),
     (
-        "784-800-10 with elastic distortion", "augmented", _seeds(_AS_THEY_ARE, 3), False,
+        "784-800-10 with elastic distortion", "augmented", False, 3, 1,
         "99.3 % (Simard, Steinkraus and Platt, 2003)", 0.994, 150,
     ),
-    ("the best single plain network", "best", _seeds(_AS_THEY_ARE, 3), False, _SINGLE, 0.996, 900),
-    ("a vote of several", "best", _seeds(_AS_THEY_ARE, 3), True, _VOTE, 0.9965, 2700),
-    (
-        "a vote of several, each with images of its own", "best", [(_AS_THEY_ARE, 0), (_DESKEWED, 0), (_PREPARED, 0)],
-        True, _VOTE, 0.9965, 2700,
-    ),
-    ("the best single plain network, images prepared", "best", _seeds(_PREPARED, 1), False, _SINGLE, 0.996, 900),
-    ("the best single plain network, images deskewed", "best", _seeds(_DESKEWED, 3), False, _SINGLE, 0.996, 900),
+    ("the best single plain network", "best", False, 3, 1, _SINGLE, 0.996, 900),
+    ("a vote of several", "best", False, 1, 3, _VOTE, 0.9965, 2700),
+    ("the best single plain network, images prepared", "best", True, 1, 1, _SINGLE, 0.996, 900),
 ]  # fmt: skip
 
 
-def make_model(recipe, images, seed, arguments):
-    """The classifier of a row, behind what its images go through."""
-    parameters = {**RECIPES[recipe], "n_jobs": arguments.threads, "random_state": seed}
+def make_model(recipe, is_prepared, seed, arguments):
+    """The classifier of a row, behind what `skdigits train` prepares images with if asked for."""
+    parameters = {**RECIPES[recipe], "n_jobs": arguments.threads}
     if arguments.quick:
         parameters |= {"max_iter": 2, "hidden_layer_sizes": (20,)}
-    if images == _PREPARED:
+    if is_prepared:
         # A scaler of single pixels would bend strokes that are deformed.
-        return make_digit_pipeline(**parameters).set_params(minmaxscaler="passthrough")
-    model = MLPDigitClassifier(**parameters)
-    return make_pipeline(Deskewer(), model) if images == _DESKEWED else model
+        return make_digit_pipeline(**parameters, random_state=seed).set_params(minmaxscaler="passthrough")
+    return MLPDigitClassifier(**parameters, random_state=seed)
 
 
 def move(X, by):
@@ -114,33 +99,33 @@ class Fits:
             make_digit_pipeline(**few, n_jobs=self.arguments.threads).fit(data[0][:500], data[1][:500])
         return data
 
-    def _fit(self, recipe, images, seed):
+    def _fit(self, recipe, is_prepared, seed):
         """A model, and what it took and reached."""
         X, y, *_ = self.data
-        model = make_model(recipe, images, seed, self.arguments)
+        model = make_model(recipe, is_prepared, seed, self.arguments)
         start = time.perf_counter()
         model.fit(X, y)
         run = {"seed": seed, "seconds": round(time.perf_counter() - start, 2), **score(model, self.data)}
-        print(images, run, flush=True)
+        print(run, flush=True)
         return model, run
 
-    def vote(self, recipe, networks):
-        """What some networks reach together, and took one after the other."""
+    def vote(self, recipe, is_prepared, n_votes):
+        """What the networks of the first seeds reach together, and took one after the other."""
         X, y, *_ = self.data
-        fits = [self.fit(recipe, *network) for network in networks]
-        voters = [(f"network {i}", FrozenEstimator(model)) for i, (model, _) in enumerate(fits)]
-        vote = VotingClassifier(voters, voting="soft").fit(X, y)  # the networks stay as they are; classes are learnt
+        fits = [self.fit(recipe, is_prepared, seed) for seed in range(n_votes)]
+        networks = [(f"network {run['seed']}", FrozenEstimator(model)) for model, run in fits]
+        vote = VotingClassifier(networks, voting="soft").fit(X, y)  # the networks stay as they are; classes are learnt
         return {"seed": 0, "seconds": round(sum(run["seconds"] for _, run in fits), 2), **score(vote, self.data)}
 
 
-def measure(fits, recipe, networks, is_vote, published, accuracy, seconds):
-    """The row of a recipe, with a run for each network, or one for their vote."""
-    if is_vote:
-        runs = [fits.vote(recipe, networks)]
+def measure(fits, recipe, is_prepared, n_seeds, n_votes, published, accuracy, seconds):
+    """The row of a recipe, with a run for each seed."""
+    if n_votes > 1:
+        runs = [fits.vote(recipe, is_prepared, n_votes)]
     else:
-        runs = [fits.fit(recipe, *network)[1] for network in networks[: 1 if fits.arguments.quick else None]]
+        runs = [fits.fit(recipe, is_prepared, seed)[1] for seed in range(1 if fits.arguments.quick else n_seeds)]
     return {
-        "recipe": recipe, "networks": len(networks) if is_vote else 1, "published": published,
+        "recipe": recipe, "networks": n_votes, "published": published,
         "goal": {"accuracy": accuracy, "seconds": seconds}, "runs": runs, "ratios": {},
     }  # fmt: skip
 
@@ -174,9 +159,8 @@ def render(content):
         "",
         f"Errors of 10,000 test images; at five looks: each image as it is, and moved by a pixel up, down, left and "
         f"right. {content['settings']['threads']} threads; seconds are the median of whole fits on all 60,000 training "
-        f"images, their deformation included, kernels compiled before; of a vote their sum. Deskewed: by `Deskewer`. "
-        f"Prepared: after the steps of `make_digit_pipeline` but the scaler, as `skdigits train` prepares images for "
-        f"recipes. Images of its own: one network has them as they are, one deskewed, one prepared. "
+        f"images, their deformation included, kernels compiled before; of a vote their sum. Prepared: "
+        f"after the steps of `make_digit_pipeline` but the scaler, as `skdigits train` prepares images for recipes. "
         f"{machine['processor']}, {machine['cores']} cores, {_results.versions(machine)}.",
     ]
     return "\n".join(lines) + "\n"

@@ -43,8 +43,8 @@ QUICK_SAMPLES = 2000
 UNSCALED = ("uint8", "float32")
 render = partial(
     _results.render_sides,
-    note="Of uint8 MinMaxScaler makes float64, so that MLPClassifier computes in double precision there; skdigits in "
-    "single, its default.",
+    note="MinMaxScaler turns uint8 into float64, so that MLPClassifier computes in double precision in that row, and "
+    "skdigits in single, its default.",
 )
 
 

@@ -46,8 +46,8 @@ MAKE = {"sklearn": _rivals.make_sklearn, _harness.OURS: MLPDigitClassifier}
 SECONDS_BETWEEN_LOOKS = 0.02
 render = partial(
     _results.render_sides,
-    note="Images are uint8, of which MinMaxScaler makes float64, so that MLPClassifier computes in double precision; "
-    "skdigits in single, its default.",
+    note="Images are uint8, which MinMaxScaler turns into float64, so that MLPClassifier computes in double precision, "
+    "and skdigits in single, its default.",
 )
 
 

@@ -1,6 +1,5 @@
 """From the hooks of the engine to scikit-learn's callbacks, verbose lines, validation and augmentation."""
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from skdigits._engine.inputs import as_read_only, refer_to_inputs
 from skdigits._engine.progress import restored_start
 from skdigits._engine.trainer import TrainingHooks
+from skdigits._threads import with_threads_of
 
 
 class EstimatorHooks(TrainingHooks):
@@ -128,10 +128,7 @@ class EstimatorHooks(TrainingHooks):
             Type in which the network computes, and of the deformed samples.
         """
         X = as_read_only(np.ascontiguousarray(X, dtype))  # it may be the user's
-        augmenter, out = self._estimator.augmenter, np.empty_like(X)
-        if self._estimator.n_jobs is not None and getattr(augmenter, "n_jobs", 0) is None:
-            augmenter = copy.copy(augmenter)  # it is the user's, too
-            augmenter.n_jobs = self._estimator.n_jobs
+        augmenter, out = with_threads_of(self._estimator.n_jobs, self._estimator.augmenter), np.empty_like(X)
 
         def draw_inputs(random_state, progress):
             augmented = augmenter.augment(X, random_state, out=out, progress=progress)

@@ -30,18 +30,18 @@ def fit_binarizer(y: ArrayLike, classes: ArrayLike | None = None) -> LabelBinari
     return LabelBinarizer().fit(classes)
 
 
-def check_known_labels(y: ArrayLike, known: NDArray, *, warm_start: bool) -> None:
+def check_known_labels(y: ArrayLike, known: NDArray, *, complete: bool) -> None:
     """Raise ValueError where y has other classes than those learnt before.
 
     Parameters
     ----------
     y : array-like
     known : ndarray of shape (n_classes,)
-    warm_start : bool
+    complete : bool
         Whether all known classes must be there.
     """
     classes = unique_labels(y)
-    if warm_start:
+    if complete:
         if set(classes) != set(known):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
@@ -121,11 +121,11 @@ def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, clas
     elif isinstance(class_weight, list) and y.ndim == 1:
         raise ValueError(f"class_weight as a list is for several labels a sample, got {class_weight!r} for one.")
     elif isinstance(class_weight, list) and y.ndim == 2 and y.shape[1] == len(class_weight):
-        absent_or_present, columns = np.array([0, 1]), (y.toarray() if sparse.issparse(y) else y).astype(int).T
+        is_present = (y.toarray() if sparse.issparse(y) else y).astype(bool)
         class_weights = np.prod(
             [
-                compute_class_weight(weights, classes=absent_or_present, y=column)[column]
-                for weights, column in zip(class_weight, columns, strict=True)
+                compute_class_weight(weights, classes=np.array([0, 1]), y=column)[column]
+                for weights, column in zip(class_weight, is_present.T.astype(int), strict=True)
             ],
             axis=0,
         )

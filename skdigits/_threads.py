@@ -1,11 +1,13 @@
 """How many threads this process may use: the one place that decides it."""
 
+import copy
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import joblib
 import threadpoolctl  # scikit-learn needs it
@@ -83,6 +85,15 @@ def allowed_threads(n_jobs: int | None) -> int:
     if (is_joblib_worker or n_tasks is not None) and not limits:
         return 1
     return min([max(1, n_cores // (n_tasks or 1)), *limits])
+
+
+def with_threads_of(n_jobs: int | None, transformer: Any) -> Any:
+    """A transformer itself, or a copy that uses `n_jobs` where it has a parameter of this name and leaves it None."""
+    if n_jobs is None or getattr(transformer, "n_jobs", 0) is not None:
+        return transformer
+    transformer = copy.copy(transformer)  # it is the user's
+    transformer.n_jobs = n_jobs
+    return transformer
 
 
 class _BlasLimit:

@@ -157,7 +157,7 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     ends_by_schedule = estimator.learning_rate in SCHEDULES and not estimator.early_stopping
     plan = trainer.Plan(
         n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else int(estimator.max_iter),
-        tol=estimator.tol, n_iter_no_change=np.inf if ends_by_schedule else estimator.n_iter_no_change,
+        tol=float(estimator.tol), n_iter_no_change=np.inf if ends_by_schedule else estimator.n_iter_no_change,
         early_stopping=estimator.early_stopping, restore_best=estimator.restore_best_weights, deadline=deadline,
         draws_seeds=any(drop_rates), n_repeated=n_repeated,
     )  # fmt: skip

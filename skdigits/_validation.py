@@ -129,7 +129,7 @@ def check_held_out(estimator, dtype, X_val, y_val, sample_weight_val):
                 raise ValueError(f"expected one label a sample, as y has, got shape {y.shape}.")
             y = column_or_1d(y)
         check_consistent_length(X, y)
-        _targets.check_known_labels(y, estimator.classes_, warm_start=False)
+        _targets.check_known_labels(y, estimator.classes_, complete=False)
         targets = _targets.encode(estimator._label_binarizer, y)
         if is_multilabel:  # of whatever two numbers y is made
             y = targets.astype(int)

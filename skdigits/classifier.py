@@ -126,7 +126,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         'lbfgs' ignores this parameter.
 
     validation_fraction : float, default=0.1
-        Proportion of the samples to set aside for `early_stopping`, below 1; with that, above 0.
+        Proportion of the samples to set aside for `early_stopping`, in [0, 1); above 0 with `early_stopping`.
 
     beta_1 : float, default=0.9
         Decay rate of Adam's first-moment estimate, in [0, 1).
@@ -494,7 +494,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         DataConversionWarning
             If y is a column.
         UserWarning
-            If `batch_size` is larger than the number of samples, and is that number instead.
+            If `batch_size` is larger than the number of samples, which is then used instead.
         """
         with all_or_nothing(self):
             return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
@@ -592,7 +592,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`. Rows sum to one except for multi-label targets: logistic outputs of classes
-            that exclude one another are divided by their sum. Of a single class there are two columns, as in
+            that exclude one another are divided by their sum. With a single class there are two columns, as in
             `MLPClassifier`.
 
         Raises
@@ -620,7 +620,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; of a single class two columns.
+            In the order of `classes_`; with a single class two columns.
 
         Raises
         ------
@@ -718,7 +718,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise
 
     def _fit(self, X, y, sample_weight, validation, *, incremental):
-        deadline = None if self.max_time is None else time.monotonic() + self.max_time
+        deadline = None if self.max_time is None else time.monotonic() + float(self.max_time)
         hidden_layer_sizes = _checks.check_hidden_layer_sizes(self)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         # A network that has learnt keeps its layers, whatever sizes have been set since.
@@ -778,7 +778,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self._label_binarizer = _targets.fit_binarizer(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            _targets.check_known_labels(y, self.classes_, warm_start=self.warm_start)
+            _targets.check_known_labels(y, self.classes_, complete=self.warm_start)
         n_labels = len(self.classes_)
         if self._label_binarizer.y_type_.startswith("multilabel") and y.ndim != 2:
             # The numbers from 0 on are known labels of either kind.

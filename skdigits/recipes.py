@@ -4,7 +4,10 @@ They were chosen on training images held out, for pixels in [0, 1]; what they re
 ``benchmarks/results/accuracy.md``.
 """
 
+import copy
+from collections.abc import Iterator, Mapping
 from math import inf
+from typing import Any
 
 from skdigits.preprocessing import ElasticDeformer
 
@@ -13,7 +16,27 @@ __all__ = ["RECIPES"]
 # A schedule goes to its end, with early stopping, too.
 _TO_THE_END = {"n_iter_no_change": inf}
 
-RECIPES = {
+
+class _Recipes(Mapping):
+    """Recipes by name. Each look gives a copy: what is set in it, or in its augmenter, is set in no other model's."""
+
+    def __init__(self, recipes: dict[str, dict[str, Any]]) -> None:
+        self._recipes = recipes
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return copy.deepcopy(self._recipes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._recipes)
+
+    def __len__(self) -> int:
+        return len(self._recipes)
+
+    def __repr__(self) -> str:
+        return repr(self._recipes)
+
+
+_RECIPES: dict[str, dict[str, Any]] = {
     # A small network in a few seconds.
     "quick": {
         "hidden_layer_sizes": (100,),
@@ -70,3 +93,5 @@ RECIPES = {
         **_TO_THE_END,
     },
 }
+
+RECIPES = _Recipes(_RECIPES)

@@ -1,4 +1,4 @@
-"""Recipes: plain dictionaries that make networks which learn."""
+"""Recipes: dictionaries that make networks which learn."""
 
 import numpy as np
 import pytest
@@ -26,6 +26,11 @@ def test_recipe_is_repeated_for_a_seed_and_any_number_of_threads(name, mnist):
         for n_jobs in (1, 2)
     ]
     np.testing.assert_array_equal(*weights)
+
+
+def test_what_is_set_in_a_model_is_set_in_no_recipe():
+    MLPDigitClassifier(**RECIPES["best"]).set_params(augmenter__image_shape=(8, 8))
+    assert RECIPES["best"]["augmenter"].image_shape == "auto"
 
 
 def test_command_line_knows_them():

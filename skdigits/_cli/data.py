@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from skdigits._typing import ImageShape
 from skdigits.datasets import fetch_mnist
+from skdigits.preprocessing._image_shape import find_image_shape
 
 _Split: TypeAlias = tuple[NDArray, NDArray, NDArray, NDArray]
 
@@ -41,3 +43,14 @@ def dataset_of(model: Any) -> str:
             return name
     sizes = ", ".join(f"{name} has {n_features}" for name, (n_features, _) in _LOADERS.items())
     raise ValueError(f"no data set fits a model for samples of {model.n_features_in_} pixels ({sizes})")
+
+
+def check_shape(image_shape: ImageShape, n_pixels: int, option: str = "--report") -> None:
+    """Raise an error where it is not known how the pixels of an image lie, for an option that needs it."""
+    try:
+        find_image_shape(image_shape, n_pixels)
+    except ValueError as error:
+        raise ValueError(
+            f"{option} needs images, and of {n_pixels} pixels it is not known how they lie: give arrays of shape "
+            "(n_images, height, width)"
+        ) from error

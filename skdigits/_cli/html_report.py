@@ -25,7 +25,6 @@ from skdigits.plotting import (
     summary,
 )
 from skdigits.plotting._axes import check_matplotlib
-from skdigits.preprocessing._image_shape import find_image_shape
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "matplotlib")
 _SCORES = {"precision": ".4f", "recall": ".4f", "f1-score": ".4f", "support": ",.0f"}
@@ -83,17 +82,6 @@ def check_report(folder: Path) -> None:
     check_folder(folder if folder.is_dir() else folder.parent, f"--report {folder}")
 
 
-def check_shape(image_shape: ImageShape, n_pixels: int, option: str = "--report") -> None:
-    """Raise an error where it is not known how the pixels of an image lie, for an option that needs it."""
-    try:
-        find_image_shape(image_shape, n_pixels)
-    except ValueError as error:
-        raise ValueError(
-            f"{option} needs images, and of {n_pixels} pixels it is not known how they lie: give arrays of shape "
-            "(n_images, height, width)"
-        ) from error
-
-
 def write_report(
     folder: Path, model: Any, X: NDArray, y: NDArray, result: dict[str, Any], *, image_shape: ImageShape = "auto"
 ) -> None:
@@ -130,7 +118,9 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_
                 "Test images": f"{len(X):,}",
                 "Epochs": result["n_iter"],
                 "Seconds of training": f"{result['train_seconds']:.2f}",
-                f"Loss of the last {'batch' if 'samples_per_second' in result else 'epoch'}": f"{result['loss']:.4f}",
+                f"Loss of the last {'batch' if 'samples_per_second' in result else 'epoch'}": (
+                    "nan" if result["loss"] is None else f"{result['loss']:.4f}"
+                ),
                 "Model": result["model"],
             }
         ),

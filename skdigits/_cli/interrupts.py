@@ -67,7 +67,7 @@ class TrainingInterrupts:
 
 
 @contextlib.contextmanager
-def held_interrupts(message: str) -> Iterator[None]:
+def interrupts_afterwards(message: str) -> Iterator[None]:
     """Raise KeyboardInterrupt for a signal after the ``with`` block, not in it: it saves what has been learnt."""
     received: list[int] = []
     before = _receive_by(lambda number, frame: received.append(number))

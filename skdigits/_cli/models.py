@@ -24,8 +24,9 @@ _PACKAGES = {".safetensors": "safetensors", ".skops": "skops"}
 _WAY_OUT = 'To have it: pip install "skdigits[export]"'
 _WRITTEN = (".joblib", *_SAFE)
 _PICKLES = (".joblib", ".pickle", ".pkl")
-# Read only: `skdigits export` writes it.
 _ONNX = ".onnx"
+# By `skdigits export`.
+EXPORTED = (_ONNX, *_SAFE)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -56,27 +57,22 @@ def is_missing(suffix: str) -> bool:
     return suffix in _PACKAGES and importlib.util.find_spec(_PACKAGES[suffix]) is None
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, option: str = "--output", suffixes: tuple[str, ...] = _WRITTEN) -> None:
     """Raise an error where a model could not be saved: before hours of training, not after."""
     from skdigits.persistence._files import check_folder
 
     if path.is_dir():
-        raise ValueError(f"--output {path} is a folder")
+        raise ValueError(f"{option} {path} is a folder")
     if path.exists() and not path.is_file():
-        raise ValueError(f"--output {path} is a device or a pipe, not a file")
-    if path.suffix not in _WRITTEN:
-        raise ValueError(f"--output {path}: expected a name that ends in one of {', '.join(_WRITTEN)}")
+        raise ValueError(f"{option} {path} is a device or a pipe, not a file")
+    if path.suffix not in suffixes:
+        raise ValueError(f"{option} {path}: expected a name that ends in one of {', '.join(suffixes)}")
     if is_missing(path.suffix):
-        raise ValueError(f"--output {path} needs {_PACKAGES[path.suffix]}. {_WAY_OUT}")
-    refuse_state_name(path, "--output")
-    check_folder(Path(os.path.realpath(path)).parent, f"--output {path}")
-
-
-def refuse_state_name(path: Path, option: str) -> None:
-    """Raise an error for the name under which the state of the training of another model would be saved."""
+        raise ValueError(f"{option} {path} needs {_PACKAGES[path.suffix]}. {_WAY_OUT}")
     if path.name.endswith(STATE_SUFFIX):
         model = path.name.removesuffix(STATE_SUFFIX)
         raise ValueError(f"{option} {path}: this is where the state of the training of {model} is saved; give another")
+    check_folder(Path(os.path.realpath(path)).parent, f"{option} {path}")
 
 
 def free_name(path: Path) -> Path:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skdigits._cli.remarks import one_line, printable
 from skdigits._console import tell
 from skdigits._engine.preparation import FIELD_SIDE
-from skdigits.persistence._scalers import largest_pixel
+from skdigits.persistence._steps import first_by_range, flat_steps, largest_pixel
 from skdigits.preprocessing import read_digit_image
 from skdigits.preprocessing._digit_images import find_image_files, read_page
 from skdigits.preprocessing._photos import SUFFIXES
@@ -92,10 +92,10 @@ def to_samples(images: NDArray, model: Any) -> NDArray:
 
 
 def _largest_pixel(model: Any) -> float:
-    """What white is for the scaler that a pipeline begins with; anything else has its say about images in [0, 1]."""
+    """What white is for the scaler of a pipeline; anything else that looks at it first is given images in [0, 1]."""
     if hasattr(model, "largest_pixel_"):  # an ONNX file says it itself
         return model.largest_pixel_ or 1.0
-    first = model[0] if hasattr(model, "named_steps") else model
+    first = first_by_range(step for _, step in flat_steps("", model))
     white = largest_pixel(first)
     if white is not None:
         return white
@@ -113,7 +113,9 @@ def network_images(samples: NDArray, model: Any) -> NDArray:
     Where these steps make something else than images of 28 x 28 pixels, and of ONNX files, which do not tell, the
     samples themselves.
     """
-    seen = model[:-1].transform(samples) if hasattr(model, "named_steps") and len(model) > 1 else samples
+    from skdigits.plotting._estimators import dense
+
+    seen = dense(model[:-1].transform(samples)) if hasattr(model, "named_steps") and len(model) > 1 else samples
     seen = seen if seen.shape == samples.shape else samples
     low, high = (limit(axis=1, keepdims=True) for limit in (seen.min, seen.max))
     return ((seen - low) / np.where(high > low, high - low, 1)).reshape(-1, FIELD_SIDE, FIELD_SIDE)

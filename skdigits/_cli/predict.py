@@ -17,7 +17,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "predict",
         help="print labels for files of pixels, photographs and scans",
-        description="Print a label a line for each sample, and for each image file its name, label, probability and "
+        description="Print one label per line for samples, and for each image file its name, label, probability and "
         "runner-up.",
     )
     add_model(parser)

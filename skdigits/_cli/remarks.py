@@ -17,8 +17,8 @@ _OPTIONS = {
     "n_jobs": "--jobs",
     "random_state": "--seed",
 }
-# As in `batch_size`, and in max_iter=10.
-_PARAMETER = re.compile(rf"`({'|'.join(_OPTIONS)})`|\b({'|'.join(_OPTIONS)})=")
+# As in `batch_size`, and in max_iter=10, but not in runs/max_iter=10.
+_PARAMETER = re.compile(rf"`({'|'.join(_OPTIONS)})`|(?<![^\s(])({'|'.join(_OPTIONS)})=")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from skdigits._cli.converters import COUNT, JOBS, RATE, SEED, converter, layers, path
 from skdigits._cli.defaults import BATCH_SIZES, DATASETS, EPOCHS, listed
-from skdigits._cli.interrupts import held_interrupts, told_what_is_saved
+from skdigits._cli.interrupts import interrupts_afterwards, told_what_is_saved
 from skdigits._cli.remarks import counted, printable, warnings_as_lines
 from skdigits._console import announce, tell
 from skdigits.exceptions import TrainingInterruptedWarning
@@ -110,7 +110,7 @@ def _search_in(folder, arguments, X, X_test, y, y_test):
         _check_best(search, fits)
         model = _train_best(arguments, search.best_params_, X, y)
     saved = f"the best model is in {folder / _MODEL}, and --resume makes the table"
-    with held_interrupts(f"interrupted; {saved}"):
+    with interrupts_afterwards(f"interrupted; {saved}"):
         where = save_somewhere(model, folder / _MODEL)
     if where != folder / _MODEL:
         raise ValueError(f"{folder / _MODEL} could not be written; the best model is in {where}")

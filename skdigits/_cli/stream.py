@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
-from skdigits._cli.data import load_split
-from skdigits._cli.html_report import check_shape
+from skdigits._cli.data import check_shape, load_split
 from skdigits._cli.progress import TrainingBar
 from skdigits._cli.remarks import counted, warnings_as_lines
+from skdigits._threads import with_threads_of
 from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._batches import open_parts
@@ -100,16 +100,17 @@ class ImageStream:
         # An int would give every batch the same order. Schedules end after max_iter calls.
         classifier.set_params(
             random_state=np.random.RandomState(self._seed),
-            max_iter=math.ceil(self._n_drawn / batch_size),
+            max_iter=math.ceil(self.n_samples / batch_size),
             augmenter=None if self._is_deformed else self._fitting(classifier.augmenter),
         )
         batches = iter_digit_batches(
-            self._source, batch_size=batch_size, n_samples=self._n_drawn, augmenter=deformer, random_state=self._seed
-        )
+            self._source, batch_size=batch_size, n_samples=self._n_drawn, random_state=self._seed,
+            augmenter=with_threads_of(classifier.n_jobs, deformer),
+        )  # fmt: skip
         classes = self._classes()
         try:
             with contextlib.closing(TrainingBar(self.n_samples)) as bar:
-                for X, y in self._without_held_out(batches):
+                for X, y in self._to_train_on(batches, batch_size):
                     X = np.asarray(X, np.float32)
                     # The scaler has nothing to learn but how many pixels there are.
                     X = scaler.transform(X) if hasattr(classifier, "classes_") else scaler.fit_transform(X)
@@ -162,6 +163,18 @@ class ImageStream:
     def _count_held_out(self):
         n_passes, rest = divmod(self._n_drawn, self._n_source)
         return n_passes * len(self._held_out_places) + int(np.searchsorted(self._held_out_places, rest))
+
+    def _to_train_on(self, batches, batch_size):
+        """Batches as large as those that are read, without the images held out."""
+        rest = []
+        for batch in self._without_held_out(batches):
+            rest.append(batch)
+            while sum(len(y) for _, y in rest) >= batch_size:
+                X, y = (np.concatenate(arrays) if len(rest) > 1 else arrays[0] for arrays in zip(*rest, strict=True))
+                yield X[:batch_size], y[:batch_size]
+                rest = [(X[batch_size:], y[batch_size:])] if len(y) > batch_size else []
+        if rest:
+            yield tuple(np.concatenate(arrays) for arrays in zip(*rest, strict=True))
 
     def _without_held_out(self, batches):
         start = 0

@@ -53,8 +53,8 @@ def _add_images(group: Any) -> None:
         "--deformed",
         type=COUNT,
         metavar="N",
-        help="deform the images of --stream anew in every pass, N in all (default: --epochs passes, deformed only "
-        "where a recipe does so)",
+        help="train on N deformed images in all, deformed anew in each pass over --stream (default: --epochs passes, "
+        "deformed only if the recipe does so)",
     )
     group.add_argument(
         "--test",
@@ -89,8 +89,8 @@ def _add_network(group: Any) -> None:
     group.add_argument(
         "--epochs",
         type=COUNT,
-        help="most epochs, or iterations of lbfgs; training ends before when the loss has settled, but not with a "
-        f"recipe (default: {listed(EPOCHS, EPOCHS)})",
+        help="maximum number of epochs, or of iterations of lbfgs; without a recipe, training ends earlier once the "
+        f"loss has settled (default: {listed(EPOCHS, EPOCHS)})",
     )
     group.add_argument(
         "--batch-size",
@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> _Trained:
-    from skdigits._cli.html_report import check_shape
+    from skdigits._cli.data import check_shape
 
     output, partial_output, remark = _choose_files(arguments)
     state = TrainingState(arguments, output)
@@ -188,7 +188,7 @@ def _tell(arguments: argparse.Namespace, trained: _Trained) -> None:
         "train_seconds": seconds,
         "n_iter": n_epochs,
         **({} if arguments.stream is None else {"samples_per_second": classifier.t_ / seconds}),
-        "loss": float(classifier.loss_),
+        "loss": float(classifier.loss_) if math.isfinite(classifier.loss_) else None,  # where the best epoch is kept
         "model": str(output),
         "report": None if arguments.report is None else str(arguments.report / "index.html"),
         "parameters": _plain(classifier.get_params()),
@@ -226,7 +226,6 @@ def _report(folder: Path, model: Any, images: Any, result: dict[str, Any]) -> Va
 def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None]:
     """Files of the model and of an interrupted one, and a remark; ValueError where options do not go together."""
     from skdigits._cli import stream
-    from skdigits._cli.html_report import check_report
     from skdigits._cli.models import check_output, default_output
 
     stream.check_arguments(arguments)
@@ -247,6 +246,8 @@ def _choose_files(arguments: argparse.Namespace) -> tuple[Path, Path, str | None
     partial_output = output.with_name(f"{output.stem}-interrupted{output.suffix}")
     check_output(output)
     if arguments.report is not None:
+        from skdigits._cli.html_report import check_report
+
         if arguments.report in (output, partial_output):
             raise ValueError(f"--report {arguments.report} is a folder of its own, not the file of --output")
         check_report(arguments.report)

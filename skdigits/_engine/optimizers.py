@@ -118,7 +118,7 @@ class SGD(Optimizer):
     def end_epoch(self, n_samples_seen):
         """Adapt the learning rate to the number of samples seen so far, in all epochs."""
         if self.lr_schedule == "invscaling":
-            self.learning_rate = float(self.learning_rate_init) / (n_samples_seen + 1) ** self.power_t
+            self.learning_rate = float(self.learning_rate_init) / (n_samples_seen + 1) ** float(self.power_t)
 
     def on_plateau(self):
         """With 'adaptive' a fifth of the learning rate, until it is too small. Returns ``(stop, decision)``."""

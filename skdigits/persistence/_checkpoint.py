@@ -1,5 +1,6 @@
 """A callback that saves the model while it is trained, and with it what another process needs to go on."""
 
+import copy
 import json
 import os
 import time
@@ -241,9 +242,12 @@ def _is_best(history):
 
 
 def _stored_parameters(estimator):
-    """Parameters by name, as a file holds them."""
+    """Parameters by name, as a file holds them, to be compared."""
     stored = {}
     for name, value in estimator.get_params(deep=False).items():
+        if name == "augmenter" and hasattr(value, "n_jobs"):
+            value = copy.copy(value)
+            value.n_jobs = None  # which makes no difference to what it does
         arrays: dict = {}
         try:
             node = _values.encode(value, name, arrays, ())

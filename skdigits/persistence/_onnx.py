@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.ensemble import VotingClassifier
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skdigits._networks import own_dtype
 from skdigits._version import __version__
 from skdigits.classifier import MLPDigitClassifier
 from skdigits.persistence._onnx_check import check_results
-from skdigits.persistence._scalers import largest_pixel
+from skdigits.persistence._steps import first_by_range, flat_steps, largest_pixel
 
 # What all programs of the last years read.
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -103,7 +103,7 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
     except ImportError as error:
         raise ImportError('to_onnx needs onnx and skl2onnx: pip install "skdigits[export]"') from error
     _register_converters()
-    steps = list(_flat_steps("", estimator))
+    steps = [(name, _as_skl2onnx_takes_it(step)) for name, step in flat_steps("", estimator)]
     if not steps:
         raise ValueError("expected a pipeline with a step that does something, got none")
     model = _convert(steps, np.dtype(input_dtype))
@@ -166,23 +166,14 @@ def _register_converters():
         )
 
 
-def _flat_steps(name, estimator):
-    """Names and estimators of a pipeline, those of pipelines in it included, without what lets everything pass."""
-    if hasattr(estimator, "best_estimator_"):
-        yield from _flat_steps(name, estimator.best_estimator_)
-    elif isinstance(estimator, BaseSearchCV):
-        raise ValueError(f"{type(estimator).__name__} has no best_estimator_: search with refit=True")
-    elif isinstance(estimator, Pipeline):
-        for step_name, step in estimator.steps:
-            if step is not None and step != "passthrough":
-                yield from _flat_steps(f"{name}.{step_name}".lstrip("."), step)
-    elif isinstance(estimator, VotingClassifier):
-        vote = copy.copy(estimator)
-        vote.flatten_transform = False  # of `transform` alone, and skl2onnx takes no other
-        vote.weights = None if vote.weights is None else np.asarray(vote.weights)
-        yield name, vote
-    else:
-        yield name, estimator
+def _as_skl2onnx_takes_it(step):
+    """A step, or a copy of a vote that skl2onnx does not refuse."""
+    if not isinstance(step, VotingClassifier):
+        return step
+    vote = copy.copy(step)
+    vote.flatten_transform = False  # of `transform` alone, and skl2onnx takes no other
+    vote.weights = None if vote.weights is None else np.asarray(vote.weights)
+    return vote
 
 
 def _convert(steps, dtype):
@@ -222,7 +213,7 @@ def _options(last):
     if isinstance(last, MLPDigitClassifier):
         options[id(last)]["is_last"] = True
     for calibrated in getattr(last, "calibrated_classifiers_", ()):
-        *_, (_, network) = _flat_steps("", calibrated.estimator)
+        *_, (_, network) = flat_steps("", calibrated.estimator)
         if isinstance(network, MLPDigitClassifier):
             # Calibration is of `decision_function`, which skl2onnx overlooks in a Pipeline.
             options[id(network)] = {"raw_scores": True}
@@ -251,7 +242,7 @@ def _computing_dtype(first, dtype):
     if dtype != np.uint8:
         return dtype
     if hasattr(first, "coefs_"):
-        return np.result_type(*first.coefs_)
+        return own_dtype(first)
     is_ours = type(first).__module__.startswith("skdigits.")
     return np.dtype(np.float32 if is_ours else np.float64)
 
@@ -295,7 +286,7 @@ def _metadata(estimator, steps):
     image_shape = _image_shape(first, math.prod(shape))
     if image_shape is not None:
         metadata["image_shape"] = json.dumps([int(length) for length in image_shape])
-    white = largest_pixel(first)
+    white = largest_pixel(first_by_range(step for _, step in steps))
     if white is not None:
         metadata["largest_pixel"] = json.dumps(white)
     if is_classifier(estimator):

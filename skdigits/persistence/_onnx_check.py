@@ -8,7 +8,7 @@ from sklearn.base import is_classifier
 from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 
 from skdigits.persistence._onnx_runtime import open_session
-from skdigits.persistence._scalers import largest_pixel
+from skdigits.persistence._steps import first_by_range, largest_pixel
 
 # What tests have compared for each of its parameters, besides everything in this package.
 _KNOWN = (Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler)
@@ -34,7 +34,7 @@ def check_results(model, estimator, steps, shape, dtype):
     others = [step for _, step in steps if not _is_known(step)]
     if not others:
         return
-    X = _make_images(steps[0][1], shape).astype(dtype)
+    X = _make_images(largest_pixel(first_by_range(step for _, step in steps)), shape).astype(dtype)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about names that images have not
@@ -57,11 +57,10 @@ def _is_known(step):
     return type(step) in _KNOWN or type(step).__module__.startswith("skdigits.")
 
 
-def _make_images(first, shape):
+def _make_images(white, shape):
     """Strokes of noise on a ground of 0, in three ranges, or in that of a scaler; half of them whole numbers."""
     rng = np.random.default_rng(0)
     images = rng.random((_N_SAMPLES, *shape)) * (rng.random((_N_SAMPLES, *shape)) < 0.4)
-    white = largest_pixel(first)
     images *= np.resize([1, 16, 255] if white is None else white, _N_SAMPLES).reshape(-1, *(1 for _ in shape))
     images[::2] = np.round(images[::2])
     return images

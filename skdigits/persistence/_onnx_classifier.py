@@ -5,11 +5,7 @@ import math
 import numpy as np
 
 from skdigits._kernels.codes import ERF, ERFC, LEAK
-
-
-def network_dtype(classifier):
-    """The type in which a network computes: that of its weights, which a user may have replaced."""
-    return np.result_type(*classifier.coefs_)
+from skdigits._networks import own_dtype
 
 
 def find_classifier_types(operator):
@@ -30,11 +26,11 @@ def convert_classifier(scope, operator, container):
 
     classifier, add = operator.raw_operator, GraphWriter(scope, container)
     labels, probabilities = (variable.full_name for variable in operator.outputs)
-    dtype = network_dtype(classifier)
+    dtype = own_dtype(classifier)
     values = add.cast(operator.inputs[0].full_name, dtype)
     activate = _ACTIVATIONS[classifier.activation]
     *hidden, last = [
-        (coef.astype(dtype), intercept.astype(dtype))
+        (np.asarray(coef, dtype), np.asarray(intercept, dtype))
         for coef, intercept in zip(classifier.coefs_, classifier.intercepts_, strict=True)
     ]
     for coef, intercept in hidden:
@@ -52,13 +48,13 @@ def _output_dtype(operator):
 
     classifier = operator.raw_operator
     if operator.scope_inst.get_options(classifier, {"is_last": False})["is_last"]:
-        return network_dtype(classifier)
+        return own_dtype(classifier)
     return np.dtype(np.float64 if isinstance(operator.inputs[0].type, DoubleTensorType) else np.float32)
 
 
 def _add_outputs(add, classifier, logits, labels):
     """Add what `predict` and `predict_proba` make of logits; return the name of the latter."""
-    one, half = network_dtype(classifier).type(1), network_dtype(classifier).type(0.5)
+    one, half = own_dtype(classifier).type(1), own_dtype(classifier).type(0.5)
     _, classes = _labels(classifier)
     if classifier.n_outputs_ == 1:
         positive = add("Sigmoid", logits)

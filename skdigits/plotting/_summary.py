@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from skdigits.plotting._estimators import fitted_network
 
 
@@ -31,7 +33,7 @@ def describe_layers(estimator: Any) -> list[Layer]:
     """Layers of a fitted network, inputs first: a list of `Layer`."""
     network = fitted_network(estimator)
     layers = [Layer("input", len(network.coefs_[0]), "", 0, 0)]
-    pairs = list(zip(network.coefs_, network.intercepts_, strict=True))
+    pairs = [list(map(np.asarray, pair)) for pair in zip(network.coefs_, network.intercepts_, strict=True)]
     for number, (coef, intercept) in enumerate(pairs, start=1):
         is_output = number == len(pairs)
         layers.append(
@@ -103,6 +105,6 @@ def summary(estimator: Any) -> str:
 
 def describe_total(estimator: Any) -> str:
     """Parameters and bytes of a fitted network, in a line."""
-    layers, dtype = describe_layers(estimator), fitted_network(estimator).coefs_[0].dtype
+    layers, dtype = describe_layers(estimator), np.asarray(fitted_network(estimator).coefs_[0]).dtype
     n_parameters, n_bytes = sum(layer.n_parameters for layer in layers), sum(layer.n_bytes for layer in layers)
     return f"{n_parameters:,} parameters, {n_bytes:,} bytes ({dtype})"

@@ -51,7 +51,7 @@ class Deskewer(PixelTransformer):
 
     Notes
     -----
-    Ink are the pixels above 0; images without any stay as they are. What is sheared out of the image is lost. Where the
+    Ink is every pixel above 0; images without any stay as they are. What is sheared out of the image is lost. Where the
     difference of two neighbouring pixels is beyond the type of the images, the result is infinite.
 
     The first steps of networks and nearest neighbours on MNIST were often this one [1]_.

@@ -260,9 +260,10 @@ class TestClassWeight:
         with pytest.raises(ValueError, match=says):
             make(class_weight=class_weight).fit(X, Y)
 
-    def test_list_for_several_labels(self):
+    @pytest.mark.parametrize("present", [1, 2])
+    def test_list_for_several_labels(self, present):
         samples, labels = make_multilabel_classification(200, n_classes=2, random_state=0)
-        weighted = make(class_weight=[{0: 1, 1: 2}, {0: 1, 1: 5}]).fit(samples, labels)
+        weighted = make(class_weight=[{0: 1, 1: 2}, {0: 1, 1: 5}]).fit(samples, present * labels)
         by_label = np.where(labels[:, 0], 2.0, 1.0) * np.where(labels[:, 1], 5.0, 1.0)
         assert_same(weighted, make().fit(samples, labels, by_label))
 
@@ -374,6 +375,17 @@ def test_max_time_keeps_what_was_learnt():
     assert 0.3 <= time.monotonic() - start < 10
     assert model.n_iter_ == len(model.loss_curve_) > 1
     assert model.score(X, Y) > 0.9
+
+
+def test_max_time_of_half_precision_is_added_to_a_clock_that_is_far_on(monkeypatch):
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 1e6)
+    assert make(max_iter=50, max_time=np.float16(1e-4)).fit(X, Y).n_iter_ == 1
+
+
+def test_power_of_a_small_integer_is_no_small_integer():
+    models = [make(solver="sgd", learning_rate="invscaling", power_t=one, max_iter=3) for one in (np.int8(1), 1.0)]
+    assert_same(*(model.fit(X, Y) for model in models))
 
 
 def test_max_time_ends_lbfgs():

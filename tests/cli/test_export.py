@@ -1,5 +1,6 @@
 """Models in other formats: every one of them is read by `predict` and `evaluate`, with the same results."""
 
+import os
 import sys
 
 import joblib
@@ -91,6 +92,12 @@ def test_steps_that_a_format_cannot_hold_are_named(assert_refused, digits, tmp_p
 )
 def test_targets_that_cannot_be_written(assert_refused, trained, tmp_path, target, says):
     assert_refused("export", trained.path, "--to", tmp_path / target, says=says)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_a_pipe_is_left_alone(assert_refused, trained, tmp_path):
+    os.mkfifo(tmp_path / "model.npz")
+    assert_refused("export", trained.path, "--to", tmp_path / "model.npz", says="is a device or a pipe, not a file")
 
 
 def test_onnx_is_not_turned_back(run, assert_refused, trained, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from skdigits import persistence
 from skdigits._cli import models
-from skdigits._cli.interrupts import held_interrupts
+from skdigits._cli.interrupts import interrupts_afterwards
 from skdigits.persistence import load_weights
 
 SUFFIXES = [".joblib", ".npz", ".safetensors", ".skops"]
@@ -135,7 +135,7 @@ def test_ctrl_c_waits_until_the_model_is_saved(run, tmp_path, monkeypatch):
 def test_ctrl_c_that_is_ignored_stays_so(tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with held_interrupts("interrupted"):
+        with interrupts_afterwards("interrupted"):
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:

@@ -109,8 +109,8 @@ def test_second_ctrl_c_loses_nothing(run, digits, tmp_path, monkeypatch, interru
     outcome = run("train", "--stream", *files, "--output", tmp_path / "m.npz")
     kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
-    assert outcome.err == f"skdigits: interrupted after 360 images, what was learnt is in {kept}\n"
-    assert load_weights(kept)[-1].t_ == 360
+    assert outcome.err == f"skdigits: interrupted after 400 images, what was learnt is in {kept}\n"
+    assert load_weights(kept)[-1].t_ == 400
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler, mi
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._cli import pictures as pictures_module
 from skdigits.persistence import load_weights, save_weights
-from skdigits.preprocessing import DigitCenterer, read_digit_image
+from skdigits.preprocessing import Deskewer, DigitCenterer, read_digit_image
 
 PARAMETERS = {"hidden_layer_sizes": (50,), "learning_rate_init": 0.01, "random_state": 0}
 
@@ -39,6 +39,10 @@ def models(pictures, tmp_path_factory):
         "divided.npz": make_pipeline(MaxAbsScaler(), MLPDigitClassifier(**PARAMETERS)).fit(X, y),
         "prepared.npz": make_digit_pipeline(**PARAMETERS).fit(X, y),
         "bare.npz": MLPDigitClassifier(**PARAMETERS).fit(X / 255, y),
+        "nested.npz": make_pipeline(
+            make_pipeline(Deskewer(), "passthrough", MinMaxScaler()), MLPDigitClassifier(**PARAMETERS)
+        ).fit(X, y),
+        "named.npz": make_digit_pipeline(**PARAMETERS).set_output(transform="pandas").fit(X, y),
     }
     for name, network in networks.items():
         save_weights(network, folder / name)
@@ -56,7 +60,7 @@ def folder(pictures, tmp_path):
     return tmp_path / "scans"
 
 
-@pytest.mark.parametrize("name", ["scaled.npz", "divided.npz", "prepared.npz", "bare.npz"])
+@pytest.mark.parametrize("name", ["scaled.npz", "divided.npz", "prepared.npz", "bare.npz", "nested.npz"])
 def test_folder_gives_a_line_for_each_file(run, models, folder, pictures, name):
     outcome = run("predict", models / name, folder)
     assert (outcome.status, outcome.err) == (0, "")
@@ -115,10 +119,10 @@ def test_show_draws_what_the_network_is_given(run, models, folder):
     assert "@" in shown
 
 
-@pytest.mark.parametrize("name", ["prepared.npz", "bare.npz"])
+@pytest.mark.parametrize("name", ["prepared.npz", "named.npz", "bare.npz"])
 def test_show_draws_what_stands_behind_the_preparation(run, models, folder, name):
     model, image = load_weights(models / name), read_digit_image(folder / "1.png")
-    seen = model[:-1].transform(255 * image.reshape(1, -1)) if name == "prepared.npz" else image
+    seen = image if name == "bare.npz" else np.asarray(model[:-1].transform(255 * image.reshape(1, -1)))
     drawing = pictures_module.draw(seen.reshape(28, 28) / seen.max())
     shown = run("predict", models / name, folder / "1.png", "--show").out
     assert shown.startswith(drawing)

@@ -8,6 +8,7 @@ from skdigits._cli.remarks import counted
 from skdigits._engine.runner import EpochRunner
 from skdigits.exceptions import DataFileError
 from skdigits.persistence import load_weights
+from skdigits.preprocessing import _elastic_deformer
 
 
 @pytest.fixture
@@ -159,6 +160,24 @@ def test_mini_batches_may_be_larger_than_the_batches_that_are_read(train, files,
 
 
 @pytest.mark.usefixtures("small_batches")
+def test_mini_batches_are_whole_where_images_are_held_out(run, files, tmp_path, monkeypatch):
+    seen = watched_batches(monkeypatch)
+    options = ("--epochs", 2, "--batch-size", 400, "--output", tmp_path / "m.npz")
+    outcome = run("train", "--stream", *files, *options)
+    assert (outcome.status, "clipped" in outcome.err) == (0, False)
+    assert [len(X) for X, _ in seen] == [400] * 6 + [2 * 1347 - 6 * 400]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_images_are_deformed_in_as_many_threads_as_there_are_jobs(train, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_elastic_deformer, "allowed_threads", lambda n_jobs: asked.append(n_jobs) or 1)
+    result = train("--stream", "--deformed", 900, "--jobs", 1, "--output", tmp_path / "m.npz")
+    assert asked == [1] * 3
+    assert result["parameters"]["augmenter"]["n_jobs"] is None
+
+
+@pytest.mark.usefixtures("small_batches")
 def test_last_batch_may_be_shorter_than_a_mini_batch(run, files, test_files, tmp_path):
     options = ("--epochs", 1, "--batch-size", 300, "--output", tmp_path / "m.npz")
     outcome = run("train", "--stream", *files, "--test", test_files, *options)
@@ -231,8 +250,8 @@ def test_ctrl_c_keeps_what_was_learnt(run, files, tmp_path, monkeypatch):
     outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.npz")
     kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
-    assert outcome.err == f"skdigits: interrupted after 360 images, what was learnt is in {kept}\n"
-    assert load_weights(kept)[-1].t_ == 360
+    assert outcome.err == f"skdigits: interrupted after 400 images, what was learnt is in {kept}\n"
+    assert load_weights(kept)[-1].t_ == 400
     assert not (tmp_path / "m.npz").exists()
 
 
@@ -249,7 +268,7 @@ def test_ctrl_c_within_a_later_batch(run, files, tmp_path, monkeypatch):
     monkeypatch.setattr(EpochRunner, "train", interrupted)
     outcome = run("train", "--stream", *files, *FEW, "--output", tmp_path / "m.npz")
     assert (outcome.status, len(calls)) == (130, 2)
-    assert load_weights(tmp_path / "m-interrupted.npz")[-1].t_ == 360
+    assert load_weights(tmp_path / "m-interrupted.npz")[-1].t_ == 400
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,20 @@ def test_json_is_all_of_the_output(run, tmp_path):
     assert 0 < result["train_seconds"] < 60
 
 
+def test_json_of_a_training_that_diverged_behind_its_best_epoch(train, tmp_path, monkeypatch):
+    fit = train_command._fit
+
+    def diverge(model, *arguments):
+        was_interrupted = fit(model, *arguments)
+        model[-1].loss_ = np.nan
+        return was_interrupted
+
+    monkeypatch.setattr(train_command, "_fit", diverge)
+    result = train("--epochs", 2, "--report", tmp_path / "report", "--output", tmp_path / "m.npz")
+    assert result["loss"] is None
+    assert "<td>nan</td>" in (tmp_path / "report" / "index.html").read_text()
+
+
 def test_json_agrees_with_the_saved_model(train, tmp_path):
     result = train("--epochs", 5, "--output", tmp_path / "m.npz")
     classifier = load_weights(tmp_path / "m.npz")[-1]

@@ -226,6 +226,14 @@ def test_what_changes_no_bit_may_change(path):
     assert_equal_weights(model, make().fit(X, Y))
 
 
+def test_threads_of_the_augmenter_may_change(path):
+    models = [make(augmenter=ElasticDeformer(image_shape=(8, 8), n_jobs=n_jobs)) for n_jobs in (1, 2)]
+    kill(models[0], Checkpoint(path), 3)
+    assert_equal_weights(
+        models[1].set_callbacks(Checkpoint(path, resume=True)).fit(X, Y), models[0].set_callbacks().fit(X, Y)
+    )
+
+
 def test_partial_fit_does_not_go_on_from_a_file(path):
     with pytest.raises(ValueError, match="save_weights and load_weights"):
         make().set_callbacks(Checkpoint(path, resume=True)).partial_fit(X, Y, classes=np.arange(10))

@@ -118,6 +118,12 @@ def test_weights_that_a_user_has_replaced():
     assert_agrees(classifier, X, "float64", 1e-12)
 
 
+def test_weights_of_half_precision():
+    classifier = fit()
+    classifier.coefs_ = [coef.astype(np.float16) for coef in classifier.coefs_]
+    assert_agrees(classifier, X, "float32", 1e-6)
+
+
 def test_metadata():
     model = to_onnx(fit(WORDS[Y]))
     metadata = {prop.key: prop.value for prop in model.metadata_props}

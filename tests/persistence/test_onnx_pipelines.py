@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
+    MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
     PolynomialFeatures,
@@ -197,6 +198,7 @@ def test_the_best_of_a_search():
     ("model", "X", "expected"),
     [
         (make_pipeline(MinMaxScaler(), classifier()), DIGITS, {"image_shape": [8, 8], "largest_pixel": 16.0}),
+        (make_pipeline(ElasticDeformer(), MaxAbsScaler(), classifier()), DIGITS, {"largest_pixel": 16.0}),
         (
             make_pipeline(Deskewer(image_shape=(4, 16)), classifier()),
             DIGITS,

@@ -1,5 +1,6 @@
 """What displays owe to those who have matplotlib, and to those who have not."""
 
+import copy
 import io
 import subprocess
 import sys
@@ -100,6 +101,13 @@ def test_search_stands_for_the_network_that_it_has_chosen(fitted, search, name):
         figure.savefig(stream)
         pictures.append(stream.getvalue())
     assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_summary_of_lists_of_numbers(fitted):
+    network = copy.copy(fitted.pipeline[-1])
+    expected = summary(network).splitlines()
+    network.coefs_ = [coef.tolist() for coef in network.coefs_]
+    assert summary(network).splitlines()[:-1] == expected[:-1]
 
 
 def test_summary_of_a_search(search):
