@@ -141,6 +141,8 @@ def load_model(path: str | Path, *, trust: bool) -> Any:
         raise ValueError(f"{path} is no file" if os.path.exists(path) else f"there is no model file {path}")
     path = Path(path)
     model = _read_safe(path) if path.suffix in (*_SAFE, _ONNX) else _read_pickle(path, trust)
+    while getattr(model, "steps", [])[1:] and model.steps[0][1] in (None, "passthrough"):
+        model = model[1:]  # a pipeline does not tell how many features pass through its first step
     if not all(hasattr(model, name) for name in ("predict_proba", "classes_", "n_features_in_")):
         raise ValueError(f"{path} holds a {type(model).__name__}, not a fitted classifier")
     return model

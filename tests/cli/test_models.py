@@ -6,6 +6,7 @@ import sys
 
 import joblib
 import pytest
+from sklearn.pipeline import Pipeline
 
 from skdigits import persistence
 from skdigits._cli import models
@@ -33,6 +34,13 @@ def test_model_is_the_same_from_a_file_of_any_format(run, trained, tmp_path, suf
     trust = ["--trust"] if suffix == ".joblib" else []
     expected = run("evaluate", trained.path, "--json").json
     assert run("evaluate", path, *trust, "--json").json == {**expected, "model": str(path)}
+
+
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_pipeline_that_begins_with_nothing(run, trained, tmp_path, nothing):
+    models.save_model(Pipeline([("nothing", nothing), *trained.model.steps]), tmp_path / "m.npz")
+    expected = run("evaluate", trained.path, "--json").json
+    assert run("evaluate", tmp_path / "m.npz", "--json").json == {**expected, "model": str(tmp_path / "m.npz")}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
