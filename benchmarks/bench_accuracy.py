@@ -31,7 +31,7 @@ _VOTE = "99.69 % (Ciresan et al., 2012, committee of 7)"
 WORK = [
     (
         "784-100-10, no augmentation", "quick", False, 5, 1,
-        "97.8 % (MLPClassifier's defaults, until they stop)", 0.982, 3,
+        "97.9 % (measured: MLPClassifier's defaults, until they stop; mean of three seeds)", 0.982, 3,
     ),
     (
         "best plain network without augmentation", "plain", False, 5, 1,
