@@ -118,9 +118,7 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_
                 "Test images": f"{len(X):,}",
                 "Epochs": result["n_iter"],
                 "Seconds of training": f"{result['train_seconds']:.2f}",
-                f"Loss of the last {'batch' if 'samples_per_second' in result else 'epoch'}": (
-                    "nan" if result["loss"] is None else f"{result['loss']:.4f}"
-                ),
+                f"Loss of the last {'batch' if 'samples_per_second' in result else 'epoch'}": f"{result['loss']:.4f}",
                 "Model": result["model"],
             }
         ),

@@ -41,6 +41,16 @@ def _format_matrix(matrix: NDArray, labels: NDArray) -> str:
     return "\n".join("".join(entry.rjust(width) for entry in row) for row in rows)
 
 
+def as_json(value: Any) -> Any:
+    """A value as JSON knows it: null for what is no finite number."""
+    if isinstance(value, dict):
+        return {name: as_json(entry) for name, entry in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [as_json(entry) for entry in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def print_json(content: object) -> None:
     """Print one JSON object."""
-    print(json.dumps(content, allow_nan=False))
+    print(json.dumps(as_json(content), allow_nan=False))

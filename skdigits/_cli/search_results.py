@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from skdigits._cli.report import as_json
 from skdigits._cli.search_store import read_records
 from skdigits.persistence._files import replaced_whole
 
@@ -76,7 +77,7 @@ def complete_results(search, fits, n_samples):
             results[f"{kind}_{name}_time"] = np.array(
                 [function(values) if values else own for values, own in zip(seconds, measured, strict=True)]
             )
-    return {name: [_plain(value) for value in values] for name, values in results.items()}
+    return {name: [as_json(value) for value in values] for name, values in results.items()}
 
 
 def _training_sizes(search, n_samples):
@@ -89,16 +90,6 @@ def _is_of(record, parameters, n_samples):
     # Stratified folds differ by a sample a class at most.
     is_near = abs(record["n_samples"] - n_samples) <= 0.1 * n_samples
     return is_near and all(record["candidate"].get(name) == repr(value) for name, value in parameters.items())
-
-
-def _plain(value):
-    """A value as JSON knows it."""
-    if isinstance(value, dict):
-        return {name: _plain(entry) for name, entry in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(entry) for entry in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def rank(results):

@@ -188,7 +188,7 @@ def _tell(arguments: argparse.Namespace, trained: _Trained) -> None:
         "train_seconds": seconds,
         "n_iter": n_epochs,
         **({} if arguments.stream is None else {"samples_per_second": classifier.t_ / seconds}),
-        "loss": float(classifier.loss_) if math.isfinite(classifier.loss_) else None,  # where the best epoch is kept
+        "loss": float(classifier.loss_),
         "model": str(output),
         "report": None if arguments.report is None else str(arguments.report / "index.html"),
         "parameters": _plain(classifier.get_params()),
