@@ -78,7 +78,8 @@ class HeldInterrupts:
         try:
             handler(number, frame)
         except BaseException as error:
-            self._error = self._error or error.with_traceback(None)
+            if self._error is None or isinstance(self._error, KeyboardInterrupt):  # what ends the process goes before
+                self._error = error.with_traceback(None)
             for on_interrupt in self._told:
                 on_interrupt()
 
@@ -88,7 +89,7 @@ _of_main_thread: HeldInterrupts | None = None
 
 @contextmanager
 def held_interrupts(on_interrupt: Callable[[], object] | None = None) -> Iterator[HeldInterrupts]:
-    """Raise what a signal raises behind the ``with`` block, not in it.
+    """Raise what a signal raises behind the ``with`` block, not in it, also where the block ends with an error.
 
     Handlers are called at once: only what they raise waits. Blocks may be nested; the outermost raises. Only the main
     thread sees signals, so that nothing is held in others.
@@ -116,19 +117,27 @@ def held_interrupts(on_interrupt: Callable[[], object] | None = None) -> Iterato
         held._install()
         with held._closed(on_interrupt):
             yield held
+    except Exception:
+        _stop_holding(held)
+        held.raise_now()  # whoever goes on behind errors is to end nevertheless
+        raise
     finally:
+        _stop_holding(held)
+    held.raise_now()
+
+
+def _stop_holding(held: HeldInterrupts) -> None:
+    global _of_main_thread
+    if _of_main_thread is held:
         _of_main_thread = None
         held._uninstall()
-    held.raise_now()
 
 
 def _let_go_in_child() -> None:
     """Forget the block of a thread that the child does not have: nobody would raise what is held."""
-    global _of_main_thread
     held = _of_main_thread
     if held is not None and held._owner != threading.get_ident():
-        _of_main_thread = None
-        held._uninstall()
+        _stop_holding(held)
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,6 +13,8 @@ from skdigits._typing import MatrixLike
 
 # What kernels read as it is. Anything else is converted to the type in which the network computes.
 _READ_AS_THEY_ARE = (np.float32, np.float64, np.uint8)
+# Kinds of types of NumPy and pandas.
+_NUMBERS, _TEXT, _TIMES = set("biufc"), set("UST"), set("Mm")
 
 
 def accepted_types(dtype: DTypeLike) -> list[type]:
@@ -52,15 +54,24 @@ def check_samples(estimator: Any, X: MatrixLike, dtype: DTypeLike, *, finite: bo
 
 
 def refuse_what_is_no_number(X: MatrixLike) -> None:
-    """Raise ValueError for an array or frame of text, dates or spans of time, which NumPy would convert to numbers."""
-    dtypes = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))  # frames have one for each column
-    for dtype in dtypes:
-        kind = getattr(dtype, "kind", "f")
-        # The kind of text in pandas is that of objects.
-        is_text = kind in tuple("UST") or getattr(dtype, "type", None) is str
-        if is_text or kind in tuple("Mm"):
-            way_out = "Convert them first: X.astype(float)." if is_text else "Make numbers of them first."
-            raise ValueError(f"Expected numbers as X, got values of type {dtype}. {way_out}")
+    """Raise ValueError for text, dates and spans of time, which NumPy would convert to numbers."""
+    found = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))  # frames have one for each column
+    if found and all(getattr(dtype, "kind", "O") in _NUMBERS for dtype in found):
+        return
+    if not any(getattr(dtype, "kind", "O") in _TEXT | _TIMES for dtype in found):
+        values = np.asarray(X)  # objects may be text, as the columns of frames are, and lists may hold it
+        found = [values.dtype]
+        if values.dtype.kind == "O":
+            found += {type(value) for value in values.flat if isinstance(value, (str, bytes))}
+    for kind in found:
+        is_text = isinstance(kind, type) or kind.kind in _TEXT
+        if is_text or kind.kind in _TIMES:
+            way_out = "Make numbers of them first."
+            if is_text:
+                way_out = (
+                    f"Convert them first: {'X.astype(float)' if hasattr(X, 'astype') else 'np.asarray(X, float)'}."
+                )
+            raise ValueError(f"Expected numbers as X, got values of type {getattr(kind, '__name__', kind)}. {way_out}")
 
 
 def _is_checked(estimator: Any, X: MatrixLike) -> bool:

@@ -25,9 +25,10 @@ def fit_binarizer(y: ArrayLike, classes: ArrayLike | None = None) -> LabelBinari
     -------
     binarizer : LabelBinarizer
     """
-    if classes is None or type_of_target(y).startswith("multilabel"):
-        classes = y
-    return LabelBinarizer().fit(classes)
+    is_multilabel = type_of_target(y).startswith("multilabel")
+    if is_multilabel and classes is not None and np.shape(y)[1] != (n_classes := len(np.unique(classes))):
+        raise ValueError(f"y: expected a column for each of the {n_classes} classes, got {np.shape(y)[1]}.")
+    return LabelBinarizer().fit(y if classes is None or is_multilabel else classes)
 
 
 def check_known_labels(y: ArrayLike, known: NDArray, *, complete: bool) -> None:
@@ -52,8 +53,18 @@ def check_known_labels(y: ArrayLike, known: NDArray, *, complete: bool) -> None:
 
 
 def encode(binarizer: LabelBinarizer, y: ArrayLike) -> NDArray[np.bool]:
-    """Rows of booleans, one column an output of the network: one for binary labels, else one a class."""
-    targets = binarizer.transform(y).astype(bool)
+    """Rows of booleans, one column an output of the network: one for binary labels, else one a class.
+
+    Raises
+    ------
+    ValueError
+        If y is a multi-label indicator of two numbers neither of which is 0: there would be nothing to learn.
+    """
+    targets = binarizer.transform(y)
+    least, most = np.min(targets), np.max(targets)
+    if least != most and least != 0 and most != 0:
+        raise ValueError(f"Expected zeros and ones as several labels a sample, got {least} and {most}.")
+    targets = targets.astype(bool)
     return targets.reshape(-1, 1) if targets.ndim == 1 else targets
 
 
@@ -120,6 +131,8 @@ def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, clas
         class_weights = _weigh_labels(class_weight, classes)[np.searchsorted(classes, y)]
     elif isinstance(class_weight, list) and y.ndim == 1:
         raise ValueError(f"class_weight as a list is for several labels a sample, got {class_weight!r} for one.")
+    elif isinstance(class_weight, list) and not all(isinstance(weights, dict) for weights in class_weight):
+        raise ValueError(f"class_weight as a list has a dict for each column of y, got {class_weight!r}.")
     elif isinstance(class_weight, list) and y.ndim == 2 and y.shape[1] == len(class_weight):
         is_present = (y.toarray() if sparse.issparse(y) else y).astype(bool)
         class_weights = np.prod(
@@ -143,6 +156,6 @@ def refuse_extreme_weights(weights: NDArray, dtype: DTypeLike) -> None:
     if largest != 0 and not least <= largest <= most:
         way_out = "" if limits.dtype == np.float64 else ", or set dtype='float64'"
         raise ValueError(
-            f"sample_weight: expected weights (times class_weight) of which the largest is between {least:.0e} and "
-            f"{most:.0e} in {limits.dtype}, got {largest:.2g}. Scale all of them{way_out}."
+            f"sample_weight: expected weights (times class_weight) of which the largest is between {least:.2g} and "
+            f"{most:.2g} in {limits.dtype}, got {largest:.2g}. Scale all of them{way_out}."
         )

@@ -206,11 +206,15 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
 
     def iteration_ends(n_iterations, loss):
         nonlocal start
-        now = time.perf_counter()
-        with interrupts.let_through():
-            validation = {} if data.held_out is None else hooks.validate()
-        record.add_iteration(n_iterations, loss=loss, seconds=now - start, **validation)
-        start = now
+        known = {"loss": loss}
+        try:
+            with interrupts.let_through():
+                known |= hooks.validate()
+        finally:  # with what is known when a Ctrl-C comes, or an error
+            now = time.perf_counter()
+            record.add_iteration(n_iterations, **known, seconds=now - start)
+            record.publish(estimator)
+            start = now
         with interrupts.let_through():
             return hooks.epoch_ends(record) or (deadline is not None and time.monotonic() >= deadline)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.special import expit
 from sklearn.metrics import accuracy_score, check_scoring
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length, column_or_1d
 
@@ -48,17 +49,18 @@ class HeldOut:
 
     def evaluate(self, network, binarizer, n_threads):
         """Mean cross-entropy, and the score; of a score higher is better, so that of a loss it is the negative."""
-        outputs = network.forward(self._X, n_threads)
+        is_normalized = network.out_activation == "logistic" and binarizer.y_type_ == "multiclass"
+        # As in predict: logistic outputs may saturate in more than one class, logits do not.
+        deciding = network.forward(self._X, n_threads, logits=is_normalized)
+        outputs = expit(deciding) if is_normalized else deciding
         loss = mean_cross_entropy(
             outputs, self._targets, self._sample_weight, independent=network.out_activation == "logistic"
         )
         if self._scoring == "loss":
             score = -loss
         elif self._scorer is None:
-            if network.out_activation == "logistic" and binarizer.y_type_ == "multiclass":
-                # As in predict: logistic outputs may saturate in more than one class, logits do not.
-                outputs = network.forward(self._X, n_threads, logits=True)
-            score = accuracy_score(self._labels, _targets.decode(binarizer, outputs), sample_weight=self._sample_weight)
+            predicted = _targets.decode(binarizer, deciding)
+            score = accuracy_score(self._labels, predicted, sample_weight=self._sample_weight)
         else:
             score = self._score()
             if np.isnan(score) and not np.isnan(loss):
@@ -80,10 +82,11 @@ class HeldOut:
         return score
 
     def _explain(self, what):
-        return (
-            f"scoring={self._scoring!r} {what} on the {len(self._labels)} held-out samples: they may lack a class that "
-            "it needs. Hold out more samples, or choose another score."
-        )
+        estimator, _, labels = self._for_scorer
+        is_there = self._targets.any(axis=0) if labels.ndim == 2 else np.isin(estimator.classes_, labels)
+        lacking = estimator.classes_[~is_there].tolist()
+        way_out = f": they lack {lacking}. Hold out more samples, or choose another score" if lacking else ""
+        return f"scoring={self._scoring!r} {what} on the {len(self._labels)} held-out samples{way_out}."
 
 
 def _takes_weights(scorer):

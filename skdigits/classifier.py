@@ -194,7 +194,8 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     scoring : str, callable or None, default=None
         Score on held-out samples: 'loss' (the negative cross-entropy), a scorer of scikit-learn, by name or as a
-        callable ``scorer(estimator, X, y)``, or None for accuracy. If the held-out samples have weights, the scorer is
+        callable ``scorer(estimator, X, y)``, or None for accuracy. X is `X_val` as given, or an array or CSR matrix of
+        the samples that were set aside. If the held-out samples have weights, the scorer is
         called with `sample_weight`, too, and must accept it.
 
     restore_best_weights : bool, default=True
@@ -462,7 +463,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Class labels, or a multi-label indicator of zeros and ones, which may be sparse.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the objective; None is 1 for each. The largest (times `class_weight`) must be
-            between 1e-30 and 3e30 in single precision, and between 2e-300 and 2e300 in double.
+            between 1.2e-30 and 3.4e30 in single precision, and between 2.3e-300 and 1.7e300 in double.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features) or None, default=None
             Samples for validation. Loss and score on them are recorded after each epoch, and `early_stopping` looks
             at them in the place of samples set aside from X. In a Pipeline, ``transform_input=["X_val"]`` sends them

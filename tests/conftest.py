@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skdigits import _threads
+from skdigits._engine import team
 from skdigits.datasets import _fetch, _registry, fetch_mnist
 from skdigits.exceptions import DownloadError
 
@@ -100,6 +101,12 @@ class SmallMnist:
 def eight_cores(monkeypatch):
     """As many cores as the largest number of threads that is asked for in tests."""
     monkeypatch.setattr(_threads, "_count_cores", lambda: 8)
+
+
+@pytest.fixture
+def many_threads(monkeypatch, eight_cores):
+    """Everything is worth several threads."""
+    monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
 
 
 @pytest.fixture

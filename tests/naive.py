@@ -230,7 +230,14 @@ def stroke_width(image):
 
 
 def spread_level(image, level, radius):
-    """The largest of all pixels, or the smallest, by weights that fall from 1 to 0 beyond a radius."""
+    """The largest of all pixels, or the smallest, by weights that fall from 1 to 0 beyond a radius; outside is 0."""
+    if level == 0:
+        margin = min(int(radius) + 2, max(image.shape))
+        return _spread_level(np.pad(image, margin), level, radius)[margin:-margin, margin:-margin]
+    return _spread_level(image, level, radius)
+
+
+def _spread_level(image, level, radius):
     rows, columns = np.indices(image.shape).reshape(2, -1)
     distances = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
     weights = np.clip(radius + 1 - distances, 0, 1)

@@ -156,15 +156,43 @@ def test_handler_that_is_set_in_the_block_stays():
     assert signal.getsignal(signal.SIGINT) is another
 
 
-def test_error_of_the_block_goes_before():
+def test_error_of_the_block_does_not_hide_an_interrupt():
+    """Who goes on behind errors, as a search does, is to end nevertheless."""
+
     @held_interrupts()
     def work():
         press_ctrl_c()
         raise ValueError("of the block")
 
-    with pytest.raises(ValueError, match="of the block"):
+    with pytest.raises(KeyboardInterrupt) as caught:
         work()
+    assert isinstance(caught.value.__context__, ValueError)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_error_of_the_block_is_raised_where_nothing_was_held():
+    with pytest.raises(ValueError, match="of the block"), held_interrupts():
+        raise ValueError("of the block")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM"), reason="no such signal on this system")
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)])
+def test_what_ends_the_process_goes_before_ctrl_c(numbers):
+    def leave(number, frame):
+        raise SystemExit(3)
+
+    @held_interrupts()
+    def work():
+        for number in numbers:
+            signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        with pytest.raises(SystemExit):
+            work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

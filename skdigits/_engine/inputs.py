@@ -69,7 +69,7 @@ def compress_inputs(X, dtype, n_threads, *, with_background=True):
     Tiles are squares where they can be.
 
     The background of a feature is the value that more than half of its samples have, else 0. It is looked for in a
-    few rows only: whatever it is taken to be, the result is the same up to rounding.
+    few rows only: whatever it is taken to be, the result is the same up to rounding errors of its size.
 
     Parameters
     ----------

@@ -62,7 +62,8 @@ class Optimizer:
         settings[:, codes.RATE] = self.rates(n_steps)
         steps = self.t + np.arange(1, n_steps + 1)
         if self.average_decay is not None:
-            # The weights of all parameters so far sum to one, so that nothing remains of where the average started.
+            # The weights of all parameters so far sum to one, so that nothing remains of where the average started,
+            # unless that is behind other steps.
             settings[:, codes.AVERAGE] = (1 - self.average_decay) / (1 - self.average_decay**steps)
         self._complete(settings, steps)
         return settings

@@ -50,9 +50,13 @@ class _Task:
     def wait(self, control, deadline=None):
         """Wait until it is done; at the deadline tell all to stop."""
         while not self._is_done:
-            self._ended.acquire(timeout=_SECONDS_BETWEEN_LOOKS)
+            seconds = _SECONDS_BETWEEN_LOOKS
+            if deadline is not None:
+                seconds = min(max(deadline - time.monotonic(), 0.0), seconds)
+            self._ended.acquire(timeout=seconds)
             if deadline is not None and time.monotonic() >= deadline:
                 control[STOP_REQUESTED] = 1
+                deadline = None
 
     def raise_error(self):
         """Raise the error with which it ended, if there was one."""

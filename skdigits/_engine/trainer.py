@@ -148,8 +148,8 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captu
 def _train_epoch(progress, hooks, plan, interrupts):
     """Train for one epoch, and return why training ends with it; 'exhausted' where it need not.
 
-    A Ctrl-C ends it where the hooks are called, which may take any time, or after a mini-batch: all that is learnt and
-    recorded belongs together.
+    A Ctrl-C ends it where the hooks are called, which may take any time, or after a mini-batch. All that is recorded
+    belongs together; of an epoch that is cut short what was learnt is kept, and nothing recorded, as in scikit-learn.
     """
     record = progress.record
     with interrupts.let_through():

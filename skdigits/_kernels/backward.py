@@ -185,10 +185,11 @@ def finish_tile(gradient, alpha, inverse_sum, parameters):
 
 @kernel
 def squared_norm(gradient):
-    """Sum of the squares of a part of the gradient."""
+    """Sum of the squares of a part of the gradient, which single precision need not hold."""
     total = 0.0
     for i in range(gradient.shape[0]):
-        total += gradient[i] * gradient[i]
+        entry = np.float64(gradient[i])
+        total += entry * entry
     return total
 
 

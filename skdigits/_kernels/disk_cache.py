@@ -18,7 +18,10 @@ SUFFIX = ".kernel"
 _SWITCH = "SKDIGITS_KERNEL_CACHE"
 _FOLDER = "NUMBA_CACHE_DIR"
 # Variables by which Numba can be told to make other code.
-_SAYS_WHICH_CODE = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE")
+_SAYS_WHICH_CODE = (
+    "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE",
+    "NUMBA_SLP_VECTORIZE",
+)  # fmt: skip
 _DIGEST_BYTES = 32
 _has_warned = False
 
@@ -104,8 +107,8 @@ def save(kernel, kinds, processor, code):
     for folder in folders():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # In no other process, and in no other thread, because this one holds the lock.
-            temporary = folder / f"{name}.{os.getpid()}.tmp"
+            # Of no other process, nor of one in another container, whose numbers may be the same.
+            temporary = folder / f"{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
             stream = temporary.open("wb")
         except OSError:
             continue

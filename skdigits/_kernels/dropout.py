@@ -1,8 +1,9 @@
 """Inverted dropout (Srivastava et al., 2014): units are left out at random, and the others scaled up in return.
 
 Whether a unit is left out is a hash of three numbers: the key of the sample, drawn anew in each epoch, the layer, and
-the place of the unit. Nothing is remembered, and the result does not depend on threads. The hash is the 32-bit mixer
-"triple32" (Wellons, 2018), with the upper half of the key, and the layer, joining in after the first of three rounds.
+the place of the unit, or of a feature in the list of the sample. Nothing is remembered, and the result does not depend
+on threads. The hash is the 32-bit mixer "triple32" (Wellons, 2018), with the upper half of the key, and the layer,
+joining in after the first of three rounds.
 """
 
 import numba

@@ -15,7 +15,7 @@ from skdigits._kernels import disk_cache
 from skdigits._kernels.packing import pack, unpack_result, unpacked
 
 _PACKAGE = __name__.rpartition(".")[0]
-_IS_PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+_IS_PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in {"", "0"}
 # Held while something is loaded or compiled, and while a process is forked: the child would find Numba's and Python's
 # own locks held by a thread that it does not have.
 _lock = threading.RLock()

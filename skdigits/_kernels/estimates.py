@@ -5,7 +5,6 @@ A square root and a division take the processor longer than all else of the step
 method each.
 """
 
-import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
@@ -13,11 +12,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skdigits._kernels.jit import kernel
+from skdigits._kernels.jit import has_avx512, kernel
 from skdigits._kernels.sizes import VECTOR_BYTES
 from skdigits._kernels.vectors import Float32, VectorEmitter
 
-CAN_ESTIMATE = not numba.config.DISABLE_JIT and llvmlite.binding.get_host_cpu_features().get("avx512f", False)
+CAN_ESTIMATE = not numba.config.DISABLE_JIT and has_avx512()
 _N_LANES = VECTOR_BYTES // 4
 
 

@@ -4,6 +4,7 @@ from functools import update_wrapper
 
 import numba
 from numba import types
+from numba.core.codegen import get_host_cpu_features
 from numba.core.typing.typeof import Purpose, typeof, typeof_impl
 
 from skdigits._kernels.bundles import as_bundle
@@ -14,6 +15,12 @@ from skdigits._kernels.linking import PlainCompiler, link
 # flags: a fit that diverges must show NaN, and the checks for it must not be optimised away.
 FAST_MATH_FLAGS = {"contract", "reassoc", "nsz"}
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+def has_avx512():
+    """Whether there may be AVX-512 in kernels: Numba can be told to do without, whatever the processor has."""
+    features = numba.config.CPU_FEATURES
+    return "+avx512f" in (get_host_cpu_features() if features is None else features).split(",")
 
 
 class Kernel:

@@ -91,7 +91,7 @@ def count_tiles(dense, first_features, second_pair, background, split, first, la
         Of floats or unsigned integers; compared in the type of `background`.
     first_features : int64 array of shape (G,)
     second_pair : int
-    background : float array of shape (K,)
+    background : float array of shape (4 * G,)
     split : int
         At most the number of whole tiles.
     first, last : int

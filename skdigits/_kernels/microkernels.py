@@ -8,7 +8,6 @@ promise that accumulators stay in registers; an intrinsic can. LLVM lowers vecto
 NEON alike.
 """
 
-import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
@@ -16,12 +15,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from skdigits._kernels.jit import has_avx512
 from skdigits._kernels.linking import PRODUCTS
 from skdigits._kernels.sizes import HALF_BYTES, TILE, VECTOR_BYTES
 
 # Half vectors of each of the four rows that are worked on at a time: 16 of the 32 registers of AVX-512. Processors with
 # fewer or shorter registers work on two, so that nothing spills. No result depends on it.
-PANEL = 8 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 2
+PANEL = 8 if has_avx512() else 2
 
 
 class _Emitter:

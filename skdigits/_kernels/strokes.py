@@ -61,11 +61,17 @@ def spread_level(image, height, width, level, radius, out):
     out : array of shape (H * W,)
         Not the image itself.
     """
-    number, reach = out.dtype.type, int(np.ceil(radius))
+    # What is farther away than the image is long is outside.
+    number, reach = out.dtype.type, int(np.ceil(min(radius, np.float64(max(height, width)))))
     # In units in which the level is the largest value.
     sign, start = (number(1), number(0)) if level == 1 else (number(-1), number(1))
-    for p in range(height * width):
-        out[p] = start + sign * image[p]
+    for row in range(height):
+        for column in range(width):
+            p = row * width + column
+            out[p] = start + sign * image[p]
+            if level == 0:
+                outside = min(min(row, height - 1 - row), min(column, width - 1 - column)) + 1
+                out[p] = max(out[p], number(min(radius + 1 - outside, 1.0)))
     for r in range(-reach, reach + 1):
         for c in range(-reach, reach + 1):
             weight = number(min(radius + 1 - np.sqrt(np.float64(r * r + c * c)), 1.0))

@@ -200,7 +200,7 @@ def _open_folder(folder):
     for name in names:
         if name.endswith(".npz"):
             parts.append(Part(*(_open_npz(folder / name, member) for member in "Xy")))
-        elif "images" in name:
+        elif "images" in name and _may_hold_rows(name):
             partner = name.replace("images", "labels").replace("idx3", "idx1")
             if partner not in names:
                 raise ValueError(f"{folder / name}: expected its labels in {folder / partner}, which is missing.")
@@ -214,6 +214,12 @@ def _open_folder(folder):
             "with arrays X and y, got none."
         )
     return parts
+
+
+def _may_hold_rows(name):
+    """Whether a file's name is that of an array or of an IDX file, which need not end in anything."""
+    suffix = Path(name.removesuffix(".gz")).suffix.lower()
+    return suffix in {"", ".npy", ".idx", ".ubyte"} or suffix.startswith((".idx1", ".idx3"))
 
 
 def _open_rows(source, name):

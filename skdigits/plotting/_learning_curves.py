@@ -1,11 +1,13 @@
 """LearningCurvesDisplay: loss and score over the epochs."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import FitFailedWarning
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -196,6 +198,13 @@ class LearningCurvesDisplay:
         ValueError
             If the search has kept no network, if it is not known by which of several scores it has chosen, or if there
             are `y` or `fit_params`, but no `X`.
+        KeyboardInterrupt
+            On Ctrl-C, also where the candidate that is trained would keep what it has learnt until then.
+
+        Warns
+        -----
+        FitFailedWarning
+            If the training of a candidate has failed, which then has no curves.
 
         See Also
         --------
@@ -231,7 +240,14 @@ class LearningCurvesDisplay:
             found[0] = found[0]._replace(label=f"{found[0].label} (chosen)")
             fits = (delayed(fit_candidate)(search.estimator, other.parameters, X, y, fit_params) for other in found[1:])
             fitted = [search.best_estimator_, *Parallel(n_jobs=search.n_jobs)(fits)]
-            estimators = {candidate.label: estimator for candidate, estimator in zip(found, fitted, strict=True)}
+            for candidate, estimator in zip(found, fitted, strict=True):
+                if isinstance(estimator, ValueError):
+                    warnings.warn(f"{candidate.label} has no curves: {estimator}", FitFailedWarning)
+            estimators = {
+                candidate.label: estimator
+                for candidate, estimator in zip(found, fitted, strict=True)
+                if not isinstance(estimator, ValueError)
+            }
         histories, score_names = _collect(estimators)
         candidates = [(label, mean, std) for label, mean, std, _ in found if np.isfinite(mean)]
         return cls(histories, score_names=score_names, candidates=candidates).plot(ax=ax)

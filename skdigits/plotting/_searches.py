@@ -1,5 +1,6 @@
 """The candidates of a finished search: their names and scores, and what they learn when they are trained anew."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skdigits._typing import MatrixLike
+from skdigits.exceptions import TrainingInterruptedWarning
 
 _LONGEST_VALUE = 30
 
@@ -79,9 +81,23 @@ def fit_candidate(
 
     Returns
     -------
-    fitted : estimator
+    fitted : estimator or ValueError
+        The error where training has failed: that of others goes on.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Also where the estimator would keep what it has learnt until then, which would be taken for all of it.
     """
-    return clone(estimator).set_params(**clone(parameters, safe=False)).fit(X, y, **fit_params)
+    model = clone(estimator).set_params(**clone(parameters, safe=False))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingInterruptedWarning)
+        try:
+            return model.fit(X, y, **fit_params)
+        except TrainingInterruptedWarning:
+            raise KeyboardInterrupt from None
+        except ValueError as error:
+            return error
 
 
 def _describe(parameters: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdigits._engine import preparation
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape
-from skdigits.preprocessing._image_shape import as_separate_images, check_fitted_shape, find_image_shape, types_of
+from skdigits.preprocessing._image_shape import as_separate_images, check_fitted_shape, check_types, find_image_shape
 
 
 class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -142,7 +142,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if images is not None and len(images) == 0:
             raise ValueError("expected at least one image, got none")
         if images is None:
-            X = validate_data(self, X, dtype=types_of(X), order="C", reset=reset)
+            X = validate_data(self, X, dtype=check_types(X), order="C", reset=reset)
             if reset:
                 self.image_shape_: tuple[int, ...] = self._find_image_shape(X.shape[1])
             elif not hasattr(self, "image_shape_"):  # fitted on images of different shapes, or by an older version
@@ -150,7 +150,7 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             return [(X, check_fitted_shape(self.image_shape_, X.shape[1]))]
         if isinstance(images, np.ndarray) and images.size > 0:
             rows = check_array(
-                images.reshape(len(images), -1), dtype=types_of(images), order="C", estimator=self, input_name="X"
+                images.reshape(len(images), -1), dtype=check_types(images), order="C", estimator=self, input_name="X"
             )
             batches = [(rows, images.shape[1:])]
         else:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdigits._engine import deformation
 from skdigits._threads import allowed_threads
 from skdigits._typing import ImageShape, MatrixLike, RandomState
-from skdigits.preprocessing._image_shape import types_of
+from skdigits.preprocessing._image_shape import check_types
 from skdigits.preprocessing._pixel_transformer import PixelTransformer
 
 
@@ -256,7 +256,7 @@ class ElasticDeformer(PixelTransformer):
             If X is not as described, or has other features than in `fit`.
         """
         check_is_fitted(self)
-        return validate_data(self, X, dtype=types_of(X), reset=False)
+        return validate_data(self, X, dtype=check_types(X), reset=False)
 
     def augment(
         self, X: NDArray, random_state: RandomState, *, out: NDArray | None = None, progress: float = 0.0

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import MatrixLike
-from skdigits.preprocessing._image_shape import as_separate_images, find_image_shape, types_of
+from skdigits.preprocessing._image_shape import as_separate_images, check_types, find_image_shape
 
 
 class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -128,7 +128,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X is not as described.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=types_of(X), order="C", input_name="X")
+        X = check_array(X, dtype=check_types(X), order="C", input_name="X")
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but images of shape {self.image_shape_} have {self.n_features_in_}"
@@ -144,7 +144,7 @@ class ImageFlattener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if expected is not None and tuple(expected) != shape:
                 raise ValueError(f"expected images of shape {tuple(expected)}, got images of shape {shape}")
             X = np.asarray(images).reshape(len(images), math.prod(shape))
-        X = validate_data(self, X, dtype=types_of(X), order="C", reset=reset)
+        X = validate_data(self, X, dtype=check_types(X), order="C", reset=reset)
         if reset:
             self.image_shape_: tuple[int, ...] = self._find_image_shape(X.shape[1]) if shape is None else shape
         return X

@@ -7,17 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skdigits._samples import refuse_what_is_no_number
 from skdigits._typing import ImageShape
 
 # Types that images keep.
 _DTYPES = [np.float32, np.float64]
 
 
-def types_of(X: Any) -> Any:
-    """For scikit-learn's checks: the types that images keep; anything else is converted to the first.
+def check_types(X: Any) -> Any:
+    """For scikit-learn's checks: the types that images keep; other numbers are converted to the first.
 
-    Of double precision in the other byte order, which is no type of the list, double precision in that of the machine.
+    What is no number is refused. Of double precision in the other byte order, which is no type of the list, it is
+    double precision in that of the machine.
     """
+    refuse_what_is_no_number(X)
     is_double = isinstance(getattr(X, "dtype", None), np.dtype) and X.dtype == np.dtype(np.float64).newbyteorder()
     return np.float64 if is_double else _DTYPES
 

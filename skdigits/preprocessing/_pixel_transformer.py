@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import MatrixLike
-from skdigits.preprocessing._image_shape import check_fitted_shape, find_image_shape, types_of
+from skdigits.preprocessing._image_shape import check_fitted_shape, check_types, find_image_shape
 
 
 class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -56,12 +56,12 @@ class PixelTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If X is not as described, or has other features than in `fit`.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=types_of(X), order="C", reset=False)
+        X = validate_data(self, X, dtype=check_types(X), order="C", reset=False)
         return self._transform_images(X, check_fitted_shape(self.image_shape_, X.shape[1]))
 
     def _fit(self, X: MatrixLike) -> NDArray:
         with all_or_nothing(self):
-            X = validate_data(self, X, dtype=types_of(X))
+            X = validate_data(self, X, dtype=check_types(X))
             self.image_shape_ = self._find_image_shape(X.shape[1])
         return X
 

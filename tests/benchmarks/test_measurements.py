@@ -1,6 +1,5 @@
 """Where the figures come from: rounds, ratios, what a lower bound counts, and what rivals begin with."""
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,16 +12,21 @@ from skdigits._engine.initializers import draw_parameters
 
 def test_rounds_are_interleaved_and_the_first_does_not_count(modules, monkeypatch):
     monkeypatch.setattr(modules.harness, "_PAUSE", 0)
-    order = []
+    order, clock = [], [0.0]
+    monkeypatch.setattr(modules.harness.time, "perf_counter", lambda: clock[0])
 
     def side(letter, seconds):
-        return lambda: (order.append(letter), time.sleep(seconds))
+        def work():
+            order.append(letter)
+            clock[0] += seconds
+
+        return work
 
     row = modules.harness.measure({"rival": side("r", 0.02), "ours": side("o", 0.01)}, 2, calls=3)
     assert "".join(order) == 3 * "rrrooo"
     assert [len(side["seconds"]) for side in row["sides"].values()] == [2, 2]
     # Of one call, not of three.
-    assert 0.01 <= row["sides"]["ours"]["least"] < 0.03
+    assert row["sides"]["ours"]["seconds"] == pytest.approx([0.01, 0.01])
 
 
 def test_ratio_is_the_median_of_those_of_the_rounds(modules):

@@ -2,21 +2,10 @@
 
 import numpy as np
 import pytest
+from few_digits import X, Y, make
 from scipy import sparse
-from sklearn.datasets import load_digits
-
-from skdigits import MLPDigitClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-X, Y = load_digits(return_X_y=True)
-X, Y = X[:300] / 16, Y[:300]
-
-
-def make(**parameters):
-    return MLPDigitClassifier(
-        **{"hidden_layer_sizes": (16,), "max_iter": 12, "batch_size": 32, "random_state": 0, **parameters}
-    )
 
 
 class Negative:
@@ -28,6 +17,14 @@ class Negative:
     def augment(self, X, random_state, out, progress):
         self.calls.append((X.shape, X.dtype, random_state.randint(1000), progress))
         np.subtract(1, X, out=out)
+        return out
+
+
+class Unchanged:
+    """An augmenter that gives the samples as they are."""
+
+    def augment(self, X, random_state, out, progress):
+        out[:] = X
         return out
 
 
@@ -49,6 +46,15 @@ class TestAugmenter:
         model = make(augmenter=augmenter, early_stopping=True, validation_fraction=0.2, max_iter=3).fit(X, Y)
         assert [call[0] for call in augmenter.calls] == [(240, 64)] * 3
         assert model.t_ == 720
+
+    @pytest.mark.parametrize("sample_weight", [None, np.linspace(0.5, 2, len(Y))], ids=["alone", "with weights"])
+    def test_nothing_is_mixed_up_where_samples_are_set_aside(self, sample_weight):
+        options = {"early_stopping": True, "shuffle": False, "batch_size": 45}
+        plain, augmented = (
+            make(augmenter=augmenter, **options).fit(X, Y, sample_weight) for augmenter in (None, Unchanged())
+        )
+        np.testing.assert_allclose(augmented.loss_curve_, plain.loss_curve_, rtol=1e-4)
+        np.testing.assert_allclose(augmented.validation_scores_, plain.validation_scores_)
 
     def test_same_as_training_on_what_it_gives(self):
         weight = np.random.default_rng(0).uniform(1, 2, len(Y))

@@ -1,8 +1,5 @@
 """Inside scikit-learn's meta-estimators, in threads and in processes."""
 
-import threading
-
-import joblib
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
@@ -67,36 +64,7 @@ def test_cross_val_score(n_jobs):
     assert scores.min() > 0.85
 
 
-def fit_and_predict(seed):
-    return make(random_state=seed, n_jobs=2, max_iter=5).fit(X, Y).predict_proba(X)
-
-
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_joblib_workers_learn_the_same(backend):
-    expected = [fit_and_predict(seed) for seed in range(3)]
-    results = joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(fit_and_predict)(seed) for seed in range(3))
-    np.testing.assert_array_equal(results, expected)
-
-
-def test_many_python_threads_at_once():
-    expected, model = fit_and_predict(0), make(max_iter=5).fit(X, Y)
-    predicted, results = model.predict(X), {}
-
-    def work(number):
-        results[number] = (fit_and_predict(0), model.predict(X))
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert len(results) == 6
-    for probabilities, labels in results.values():
-        np.testing.assert_array_equal(probabilities, expected)
-        np.testing.assert_array_equal(labels, predicted)
-
-
-@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.usefixtures("many_threads")
 @pytest.mark.parametrize("n_jobs", [2, 3, 8, -1, None])
 def test_any_number_of_threads_gives_the_same_bits(n_jobs):
     rng = np.random.default_rng(0)

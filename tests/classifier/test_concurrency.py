@@ -13,7 +13,6 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skdigits import MLPDigitClassifier
-from skdigits._engine import team
 
 # For the whole process: Python's own way to ignore warnings for a while is not made for threads.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -31,12 +30,6 @@ def fit(seed, n_jobs=1):
 @pytest.fixture(scope="module")
 def expected():
     return [fit(seed) for seed in range(6)]
-
-
-@pytest.fixture
-def many_threads(monkeypatch, eight_cores):
-    """Everything is worth several threads."""
-    monkeypatch.setattr(team, "LEAST_WORK", dict.fromkeys(team.LEAST_WORK, 1))
 
 
 def run_in_threads(work, n_threads):
@@ -87,20 +80,35 @@ def test_fork_after_several_threads_have_worked(expected):
         assert pool.starmap(fit, [(seed, 2) for seed in range(6)], chunksize=1) == expected
 
 
+SEVERAL_THREADS = """
+import hashlib
+from skdigits import _threads
+from skdigits._engine import runner, team
+import test_concurrency
+_threads._count_cores = lambda: 8
+team.LEAST_WORK = dict.fromkeys(team.LEAST_WORK, 1)
+most, run_together = set(), team.run_together
+runner.run_together = lambda work, n_threads, *more, **options: (
+    most.add(n_threads), run_together(work, n_threads, *more, **options)
+)
+"""
+
+
 @pytest.mark.parametrize("order", ["torch first", "skdigits first"])
 def test_torch_in_the_same_process(expected, order):
     if importlib.util.find_spec("torch") is None:
         pytest.skip("PyTorch is not installed")
     use_torch = "import torch; (torch.rand(300, 300) @ torch.rand(300, 300)).sum().item()"
-    use_us = "import test_concurrency; result = test_concurrency.fit(0, 2)"
+    use_us = "result = test_concurrency.fit(0, 3)"
     lines = [use_torch, use_us, use_torch] if order == "torch first" else [use_us, use_torch, use_us]
-    program = "\n".join([*lines, "import hashlib; print(hashlib.sha256(result[0]).hexdigest())"])
+    program = "\n".join([SEVERAL_THREADS, *lines, "print(hashlib.sha256(result[0]).hexdigest(), *most)"])
     folder = __file__.rpartition("/")[0]
     process = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
-    assert process.stdout.strip() == hashlib.sha256(expected[0][0]).hexdigest()
+    assert process.stdout.split() == [hashlib.sha256(expected[0][0]).hexdigest(), "3"]
 
 
+@pytest.mark.usefixtures("many_threads")
 def test_in_the_threads_of_a_dask_worker(expected):
     distributed = pytest.importorskip("distributed", reason="Dask is not installed")
     with (

@@ -63,10 +63,10 @@ def assert_equal_training(model, reference):
     assert model.validation_scores_ == reference.validation_scores_
     assert model.best_validation_score_ == reference.best_validation_score_
     np.testing.assert_equal({**model.history_, "seconds": None}, {**reference.history_, "seconds": None})
-    np.testing.assert_equal(
-        {name: getattr(model, name) for name in ("coefs_", "intercepts_", "_optimizer")},
-        {name: getattr(reference, name) for name in ("coefs_", "intercepts_", "_optimizer")},
-    )
+    np.testing.assert_equal(*(
+        {name: vars(each).get(name) for name in ("coefs_", "intercepts_", "_optimizer", "_unaveraged")}
+        for each in (model, reference)
+    ))  # fmt: skip
 
 
 OPTIONS = {

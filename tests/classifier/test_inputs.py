@@ -118,6 +118,20 @@ def test_labels_come_back_as_they_went_in(y, early_stopping):
     assert model.score(X, y) > 0.5
 
 
+@pytest.mark.parametrize("values", [(-1, 1), (1, 2)])
+@pytest.mark.parametrize("where", ["y", "y_val"])
+def test_several_labels_without_zeros_are_refused(values, where):
+    several = np.eye(10, dtype=int)[Y]
+    wrong = np.array(values)[several]
+    with pytest.raises(ValueError, match=f"Expected zeros and ones as several labels a sample, got {values[0]} and"):
+        make().fit(X, wrong if where == "y" else several, X_val=X, y_val=wrong if where == "y_val" else several)
+
+
+def test_first_partial_fit_takes_a_column_for_each_class():
+    with pytest.raises(ValueError, match="y: expected a column for each of the 5 classes, got 3"):
+        make().partial_fit(X, np.eye(10, dtype=int)[Y, :3], classes=np.arange(5))
+
+
 def test_column_of_labels_warns():
     from sklearn.exceptions import DataConversionWarning
 
@@ -142,10 +156,10 @@ def test_binary_shapes():
     np.testing.assert_array_equal(model.decision_function(X) > 0, model.predict(X))
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "binary", "multilabel"])
+@pytest.mark.parametrize("kind", ["multiclass", "binary", "multilabel", "independent"])
 def test_log_probabilities_are_finite_where_probabilities_vanish(kind):
-    targets = {"multiclass": Y, "binary": Y > 4, "multilabel": np.eye(10, dtype=int)[Y]}[kind]
-    model = make().fit(X, targets)
+    targets = {"binary": Y > 4, "multilabel": np.eye(10, dtype=int)[Y]}.get(kind, Y)
+    model = make(output_activation="logistic" if kind == "independent" else "auto").fit(X, targets)
     model.coefs_ = [coef * 300 for coef in model.coefs_]
     probabilities, logarithms = model.predict_proba(X), model.predict_log_proba(X)
     assert (probabilities == 0).any()
@@ -177,6 +191,7 @@ def test_auto_keeps_its_type_in_partial_fit():
 REFUSED = {
     "NaN": (np.where(np.eye(120, 64) > 0, np.nan, X), Y, "NaN"),
     "infinity": (np.where(np.eye(120, 64) > 0, np.inf, X), Y, "infinity"),
+    "minus infinity": (np.where(np.eye(120, 64) > 0, -np.inf, X), Y, "infinity"),
     "too large for float32": (X * 1e39, Y, "too large for dtype"),
     "one dimension": (X[0], Y, "Expected 2D array"),
     "three dimensions": (X.reshape(120, 8, 8), Y, "dim 3"),
@@ -212,7 +227,8 @@ def test_samples_too_large_for_the_network_are_refused(convert):
     {"activation": "softmax"}, {"alpha": -1}, {"max_iter": 0}, {"batch_size": 0},
 ])  # fmt: skip
 def test_bad_parameters_are_refused(parameters):
-    with pytest.raises(ValueError, match="|".join([*parameters, "hidden_layer_sizes"])):
+    (name,) = parameters
+    with pytest.raises(ValueError, match=rf"The '{name}' parameter|^{name} must be|^{name}: expected"):
         make(**parameters).fit(X, Y)
 
 
@@ -237,7 +253,8 @@ def test_batch_without_weight_names_the_way_out(solver):
 
 def test_too_large_batch_is_clipped_with_a_warning():
     with pytest.warns(UserWarning, match="clipped"):
-        make(batch_size=1000).fit(X, Y)
+        model = make(batch_size=121).partial_fit(X, Y, classes=np.arange(10))
+    assert model.t_ == 120
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -281,6 +298,30 @@ def test_what_is_no_number_is_refused(method, dtype, way_out):
     model = make().fit(X, Y)
     with pytest.raises(ValueError, match=f"Expected numbers as X, got values of type .*{way_out}"):
         model.fit(samples, Y) if method == "fit" else model.predict(samples)
+
+
+TEXT = {
+    "objects": X.astype(str).astype(object),
+    "an object": np.where(np.eye(120, 64) > 0, "5", X.astype(object)),
+    "bytes among objects": np.where(np.eye(120, 64) > 0, b"5", X.astype(object)),
+    "list": X.astype(str).tolist(),
+    "a word in a list": [["5", *row[1:]] for row in X.tolist()],
+    "frame of objects": pandas.DataFrame(X.astype(str).astype(object), dtype=object),
+    "categories": pandas.DataFrame(X.astype(str)).astype("category"),
+}
+
+
+@pytest.mark.parametrize("samples", TEXT.values(), ids=TEXT)
+@pytest.mark.parametrize("method", ["fit", "predict"])
+def test_text_is_refused_wherever_it_hides(method, samples):
+    model = make().fit(pandas.DataFrame(X) if isinstance(samples, pandas.DataFrame) else X, Y)
+    with pytest.raises(ValueError, match=r"Expected numbers as X, got values of type .*(astype|asarray)"):
+        model.fit(samples, Y) if method == "fit" else model.predict(samples)
+
+
+@pytest.mark.parametrize("form", [lambda X: X.astype(object), lambda X: pandas.DataFrame(X).astype("Int64")])
+def test_numbers_may_be_objects(form, reference):
+    np.testing.assert_array_equal(make().fit(form(X), Y).predict_proba(form(X)), reference)
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])

@@ -43,6 +43,18 @@ class InterruptedAt:
             raise KeyboardInterrupt
 
 
+class InterruptedAfter(InterruptedAt):
+    """Presses Ctrl-C so many seconds behind the beginning of the third epoch."""
+
+    def __init__(self, seconds):
+        super().__init__(epoch=None)
+        self._seconds = seconds
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.task_name == "epoch" and estimator.n_iter_ == 2:
+            threading.Timer(self._seconds, _thread.interrupt_main).start()
+
+
 def make(**parameters):
     return MLPDigitClassifier(**{"hidden_layer_sizes": (16,), "max_iter": 4, "random_state": 0, **parameters})
 
@@ -64,9 +76,8 @@ def test_real_interrupt_in_the_middle_of_long_epochs(n_jobs):
     X, y = rng.random((30_000, 100), np.float32), rng.integers(10, size=30_000)
     model = make(max_iter=1, hidden_layer_sizes=(64,), n_jobs=n_jobs, tol=0, n_iter_no_change=np.inf)
     model.fit(X, y)  # compiled now: the interrupt is to find compiled code at work
-    threading.Timer(0.5, _thread.interrupt_main).start()
     with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.set_params(max_iter=500).fit(X, y)
+        model.set_params(max_iter=500).set_callbacks(InterruptedAfter(0.2)).fit(X, y)
     assert 0 <= model.n_iter_ < 500
     assert len(model.loss_curve_) == model.n_iter_
     assert np.isfinite(model.predict_proba(X[:10])).all()
@@ -163,6 +174,26 @@ def test_ctrl_c_while_partial_fit_begins_leaves_the_moments(ctrl_c_at):
     assert model._optimizer.t == reference._optimizer.t + 1  # a mini-batch more
     beta_2 = model.beta_2
     assert (model._optimizer.moments[1] >= 0.999 * beta_2 * reference._optimizer.moments[1]).all()
+
+
+@pytest.mark.parametrize(("owner", "name"), [(EpochRunner, "loss_and_gradient"), (EstimatorHooks, "validate")])
+def test_ctrl_c_in_an_iteration_of_lbfgs_records_what_is_kept(monkeypatch, sigint_raises, owner, name):
+    function, n_calls = getattr(owner, name), itertools.count(1)
+
+    def interrupted(self):
+        result = function(self)
+        if next(n_calls) == 6:
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(owner, name, interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = make(solver="lbfgs", max_iter=50).fit(X, Y, X_val=X, y_val=Y)
+    monkeypatch.undo()
+    assert 1 < model.n_iter_ == len(model.history_["loss"]) == len(model.validation_loss_curve_) < 50
+    assert model.loss_ == model.history_["loss"][-1]
+    reference = make(solver="lbfgs", max_iter=model.n_iter_).fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], reference.coefs_[0])
 
 
 def test_ctrl_c_behind_the_last_iteration_of_lbfgs_keeps_it(ctrl_c_at):

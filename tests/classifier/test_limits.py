@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn import config_context
 from sklearn.neural_network import MLPClassifier
 
 from skdigits import MLPDigitClassifier
@@ -60,19 +59,10 @@ def test_networks_of_any_shape_are_learnt_as_scikit_learn_does(hidden):
     assert_equal_learning(*fit_both(X, Y, hidden_layer_sizes=hidden, max_iter=2), X)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 29, 30])
-@pytest.mark.parametrize("n_samples", [2, 30])
+@pytest.mark.parametrize(("n_samples", "batch_size"), [(2, 1), (2, 2), (30, 1), (30, 7), (30, 29), (30, 30)])
 def test_batches_of_any_size(batch_size, n_samples):
-    ours, theirs = fit_both(X[:n_samples], Y[:n_samples], batch_size=min(batch_size, n_samples))
+    ours, theirs = fit_both(X[:n_samples], Y[:n_samples], batch_size=batch_size)
     assert_equal_learning(ours, theirs, X)
-
-
-def test_batch_larger_than_the_data_is_clipped_with_a_warning():
-    with pytest.warns(UserWarning, match="clipped"):
-        model = MLPDigitClassifier((4,), batch_size=31, max_iter=1, tol=1e9, n_iter_no_change=1).partial_fit(
-            X, Y, classes=[0, 1, 2]
-        )
-    assert model.t_ == 30
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -115,49 +105,10 @@ def test_sparse_samples_of_any_form(change):
     np.testing.assert_allclose(ours.predict_proba(samples), dense.predict_proba(samples.toarray()), rtol=1e-10)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
-def test_values_that_are_not_finite_are_refused_in_fit_and_predict(value, make):
-    bad = X.copy()
-    bad[17, 4] = value
-    model, _ = fit_both(X, Y)
-    for call in (lambda: model.predict(make(bad)), lambda: model.fit(make(bad), Y)):
-        with pytest.raises(ValueError, match="Input X contains"):
-            call()
-
-
-@pytest.mark.parametrize("call", ["predict", "fit"])
-def test_values_too_large_for_single_precision_are_refused(call):
-    model = MLPDigitClassifier((3,), max_iter=1, tol=1e9, n_iter_no_change=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(X, Y)
-    with pytest.raises(ValueError, match="too large for dtype\\('float32'\\)"):
-        model.predict(X * 1e300) if call == "predict" else model.fit(X * 1e300, Y)
-
-
-def test_samples_are_never_written():
-    samples = X.astype(np.float32)
-    samples.flags.writeable = False
-    before = samples.copy()
-    model = MLPDigitClassifier((3,), max_iter=1, tol=1e9, n_iter_no_change=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(samples, Y).predict(samples)
-    np.testing.assert_array_equal(samples, before)
-
-
-@pytest.mark.parametrize("call", ["predict", "fit"])
-def test_nan_is_named_also_where_finite_samples_are_assumed(call):
-    bad = X.copy()
-    bad[17, 4] = np.nan
-    model, _ = fit_both(X, Y)
-    with config_context(assume_finite=True), pytest.raises(ValueError, match="Input X contains NaN"):
-        model.predict(bad) if call == "predict" else model.fit(bad, Y)
-
-
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize(("scale", "dtype"), [(1e-40, "float32"), (1e39, "float32"), (1e-305, "float64")])
+@pytest.mark.parametrize(
+    ("scale", "dtype"), [(1.1e-30, "float32"), (3.5e30, "float32"), (2.2e-300, "float64"), (1.8e300, "float64")]
+)
 def test_weights_beyond_the_type_are_refused_by_name(method, scale, dtype):
     model = MLPDigitClassifier((3,), dtype=dtype)
     more = {"classes": np.unique(Y)} if method == "partial_fit" else {}
@@ -165,10 +116,18 @@ def test_weights_beyond_the_type_are_refused_by_name(method, scale, dtype):
         getattr(model, method)(X, Y, sample_weight=np.full(len(X), scale), **more)
 
 
+def test_weights_are_refused_by_what_class_weights_make_of_them():
+    with pytest.raises(ValueError, match=r"between 1.2e-30 and 3.4e\+30 in float32, got 1e\+31"):
+        MLPDigitClassifier((3,), class_weight={1: 10.0}).fit(X, Y, sample_weight=np.full(len(X), 1e30))
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("scale", [2.0**-90, 2.0**90])
-def test_weights_within_the_type_only_compare_samples(scale):
-    weights = np.random.default_rng(0).uniform(0.5, 2, len(X))
-    model = MLPDigitClassifier((3,), alpha=0.0, max_iter=3, random_state=0)
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [("float32", 1.2e-30), ("float32", 3.4e30), ("float64", 2.3e-300), ("float64", 1.7e300)]
+)
+def test_weights_within_the_type_only_compare_samples(dtype, scale):
+    weights = np.random.default_rng(0).uniform(0.5, 1, len(X))
+    weights[0] = 1
+    model = MLPDigitClassifier((3,), alpha=0.0, max_iter=3, random_state=0, dtype=dtype)
     plain = model.fit(X, Y, sample_weight=weights).predict_proba(X)
     np.testing.assert_allclose(model.fit(X, Y, sample_weight=scale * weights).predict_proba(X), plain, rtol=1e-5)

@@ -3,29 +3,15 @@
 import numpy as np
 import pytest
 import sklearn
+from few_digits import X, Y, assert_same, make
 from scipy import sparse
 from scipy.special import expit
-from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdigits import MLPDigitClassifier, _targets
+from skdigits import _targets
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-X, Y = load_digits(return_X_y=True)
-X, Y = X[:300] / 16, Y[:300]
-
-
-def make(**parameters):
-    return MLPDigitClassifier(
-        **{"hidden_layer_sizes": (16,), "max_iter": 12, "batch_size": 32, "random_state": 0, **parameters}
-    )
-
-
-def assert_same(first, second):
-    for ours, theirs in zip(first.coefs_ + first.intercepts_, second.coefs_ + second.intercepts_, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 class TestValidation:
@@ -133,10 +119,17 @@ class TestValidation:
 
     def test_score_that_fails_is_explained(self):
         few = Y[self.HELD] < 5
-        with pytest.raises(ValueError, match=r"'neg_log_loss' failed .* held-out samples: they may lack a class"):
+        with pytest.raises(ValueError, match=r"failed .* held-out samples: they lack \[5, 6, 7, 8, 9\]\. Hold"):
             make(early_stopping=True, scoring="neg_log_loss").fit(
                 X[self.TRAIN], Y[self.TRAIN], X_val=X[self.HELD][few], y_val=Y[self.HELD][few]
             )
+
+    def test_score_that_fails_for_another_reason_is_not_laid_to_the_classes(self):
+        def failing(estimator, X, y):
+            raise ValueError("a reason of its own")
+
+        with pytest.raises(ValueError, match=r"failed \(a reason of its own\) on the 300 held-out samples\.$"):
+            make(scoring=failing).fit(X, Y, X_val=X, y_val=Y)
 
     def test_score_may_be_an_array_without_dimensions(self):
         model = self.fit(scoring=lambda estimator, X, y: np.array(estimator.score(X, y)))
@@ -207,6 +200,16 @@ class TestValidation:
             expected = -np.log(np.where(targets, outputs, 1 - outputs)).sum(axis=1).mean()
         assert model.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-4)
 
+    @pytest.mark.parametrize("y", [Y, Y > 4, np.column_stack([Y > 3, Y % 2])], ids=["one", "binary", "several"])
+    def test_loss_is_without_penalty_and_smoothing(self, y):
+        options = {"max_iter": 1, "learning_rate_init": 1e-30}
+        plain, other = (
+            make(**options, **more).fit(X, y, X_val=X, y_val=y)
+            for more in ({"alpha": 0.0}, {"alpha": 100.0, "label_smoothing": 0.3})
+        )
+        assert other.validation_loss_curve_ == plain.validation_loss_curve_ == pytest.approx([plain.loss_], rel=1e-5)
+        assert other.loss_ > 1.1 * plain.loss_
+
     @pytest.mark.parametrize("scoring", [None, "loss", "accuracy"])
     def test_weights_count(self, scoring):
         weight = np.zeros(80)
@@ -266,6 +269,7 @@ class TestValidation:
         model = self.fit(solver="lbfgs", early_stopping=False)
         assert len(model.validation_loss_curve_) == len(model.history_["loss"]) == model.n_iter_
         assert model.history_["loss"][-1] == pytest.approx(model.loss_)
+        assert np.isnan([model.history_["accuracy"], model.history_["learning_rate"]]).all()
 
 
 class TestHistory:
@@ -278,6 +282,12 @@ class TestHistory:
         assert history["validation_loss"] == model.validation_loss_curve_
         assert (np.diff(history["learning_rate"]) < 0).all()
         assert 0.5 < history["accuracy"][-1] <= 1
+
+    @pytest.mark.parametrize("y", [Y, Y > 4, np.column_stack([Y > 3, Y % 2])], ids=["one", "binary", "several"])
+    @pytest.mark.parametrize("output_activation", ["auto", "logistic"])
+    def test_accuracy_is_that_of_the_training_samples(self, y, output_activation):
+        model = make(learning_rate_init=1e-30, max_iter=1, output_activation=output_activation).fit(X, y)
+        assert model.history_["accuracy"] == pytest.approx([model.score(X, y)])
 
     def test_goes_on_with_partial_fit_and_warm_start(self):
         model = make(warm_start=True, max_iter=2).fit(X, Y).fit(X, Y).partial_fit(X, Y)

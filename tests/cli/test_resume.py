@@ -13,7 +13,7 @@ import pytest
 from skdigits._cli.checkpoints import TrainingState
 from skdigits.persistence import load_weights, save_weights
 
-OPTIONS = ("--epochs", 12, "--hidden", 150, 150, "--batch-size", 8, "--validation", 0.2, "--checkpoint-seconds", 0)
+OPTIONS = ("--epochs", 30, "--hidden", 150, 150, "--batch-size", 8, "--validation", 0.2, "--checkpoint-seconds", 0)
 
 
 def start(*arguments):
@@ -50,7 +50,7 @@ def test_killed_training_goes_on_to_the_same_bits(whole, run, tmp_path):
     assert n_epochs > 1
     outcome = run("train", *OPTIONS, "--output", path, "--resume")
     assert outcome.status == 0, outcome.err
-    assert min(map(int, re.findall(r"^epoch (\d+)/12 ", outcome.err, re.MULTILINE))) > n_epochs
+    assert min(map(int, re.findall(r"^epoch (\d+)/30 ", outcome.err, re.MULTILINE))) > n_epochs
     np.testing.assert_array_equal(weights(path), weights(whole))
     assert not (tmp_path / "killed.checkpoint.npz").exists()
 

@@ -49,7 +49,8 @@ def as_parts(folder):
         write(folder / f"part{k}-images-idx3-ubyte.gz", IMAGES[start:stop])
         write(folder / f"part{k}-labels-idx1-ubyte.gz", LABELS[start:stop])
     (folder / "README").write_text("not a part")
-    (folder / ".images.swp").write_text("not a part")
+    for name in (".images.swp", "images.txt", "README-images.md", "images.png", "images.csv.gz"):
+        (folder / name).write_text("not a part")
     return folder
 
 

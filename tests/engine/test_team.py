@@ -72,9 +72,9 @@ def test_second_interrupt_waits_for_all_as_well(control, run):
 
     def work(t, n_threads=2):
         if t == 1:
-            for seconds in (0.1, 0.2):
-                threading.Timer(seconds, _thread.interrupt_main).start()
-            time.sleep(0.4)
+            for _ in range(2):
+                _thread.interrupt_main()
+                time.sleep(0.2)  # for the main thread to see it
         finished.append(t)
 
     with pytest.raises(KeyboardInterrupt):
@@ -353,7 +353,7 @@ def test_small_work_is_not_worth_a_thread(n_threads, n_multiplications, state, e
 
 def test_interrupt_while_threads_are_started_leaves_none_at_a_barrier(control, monkeypatch):
     """One that has begun meanwhile waits there for another that never comes."""
-    start, cancel, seconds = _thread.start_new_thread, team._Task.cancel, []
+    start, cancel, seconds, has_begun = _thread.start_new_thread, team._Task.cancel, [], threading.Event()
 
     def interrupted_at_the_second(function, arguments):
         if arguments[4] == 1:
@@ -361,10 +361,11 @@ def test_interrupt_while_threads_are_started_leaves_none_at_a_barrier(control, m
         return start(function, arguments)
 
     def cancel_late(task):
-        time.sleep(0.05)
+        has_begun.wait(30)
         return cancel(task)
 
     def work(t, n_threads):
+        has_begun.set()
         rescue = threading.Timer(5, lambda: control.__setitem__(codes.ABORT, 1))
         rescue.start()
         begin = time.monotonic()

@@ -32,15 +32,20 @@ def diverge(model, method):
         method(model.set_params(alpha=1e300), X, Y)
 
 
+# What fails, and what is said of it.
 FAULTS = {
-    "not finite": lambda model, method: method(model, NOT_FINITE, Y),
-    "lengths": lambda model, method: method(model, X, Y[1:]),
-    "features": lambda model, method: method(model, X[:, 1:], Y[1:]),
-    "unknown labels": lambda model, method: method(model, X, Y + 5.5),
-    "weights": lambda model, method: method(model, X, Y, sample_weight=np.zeros(100)),
-    "layers": lambda model, method: method(model.set_params(dropout=(0.1, 0.2, 0.3)), X, Y),
-    "divergence": diverge,
-    "callback": lambda model, method: method(model.set_callbacks(Failing()), X, Y),
+    "not finite": (lambda model, method: method(model, NOT_FINITE, Y), "contains NaN"),
+    "lengths": (lambda model, method: method(model, X, Y[1:]), "inconsistent numbers of samples"),
+    "continuous": (lambda model, method: method(model, X, Y + 5.5), "Unknown label type"),
+    "weights": (lambda model, method: method(model, X, Y, sample_weight=np.zeros(100)), "weight"),
+    "layers": (lambda model, method: method(model.set_params(dropout=(0.1, 0.2, 0.3)), X, Y), "dropout has 3 rates"),
+    "divergence": (diverge, "non-finite parameter weights"),
+    "callback": (lambda model, method: method(model.set_callbacks(Failing()), X, Y), "failed"),
+}
+# What does not go with what has been learnt.
+MISFITS = {
+    "features": (lambda model, method: method(model, X[:, 1:], Y), "X has 63 features"),
+    "unknown labels": (lambda model, method: method(model, X, Y + 5), "same classes as in the previous call"),
 }
 METHODS = {"fit": MLPDigitClassifier.fit, "partial_fit": lambda model, *given, **options: model.partial_fit(
     *given, **options, **({} if hasattr(model, "coefs_") else {"classes": np.arange(10)})
@@ -79,15 +84,29 @@ def state(model):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_failed_fit_changes_nothing(fault, method, averaging, warm_start):
+    fail, says = FAULTS[fault]
     parameters = {"max_iter": 3, "random_state": 0, "weight_averaging": averaging, "warm_start": warm_start}
     fresh = MLPDigitClassifier((8,), **parameters)
     old = MLPDigitClassifier((8,), **parameters).fit(X, Y)
     before, names = state(old), set(vars(old))
     held = old.coefs_[0]
     for model in (fresh, old):
-        with pytest.raises((ValueError, RuntimeError, ZeroDivisionError)):
-            FAULTS[fault](model, METHODS[method])
+        with pytest.raises((ValueError, RuntimeError), match=says):
+            fail(model, METHODS[method])
     assert state(old) == before
     assert set(vars(old)) - {"_skl_callbacks"} == names
     assert old.coefs_[0] is held
     assert set(vars(fresh)) - {"_skl_callbacks"} == set(fresh.get_params())
+
+
+@pytest.mark.parametrize("averaging", [None, 0.9])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_samples_of_another_kind_change_nothing(misfit, method, averaging):
+    fail, says = MISFITS[misfit]
+    model = MLPDigitClassifier((8,), max_iter=3, random_state=0, weight_averaging=averaging, warm_start=True).fit(X, Y)
+    before, names = state(model), set(vars(model))
+    with pytest.raises(ValueError, match=says):
+        fail(model, METHODS[method])
+    assert state(model) == before
+    assert set(vars(model)) == names

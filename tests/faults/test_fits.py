@@ -104,6 +104,12 @@ def test_surroundings_change_no_bit(environment):
     assert run(SURROUNDINGS, **environment) == [repr(float(make().fit(X, Y).loss_))]
 
 
+@pytest.mark.parametrize("environment", [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_ENABLE_AVX": "0"}], ids=str)
+def test_numba_may_be_told_to_use_less_of_the_processor(environment):
+    (loss,) = run(SURROUNDINGS, **environment)
+    assert float(loss) == pytest.approx(make().fit(X, Y).loss_, rel=1e-5)
+
+
 @pytest.mark.parametrize("n_jobs", ["1", "2"])
 @pytest.mark.parametrize("when", ["thread", "atexit"])
 def test_training_goes_on_when_the_main_thread_has_ended(when, n_jobs):

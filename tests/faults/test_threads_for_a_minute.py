@@ -17,6 +17,7 @@ X = X.astype(np.float32)
 SECONDS = float(os.environ.get("SKDIGITS_SECONDS", "3"))
 
 
+@pytest.mark.usefixtures("many_threads")
 def test_no_wrong_answer_while_another_estimator_is_fitted():
     model = MLPDigitClassifier((30, 20), max_iter=3, random_state=0, n_jobs=2).fit(X, Y)
     other = MLPDigitClassifier((30, 20), max_iter=3, random_state=1, n_jobs=2)

@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -11,6 +13,16 @@ from skdigits._kernels import entry
 from skdigits._kernels.entry import EntryPoint
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="compiles nothing")
+
+
+@pytest.mark.parametrize(("value", "is_plain"), [("1", True), ("2", True), ("0", False), ("", False)])
+def test_kernels_are_plain_wherever_numba_compiles_nothing(value, is_plain):
+    program = "from skdigits._kernels import entry; print(entry._IS_PLAIN)"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": value}
+    output = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert output.stdout == f"{is_plain}\n"
 
 
 class RefusalError(Exception):
@@ -32,9 +44,9 @@ class Compilation:
 def compile_once():
     """Return what a function says in the middle of a compilation, which fails."""
 
-    def run(during):
+    def run(during, error=RefusalError):
         compilation = Compilation(during)
-        with pytest.raises(RefusalError):
+        with pytest.raises(error):
             EntryPoint("nowhere", "nothing", compilation)(1)
         return compilation.seen
 
@@ -84,4 +96,4 @@ def test_ctrl_c_does_not_end_a_compilation_in_the_middle(compile_once):
         signal.raise_signal(signal.SIGINT)
         return "compiled"
 
-    assert compile_once(press_ctrl_c) == "compiled"
+    assert compile_once(press_ctrl_c, error=KeyboardInterrupt) == "compiled"

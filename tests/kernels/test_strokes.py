@@ -67,6 +67,14 @@ def test_spreading_agrees_with_twin(dtype, shape, level, radius):
             np.testing.assert_array_equal(expected, image)
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_radius_far_beyond_the_image_takes_no_longer(level):
+    (image, _) = make_images((9, 4), "f8", n=2)
+    out = np.empty(image.size)
+    spread_level(image.ravel(), 9, 4, level, 1e9, out)
+    np.testing.assert_array_equal(out, level * image.max())
+
+
 @pytest.mark.parametrize("radius", [1, 2, 3])
 def test_solid_part_of_the_disc_is_scipys(radius):
     image = np.zeros((40, 40))

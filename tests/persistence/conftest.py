@@ -11,10 +11,10 @@ SECONDS = 5
 
 @contextlib.contextmanager
 def within_seconds():
-    """Reading a file takes no more than five seconds."""
-    start = time.perf_counter()
+    """Reading a file takes no more than five seconds of this process."""
+    start = time.process_time()
     yield
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @contextlib.contextmanager

@@ -136,6 +136,15 @@ def test_missing_package(tmp_path, monkeypatch, write, read, package):
     assert path.read_bytes() == b"old"
 
 
+@pytest.mark.parametrize(("solver", "share"), [("adam", 1 / 3), ("adamw", 1 / 3), ("sgd", 1 / 2)])
+def test_without_the_optimizer_a_file_has_the_weights_only(tmp_path, solver, share):
+    model = MLPDigitClassifier((300, 300), solver=solver, max_iter=60, tol=10, n_iter_no_change=1).fit(X, Y)
+    for name, include in (("all", True), ("some", False)):
+        save_weights(model, tmp_path / f"{name}.npz", include_optimizer=include)
+    sizes = [(tmp_path / f"{name}.npz").stat().st_size for name in ("some", "all")]
+    assert sizes[0] / sizes[1] == pytest.approx(share, rel=0.1)
+
+
 def test_without_the_optimizer_a_file_is_smaller_and_predicts_the_same(tmp_path):
     model = make(weight_averaging=0.9)
     save_weights(model, tmp_path / "all.npz")

@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
@@ -56,7 +57,13 @@ LABELS = {
     "bool": Y > 4,
     "two words": np.where(Y > 4, "large", "small"),
     "several": np.eye(10, dtype=int)[Y] + np.eye(10, dtype=int)[9 - Y],
+    "several, sparse": sparse.csr_array(np.eye(10, dtype=int)[Y] + np.eye(10, dtype=int)[9 - Y]),
 }
+
+
+def as_array(labels):
+    """Labels, and whether they are sparse."""
+    return (labels.toarray(), True) if sparse.issparse(labels) else (labels, False)
 
 
 @pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
@@ -64,7 +71,7 @@ def test_labels_and_probabilities_are_the_same(through_file, y):
     model = make().fit(X, y)
     restored = through_file(model)
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X), strict=True)
-    np.testing.assert_array_equal(restored.predict(X), model.predict(X), strict=True)
+    np.testing.assert_equal(as_array(restored.predict(X)), as_array(model.predict(X)), strict=True)
     np.testing.assert_array_equal(restored.classes_, model.classes_, strict=True)
 
 

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
+from skdigits._engine.runner import EpochRunner
 from skdigits.plotting import LearningCurvesDisplay
 from skdigits.plotting._learning_curves import best_epoch
 from skdigits.plotting._searches import _describe
@@ -102,6 +103,30 @@ def test_candidates_that_failed_are_left_out(fitted):
     assert [candidate[0] for candidate in display.candidates] == ["hidden_layer_sizes=(5,), max_iter=1"]
     display = LearningCurvesDisplay.from_search(search, fitted.X, fitted.y)
     assert list(display.histories) == ["hidden_layer_sizes=(5,), max_iter=1 (chosen)"]
+
+
+def test_candidate_whose_training_fails_has_no_curves(fitted, search, monkeypatch):
+    fit, failing = MLPDigitClassifier.fit, next(size for size in SIZES if size != search.best_params_[UNITS])
+
+    def failing_fit(self, *arguments, **options):
+        if self.hidden_layer_sizes == failing:
+            raise ValueError("diverged")
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(MLPDigitClassifier, "fit", failing_fit)
+    with pytest.warns(FitFailedWarning, match=rf"hidden_layer_sizes=\({failing[0]},\) has no curves: diverged"):
+        display = LearningCurvesDisplay.from_search(search, fitted.X, fitted.y)
+    assert set(display.histories) == {label_of(search, size) for size in SIZES if size != failing}
+    assert len(display.candidates) == len(SIZES)
+
+
+def test_ctrl_c_draws_no_half_trained_candidate(fitted, search, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EpochRunner, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        LearningCurvesDisplay.from_search(search, fitted.X, fitted.y)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -87,3 +87,18 @@ def test_other_byte_order(transformer, dtype):
     transformed = transformer.fit_transform(X.astype(X.dtype.newbyteorder()))
     assert transformed.dtype == dtype
     np.testing.assert_array_equal(transformed, expected)
+
+
+@pytest.mark.parametrize(
+    "form", [lambda X: X.astype(str), lambda X: X.astype(str).astype(object), lambda X: X.view("m8[s]")]
+)
+@pytest.mark.parametrize(
+    "transformer",
+    [Deskewer(), DigitCenterer(), DigitNormalizer(), ElasticDeformer(), ImageFlattener((8, 8))],
+    ids=lambda transformer: type(transformer).__name__,
+)
+def test_what_is_no_number_is_refused(transformer, form):
+    X = np.ones((3, 64))
+    for method in (transformer.fit, transformer.fit_transform, transformer.fit(X).transform):
+        with pytest.raises(ValueError, match="Expected numbers as X"):
+            method(form(X))

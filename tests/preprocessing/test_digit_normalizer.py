@@ -51,6 +51,15 @@ def test_lighting_is_removed(is_dark):
     np.testing.assert_allclose(normalized(images), normalized(IMAGES), atol=0.01)
 
 
+@pytest.mark.parametrize(("side", "is_looked_for"), [(11, False), (12, True)])
+def test_lighting_of_small_images_is_left_alone(side, is_looked_for):
+    light = np.add.outer(np.linspace(0, 10, side), np.linspace(0, 20, side))
+    stroke = np.zeros((side, side))
+    stroke[4:8, 5:7] = 100
+    out = normalized([light + stroke])[0]
+    assert (abs(out - normalized([stroke])[0]).max() < 1e-6) == is_looked_for
+
+
 def test_noise_of_the_ground_becomes_zero():
     noise = np.random.default_rng(0).normal(size=IMAGES.shape)
     for images in (IMAGES * 10 + 3 * noise, np.maximum(IMAGES * 10 + 3 * noise, 0)):

@@ -202,6 +202,7 @@ def test_types(dtype, reference):
     np.testing.assert_allclose(deformed, reference, atol=1e-4)
     kept = make().fit(images).transform(images)
     assert kept.dtype == expected
+    assert np.shares_memory(kept, images) == (dtype in {"f4", "f8"})
     np.testing.assert_array_equal(kept, X)
 
 

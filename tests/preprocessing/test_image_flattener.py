@@ -24,6 +24,7 @@ def test_there_and_back(n, height, width, dtype):
     np.testing.assert_array_equal(flat, [image.ravel() for image in images])
     assert flattener.image_shape_ == (height, width)
     assert flattener.n_features_in_ == height * width
+    assert np.shares_memory(flat, images) == (dtype != "u1")
     np.testing.assert_array_equal(flattener.inverse_transform(flat), images)
     np.testing.assert_array_equal(flattener.transform(list(images)), flat)
     np.testing.assert_array_equal(ImageFlattener((height, width)).fit_transform(flat), flat)

@@ -1,6 +1,7 @@
 """Which strokes of a page are one digit, and in which order digits are read."""
 
 import numpy as np
+import pytest
 
 from skdigits.preprocessing._pages import split_digits
 
@@ -15,6 +16,13 @@ def test_specks_are_left_out():
     page = np.zeros((60, 100))
     page[10:50, 10:30] = page[30:38, 70:78] = 1
     assert [digit.shape for digit in split_digits(page)] == [(40, 20)]
+
+
+@pytest.mark.parametrize(("side", "n_digits"), [(29, 1), (30, 2)])
+def test_speck_is_smaller_than_three_tenths_of_a_digit(side, n_digits):
+    page = np.zeros((120, 300))
+    page[10:110, 10:30] = page[30 : 30 + side, 200] = 1
+    assert len(split_digits(page)) == n_digits
 
 
 def test_lines_are_read_from_top_to_bottom():
