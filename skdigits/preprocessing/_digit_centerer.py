@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdigits._engine import preparation
+from skdigits._samples import refuse_what_is_no_number
 from skdigits._transaction import all_or_nothing
 from skdigits._typing import ImageShape
 from skdigits.preprocessing._image_shape import as_separate_images, check_fitted_shape, check_types, find_image_shape
@@ -155,6 +156,8 @@ class DigitCenterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             batches = [(rows, images.shape[1:])]
         else:
             dtype = np.float64 if all(image.dtype.newbyteorder("=") == np.float64 for image in images) else np.float32
+            for image in images:
+                refuse_what_is_no_number(image)
             batches = [self._as_row(image, dtype) for image in images]
         if reset:
             self._learn_image_shape({shape for _, shape in batches})

@@ -180,3 +180,8 @@ def test_data_frames():
     frame = DigitCenterer().set_output(transform="pandas").fit_transform(IMAGES)
     assert frame.shape == (40, 784)
     assert frame.columns[0] == "digitcenterer0"
+
+
+def test_text_among_separate_images_is_refused():
+    with pytest.raises(ValueError, match="Expected numbers as X, got values of type <U1"):
+        DigitCenterer().fit_transform([np.ones((3, 3)), np.full((2, 2), "1")])
