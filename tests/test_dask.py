@@ -108,17 +108,17 @@ def test_search_gives_the_bits_of_a_local_one(client, data):
     assert_same(search, make_search(splits).fit(*data))
 
 
-def _look_at(X, number):
-    """Tell which copy of X a task has seen in its process, where it stays, so that no other gets its number."""
-    worker = distributed.get_worker()
-    vars(worker).setdefault("seen", []).append(X)
-    return worker.id, id(X)
-
-
 def test_samples_are_sent_once_to_each_worker(client, data):
     X, y = data
+
+    def look_at(X, number):
+        """Tell which copy of X is seen in this process, where it stays, so that no other gets its number."""
+        worker = distributed.get_worker()
+        vars(worker).setdefault("seen", []).append(X)
+        return worker.id, id(X)
+
     with joblib.parallel_config("dask", scatter=[X, y]):
-        seen = joblib.Parallel()(joblib.delayed(_look_at)(X, i) for i in range(12))
+        seen = joblib.Parallel()(joblib.delayed(look_at)(X, i) for i in range(12))
     assert len(set(seen)) <= len(client.scheduler_info()["workers"])
 
 
