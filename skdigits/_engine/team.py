@@ -6,6 +6,7 @@ import time
 from contextlib import nullcontext
 from functools import partial
 
+from skdigits._engine.placement import begin_on, processors_for
 from skdigits._interrupts import held_interrupts
 from skdigits._kernels.codes import ABORT, STOP_REQUESTED
 
@@ -90,7 +91,10 @@ def share_work(function, n_threads, control):
     tasks: list[_Task] = []
     with held_interrupts(partial(control.__setitem__, STOP_REQUESTED, 1)) as interrupts:
         try:
-            _start_threads(tasks, range(1, n_threads), nullcontext(), control, function)
+            # Not where threads wait for each other: the system puts those of one process on one processor where
+            # another process is busy, too, and they would wait for one that has no turn.
+            places = processors_for(n_threads)
+            _start_threads(tasks, range(1, n_threads), places, nullcontext(), control, function)
             for t in range(n_threads):
                 if t == 0 or t > len(tasks) or tasks[t - 1].cancel():
                     function(t)
@@ -128,7 +132,7 @@ def run_together(function, n_threads, control, *, in_caller=False, deadline=None
         try:
             # Nobody begins before all are there: a thread that was never started would be waited for at every barrier.
             with gate:
-                all_started = _start_threads(tasks, numbers, gate, control, function, n_threads)
+                all_started = _start_threads(tasks, numbers, [], gate, control, function, n_threads)
                 if not all_started:
                     _end_all(tasks, control)
             if all_started:
@@ -148,7 +152,7 @@ def run_together(function, n_threads, control, *, in_caller=False, deadline=None
         interrupts.raise_now()
 
 
-def _start_threads(tasks, numbers, gate, control, function, *arguments):
+def _start_threads(tasks, numbers, processors, gate, control, function, *arguments):
     """Start a thread for each number, and append its task to `tasks`; return whether the system has refused none.
 
     Starting a :class:`threading.Thread` would wait until it has begun, which takes as long as recognising 300 digits.
@@ -158,21 +162,23 @@ def _start_threads(tasks, numbers, gate, control, function, *arguments):
         # Before it is started: an interruption may come right behind.
         tasks.append(_Task())
         try:
-            _thread.start_new_thread(_work, (gate, tasks[-1], control, function, t, *arguments))
+            _thread.start_new_thread(_work, (processors, gate, tasks[-1], control, function, t, *arguments))
         except RuntimeError:
             tasks.pop()
             return False
     return True
 
 
-def _work(gate, task, control, function, *arguments):
+def _work(processors, gate, task, control, function, t, *arguments):
     """What a thread does: its task, unless that has been taken."""
+    if processors:
+        begin_on(processors[t], processors)
     with gate:
         pass
     error = None
     if task.take():
         try:
-            function(*arguments)
+            function(t, *arguments)
         except BaseException as raised:
             control[STOP_REQUESTED] = control[ABORT] = 1
             error = raised

@@ -144,9 +144,9 @@ def test_interrupt_while_threads_are_started_lets_nobody_go_on(control, monkeypa
     start, seen = _thread.start_new_thread, []
 
     def fail_for_the_second(function, arguments):
-        if arguments[4] == 1 and has_started:
+        if arguments[5] == 1 and has_started:
             start(function, arguments)
-        if arguments[4] == 1:
+        if arguments[5] == 1:
             raise KeyboardInterrupt
         return start(function, arguments)
 
@@ -356,7 +356,7 @@ def test_interrupt_while_threads_are_started_leaves_none_at_a_barrier(control, m
     start, cancel, seconds, has_begun = _thread.start_new_thread, team._Task.cancel, [], threading.Event()
 
     def interrupted_at_the_second(function, arguments):
-        if arguments[4] == 1:
+        if arguments[5] == 1:
             raise KeyboardInterrupt
         return start(function, arguments)
 
