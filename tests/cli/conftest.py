@@ -5,11 +5,12 @@ import io
 import json
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from small_search import CANDIDATES
 
-from skdigits._cli import main
+from skdigits._cli import main, stream
 from skdigits.persistence import load_weights
 
 
@@ -105,3 +106,26 @@ def searched(run, tmp_path_factory):
     outcome = run("search", *CANDIDATES, "--jobs", 1, "--output", folder)
     assert outcome.status == 0, outcome.err
     return folder, outcome
+
+
+@pytest.fixture
+def files(tmp_path, digits):
+    """The digits as two .npy files, without the last 300."""
+    X, y = digits
+    np.save(tmp_path / "images.npy", X[:-300].astype(np.uint8).reshape(-1, 8, 8))
+    np.save(tmp_path / "labels.npy", y[:-300])
+    return tmp_path / "images.npy", tmp_path / "labels.npy"
+
+
+@pytest.fixture
+def test_files(tmp_path, digits):
+    """The last 300 digits."""
+    folder = tmp_path / "test"
+    folder.mkdir()
+    np.savez(folder / "1.npz", X=digits[0][-300:], y=digits[1][-300:])
+    return folder
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(stream, "_BATCH", 400)
