@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from skdigits._cli.converters import FILE_NAME
+from skdigits._cli.interrupts import told_what_is_saved
 from skdigits._cli.models import add_model
 from skdigits._cli.remarks import printable
 
@@ -44,4 +45,5 @@ def run(arguments: argparse.Namespace) -> None:
         (to_onnx if target.suffix == ".onnx" else save_model)(model, target)
     except ImportError as error:
         raise ValueError(str(error)) from error
-    print(f"Wrote {printable(target)} ({target.stat().st_size / 1e6:.2f} MB)")
+    with told_what_is_saved(f"the model is in {target}"):
+        print(f"Wrote {printable(target)} ({target.stat().st_size / 1e6:.2f} MB)")

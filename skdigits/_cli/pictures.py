@@ -1,6 +1,5 @@
 """Photographs and scans of digits, as a model takes them."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +43,12 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray, dict
     problems : dict of str to str
         Files that cannot be read, and why.
     """
-    if not Path(path).exists():
-        raise ValueError(f"there is no file {path}")
-    if not (os.path.isfile(path) or os.path.isdir(path)):
-        raise ValueError(f"{path} is a pipe or a device, not a file")
-    files = [Path(path)]
-    if Path(path).is_dir():
-        files = find_image_files(path)
-        _tell_left_out(Path(path), files)
     names: list[str] = []
     found, problems = [np.empty((0, FIELD_SIDE, FIELD_SIDE), np.float32)], {}
+    try:
+        files = _find_files(Path(path))
+    except ValueError as error:
+        files, problems = [], {path: str(error)}
     for file in files:
         try:
             page = read_page(file) if is_page else read_digit_image(file)[np.newaxis]
@@ -67,6 +62,17 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray, dict
     return names, np.concatenate(found), problems
 
 
+def _find_files(path: Path) -> list[Path]:
+    """The file, or the image files of a folder; the others in it are named."""
+    if path.is_dir():
+        files = find_image_files(path)
+        _tell_left_out(path, files)
+        return files
+    if not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device, not a file" if path.exists() else f"there is no file {path}")
+    return [path]
+
+
 def _tell_left_out(folder: Path, files: list[Path]) -> None:
     taken = {file.name for file in files}
     others = sorted(
@@ -76,9 +82,7 @@ def _tell_left_out(folder: Path, files: list[Path]) -> None:
     )
     if others:
         more = f" and {len(others) - 1} more" if others[1:] else ""
-        tell(
-            f"skdigits: {printable(folder)}: left out, because no image file by the name: {printable(others[0])}{more}"
-        )
+        tell(f"skdigits: {printable(folder)}: no image files, left out: {printable(others[0])}{more}")
 
 
 def to_samples(images: NDArray, model: Any) -> NDArray:

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import threading
 import warnings
 from pathlib import Path
 
@@ -252,27 +251,11 @@ def _where_fits_run(arguments, search, X, y, display):
         from skdigits._cli.cluster import on_cluster
 
         return on_cluster(arguments.scheduler, search, X, y, display)
+    from skdigits._cli.search_threads import in_threads
+
     # More would be started, and have nothing to do.
     n_fits = len(ParameterGrid(search.param_grid)) * arguments.cv
-    return _in_threads(min(arguments.jobs or -1, n_fits), display)
-
-
-@contextlib.contextmanager
-def _in_threads(n_jobs, display):
-    """Fits in threads of this process, all of which have ended when a search is interrupted."""
-    import joblib
-
-    before = set(threading.enumerate())
-    try:
-        with joblib.parallel_config("threading", n_jobs=n_jobs):
-            yield
-    except BaseException:
-        # joblib leaves its daemon threads to themselves: they would write down fits after what the user is told, and
-        # `numpy.unique` aborts a process that ends while a daemon thread is in it.
-        display.stop()
-        for thread in set(threading.enumerate()) - before:
-            thread.join()
-        raise
+    return in_threads(min(arguments.jobs or -1, n_fits), display)
 
 
 def _train_best(arguments, parameters, X, y):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skdigits._cli.report import as_json
-from skdigits._cli.search_store import read_records
+from skdigits._cli.search_store import FITS, IDENTITY, read_records
 from skdigits.persistence._files import replaced_whole
 
 # What candidates may differ in, as tables and pictures say it.
@@ -29,9 +29,11 @@ PICTURE = "search.png"
 
 def check_results(folder):
     """Raise an error where results could not be written: before all fits, not after."""
-    for name in (*_TABLES, PICTURE):
-        if (folder / name).is_dir():
-            raise ValueError(f"--output {folder}: {name} in it is a folder, and could not be written")
+    for name in (*_TABLES, PICTURE, IDENTITY):
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise ValueError(f"--output {folder}: {name} in it is no file, and could not be replaced by one")
+    if (folder / FITS).exists() and not (folder / FITS).is_dir():
+        raise ValueError(f"--output {folder}: {FITS} in it is to be a folder of finished fits, and is none")
 
 
 def shorten(name):

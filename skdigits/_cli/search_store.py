@@ -13,6 +13,8 @@ from skdigits._cli.locks import only_process
 from skdigits.exceptions import TrainingInterruptedWarning
 from skdigits.persistence._files import replaced_whole
 
+# In the folder of a search: what it was, and its finished fits.
+IDENTITY, FITS = "search.json", "fits"
 _NO_MEMORY = "not enough memory"
 
 
@@ -162,7 +164,7 @@ def open_store(folder, settings, X, y, *, resume):
     fits : Path
     """
     identity = {**settings, "samples": _digest({}, X, y)}
-    path, fits = folder / "search.json", folder / "fits"
+    path, fits = folder / IDENTITY, folder / FITS
     before = _read(path)
     if resume and before is None:
         if path.exists():

@@ -211,6 +211,9 @@ def _named_source(option, names):
             raise ValueError(f"{option} {names[0]}: there is no such folder; two files are given as IMAGES LABELS")
         return names[0]
     if len(names) == 2:
+        for name in names:
+            if Path(name).exists() and not Path(name).is_file():  # a pipe would be waited for
+                raise ValueError(f"{option} {name}: expected a file, got a folder, a pipe or a device")
         return tuple(names)
     raise ValueError(f"{option}: expected a folder or two files, IMAGES LABELS, got {len(names)} names")
 

@@ -53,8 +53,8 @@ def _add_images(group: Any) -> None:
         "--deformed",
         type=COUNT,
         metavar="N",
-        help="train on N deformed images in all, deformed anew in each pass over --stream (default: --epochs passes, "
-        "deformed only if the recipe does so)",
+        help="draw N deformed images in all, those held out included, deformed anew in each pass over --stream "
+        "(default: --epochs passes, deformed only if the recipe does so)",
     )
     group.add_argument(
         "--test",

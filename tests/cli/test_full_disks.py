@@ -46,6 +46,17 @@ def test_full_standard_output_ends_a_search_whose_model_is_saved(tmp_path):
     assert process.stderr.endswith("; the best model is in s/best.npz, and --resume makes the table\n")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
+def test_full_standard_output_says_where_an_exported_model_is(trained, tmp_path):
+    command = [sys.executable, "-m", "skdigits", "export", str(trained.path), "--to", "e.onnx"]
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 2
+    assert process.stderr.startswith("skdigits: standard output: ")
+    assert process.stderr.endswith("; the model is in e.onnx\n")
+    assert (tmp_path / "e.onnx").is_file()
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")

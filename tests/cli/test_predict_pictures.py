@@ -202,9 +202,20 @@ def test_files_that_are_left_out_are_named(run, models, folder):
     (folder / "a.webp").touch()
     (folder / ".hidden").touch()
     outcome = run("predict", models / "prepared.npz", folder)
-    assert outcome.err == f"skdigits: {folder}: left out, because no image file by the name: a.webp\n"
+    assert outcome.err == f"skdigits: {folder}: no image files, left out: a.webp\n"
     (folder / "notes.txt").touch()
     assert run("predict", models / "prepared.npz", folder).err.endswith("a.webp and 1 more\n")
+
+
+@pytest.mark.parametrize("missing", ["y.png", "empty"])
+def test_others_are_read_where_one_is_missing(run, models, folder, tmp_path, missing):
+    (tmp_path / "empty").mkdir()
+    outcome = run("predict", models / "prepared.npz", tmp_path / missing, folder / "5.png")
+    assert outcome.status == 2
+    assert outcome.out.startswith(f"{folder / '5.png'}: ")
+    first, last = outcome.err.splitlines()
+    assert str(tmp_path / missing) in first
+    assert last == "skdigits: 1 image file could not be read"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
@@ -215,7 +226,7 @@ def test_a_pipe_with_the_name_of_an_image_is_refused(assert_refused, models, tmp
 
 def test_a_link_that_leads_nowhere_is_told(run, models, folder):
     (folder / "broken.png").symlink_to("nowhere")
-    assert run("predict", models / "prepared.npz", folder).err.endswith("no image file by the name: broken.png\n")
+    assert run("predict", models / "prepared.npz", folder).err.endswith("no image files, left out: broken.png\n")
 
 
 def test_a_label_a_line_whatever_is_in_a_name(run, models, folder, tmp_path):

@@ -4,8 +4,6 @@ import json
 import re
 import shutil
 import sys
-import threading
-import time
 from concurrent.futures import CancelledError
 from types import SimpleNamespace
 
@@ -20,7 +18,7 @@ from sklearn.preprocessing import MinMaxScaler
 from small_search import CANDIDATES, read_results
 
 from skdigits import MLPDigitClassifier
-from skdigits._cli import cluster, search, search_results
+from skdigits._cli import cluster, search, search_results, search_threads
 from skdigits.persistence import load_weights
 
 GRID = {
@@ -176,9 +174,9 @@ def test_pareto_front(costs, scores, front):
 
 def test_no_more_fits_at_a_time_than_there_are(run, tmp_path, monkeypatch):
     asked = []
-    in_threads = search._in_threads
+    in_threads = search_threads.in_threads
     monkeypatch.setattr(
-        search, "_in_threads", lambda n_jobs, display: (asked.append(n_jobs), in_threads(1, display))[1]
+        search_threads, "in_threads", lambda n_jobs, display: (asked.append(n_jobs), in_threads(1, display))[1]
     )
     run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--jobs", 3000, "--output", tmp_path)
     assert asked == [3]
@@ -191,10 +189,15 @@ def test_networks_that_memory_cannot_hold(run, tmp_path):
     assert err.count("failed: not enough memory\n") == 3
 
 
-@pytest.mark.parametrize("name", ["cv_results.csv", "cv_results.json", "search.png"])
+@pytest.mark.parametrize("name", ["cv_results.csv", "cv_results.json", "search.png", "search.json"])
 def test_results_that_could_not_be_written_are_refused_before(assert_refused, tmp_path, name):
     (tmp_path / name).mkdir()
-    assert_refused("search", *CANDIDATES, "--output", tmp_path, says=f"{name} in it is a folder")
+    assert_refused("search", *CANDIDATES, "--output", tmp_path, says=f"{name} in it is no file")
+
+
+def test_fits_need_a_folder(assert_refused, tmp_path):
+    (tmp_path / "fits").touch()
+    assert_refused("search", *CANDIDATES, "--output", tmp_path, says="fits in it is to be a folder")
 
 
 def test_too_few_images_for_the_folds(assert_refused, tmp_path):
@@ -335,7 +338,7 @@ def test_all_cores_are_used(run, tmp_path, monkeypatch):
         seen.append(n_jobs)
         return contextlib.nullcontext()
 
-    monkeypatch.setattr(search, "_in_threads", watch)
+    monkeypatch.setattr(search_threads, "in_threads", watch)
     run("search", "--hidden", 4, "--epochs", 1, "--rows", 100, "--output", tmp_path)
     assert seen == [-1]
 
@@ -355,22 +358,3 @@ def test_count_of_fits_is_within_the_total(run, tmp_path):
     counts = [(int(done), int(total)) for done, total in re.findall(r"^(\d+)/(\d+)  ", err, re.MULTILINE)]
     assert len(counts) > 12
     assert all(done <= total for done, total in counts)
-
-
-def test_no_fit_outlives_an_interrupted_search():
-    stopped, told = threading.Event(), []
-
-    def fit():
-        told.append(stopped.wait(5))
-        time.sleep(0.1)  # its present epoch
-
-    thread = threading.Thread(target=fit)
-
-    def interrupted():
-        with search._in_threads(2, SimpleNamespace(stop=stopped.set)):
-            thread.start()
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert (told, thread.is_alive()) == ([True], False)

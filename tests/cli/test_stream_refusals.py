@@ -1,5 +1,7 @@
 """What `train --stream` refuses, and what it keeps where it fails midway."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,13 @@ def test_test_labels_that_are_no_whole_numbers(assert_refused, files, tmp_path, 
     np.save(tmp_path / "y.npy", labels)
     options = ("--stream", *files, "--test", files[0], tmp_path / "y.npy", "--output", tmp_path / "m.npz")
     assert_refused("train", *options, says=f"--test: expected whole numbers or text as labels, got {label}")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+@pytest.mark.parametrize("option", ["--stream", "--test"])
+def test_pipes_are_not_waited_for(assert_refused, files, tmp_path, option):
+    pipe = tmp_path / "pipe.npy"
+    os.mkfifo(pipe)
+    pairs = {"--stream": files, "--test": files, option: (pipe, files[1])}
+    arguments = [argument for name, paths in pairs.items() for argument in (name, *paths)]
+    assert_refused("train", *arguments, "--output", tmp_path / "m.npz", says=f"{option} {pipe}: expected a file")
