@@ -20,8 +20,10 @@ from skdigits._kernels import codes
 from skdigits._kernels.backward import backward_section, update_parameters
 from skdigits._kernels.block_lists import list_section
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.forward import finish_section, sum_both_halves
+from skdigits._kernels.epoch import add_second_sums
+from skdigits._kernels.forward import finish_section, sum_tiles
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.packing import Packed
 
 UNITS = (784, 100, 10)
 BATCH = 200
@@ -31,36 +33,50 @@ OPERATIONS_A_SAMPLE = 2 * (2 * 784 * 100 + 3 * 100 * 10)
 
 
 @kernel
-def list_block(block, ahead, keys, inputs, buffers):
+def list_block(start, epoch):
     """Entries of a block by tile, section by section."""
-    n_block, n_sections = block.shape[0], buffers.list_ends.shape[0]
+    buffers, block, keys = epoch.workspace.buffers, epoch.order[start : start + BATCH], epoch.keys[start:start]
+    ahead = epoch.order[start + BATCH :] if start + BATCH < epoch.order.shape[0] else block
+    n_sections = buffers.list_ends.shape[0]
     for section in range(n_sections):
-        first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        list_section(section, first, last, 0, 2, inputs, block, ahead, keys, buffers)
+        first, last = section * BATCH // n_sections, (section + 1) * BATCH // n_sections
+        list_section(section, first, last, 0, 2, epoch.inputs, block, ahead, keys, buffers)
 
 
 @kernel
-def forward_block(n_block, inputs, parameters, layout, objective, workspace):
+def forward_block(start, epoch):
     """Forward pass of a block, section by section."""
-    buffers, n_sections = workspace.buffers, workspace.buffers.list_ends.shape[0]
+    inputs, parameters, layout, objective = epoch.inputs, epoch.parameters, epoch.layout, epoch.objective
+    buffers, second_sums = epoch.workspace.buffers, epoch.workspace.second_sums
+    n_sections = buffers.list_ends.shape[0]
     for section in range(n_sections):
-        first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        sum_both_halves(section, first, last, inputs, parameters, layout, buffers, workspace.second_sums)
+        first, last = section * BATCH // n_sections, (section + 1) * BATCH // n_sections
+        sum_tiles(section, first, last, 0, 1, inputs, parameters, layout, buffers, buffers.activations)
+        sum_tiles(section, first, last, 1, 2, inputs, parameters, layout, buffers, second_sums)
+        add_second_sums(first, last, layout, epoch.workspace)
         finish_section(
             first, last, inputs, parameters, layout, objective.activation, objective.output_activation, buffers
         )
 
 
 @kernel
-def backward_block(targets, sample_weight, layout, objective, workspace):
+def backward_block(start, epoch):
     """Loss and way back of a block, section by section."""
-    n_block, n_sections = targets.shape[0], workspace.buffers.list_ends.shape[0]
+    n_sections = epoch.workspace.buffers.list_ends.shape[0]
+    targets, weights = epoch.targets[start : start + BATCH], epoch.sample_weight[start : start + BATCH]
     for section in range(n_sections):
-        first, last = section * n_block // n_sections, (section + 1) * n_block // n_sections
-        backward_section(first, last, targets, sample_weight, layout, objective, workspace)
+        first, last = section * BATCH // n_sections, (section + 1) * BATCH // n_sections
+        backward_section(first, last, targets, weights, epoch.layout, epoch.objective, epoch.workspace)
 
 
-class Epoch:
+@kernel
+def update_block(start, epoch):
+    """Gradient of all weights and the optimizer's step."""
+    epoch.workspace.next_tiles[:] = 0
+    update_parameters(BATCH, True, True, epoch.settings[0], epoch, 0, 1)
+
+
+class EpochOfMnist:
     """One network, its samples in lists, and an epoch as a whole or in parts."""
 
     def __init__(self, inputs, targets, n_threads):
@@ -79,41 +95,20 @@ class Epoch:
 
     def parts(self):
         """A callable for each part of an epoch in one thread; they are run one after the other."""
-        runner, inputs = self.runner, self.runner.inputs
-        workspace, layout = runner._workspace, runner._layout
-        objective = runner._objective._replace(solver=codes.ADAM)
-        settings = self.optimizer.settings(1)[0].astype(np.float32)
-        starts = range(0, len(self.order), BATCH)
-        keys = np.empty(0, np.uint64)
+        self.whole()  # so that the runner has moments
+        settings = self.optimizer.settings(1)
+        epoch = Packed(self.runner.describe_epoch(self.order, codes.ADAM, settings, seed=0))
 
         def each_block(work):
             def run():
                 mode = flush_denormals()
-                for start in starts:
-                    work(start)
+                for start in range(0, len(self.order), BATCH):
+                    work(start, epoch)
                 restore_denormals(mode)
 
             return run
 
-        def forward(_):
-            forward_block(BATCH, inputs, runner._parameters, layout, objective, workspace)
-
-        def backward(start):
-            samples = slice(start, start + BATCH)
-            backward_block(runner._targets[samples], runner._sample_weight[samples], layout, objective, workspace)
-
-        def update(_):
-            workspace.next_tiles[:] = 0
-            update_parameters(
-                inputs, BATCH, True, True, objective, settings, runner._parameters, runner._gradient,
-                runner._moments, runner._padded_average, layout, workspace, 0, 1,
-            )  # fmt: skip
-
-        def list_samples(start):
-            block, ahead = self.order[start : start + BATCH], self.order[start + BATCH :]
-            list_block(block, ahead if len(ahead) else block, keys, inputs, workspace.buffers)
-
-        return dict(zip(PARTS, map(each_block, (list_samples, forward, backward, update)), strict=True))
+        return dict(zip(PARTS, map(each_block, (list_block, forward_block, backward_block, update_block)), strict=True))
 
 
 def make_dense(n_samples, size):
@@ -145,7 +140,7 @@ class Rows:
     def epoch(self, n_threads):
         """An epoch, beside its arithmetic and that of a dense one."""
         _, inputs, targets = self.samples
-        epoch = Epoch(inputs, targets, n_threads)
+        epoch = EpochOfMnist(inputs, targets, n_threads)
         arithmetic = make_training(inputs, self.n_samples, UNITS, batch_size=BATCH, n_epochs=1, n_threads=n_threads)
         dense = make_dense(self.n_samples, 400 if self.arguments.quick else 2000)
         sides = {"dense floor": dense, NAME: arithmetic, _harness.OURS: epoch.whole}
@@ -163,14 +158,14 @@ class Rows:
     def oversubscribed(self):
         """An epoch in four times as many threads."""
         n_threads = self.arguments.threads
-        few, many = (Epoch(*self.samples[1:], n) for n in (n_threads, 4 * n_threads))
+        few, many = (EpochOfMnist(*self.samples[1:], n) for n in (n_threads, 4 * n_threads))
         with few.runner, many.runner:
             sides = {f"{n_threads} threads": few.whole, _harness.OURS: many.whole}
             return _harness.measure(sides, self.arguments.repeats)
 
     def part(self, name):
         """A part of an epoch, after the parts before it."""
-        epoch = Epoch(*self.samples[1:], 1)
+        epoch = EpochOfMnist(*self.samples[1:], 1)
         with epoch.runner:
             epoch.whole()
             parts = epoch.parts()

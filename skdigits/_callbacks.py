@@ -18,7 +18,7 @@ class EstimatorHooks(TrainingHooks):
     estimator : MLPDigitClassifier
     context : sklearn.callback.CallbackContext
         Root context of the fit.
-    data : dict
+    task : dict
         ``X``, ``y`` and ``metadata`` as the user gave them: callbacks that score get these.
     snapshot : callable
         Returns a dict of the attributes that make a copy of the estimator ready to predict.
@@ -31,14 +31,14 @@ class EstimatorHooks(TrainingHooks):
     before the first epoch, with a description of the samples; it returns a progress to go on from, or None.
     """
 
-    def __init__(self, estimator, context, data, snapshot):
+    def __init__(self, estimator, context, task, snapshot):
         self._estimator = estimator
         self._keepers = [
             callback for callback in vars(estimator).get("_skl_callbacks", ()) if hasattr(callback, "keep_progress")
         ]
         self._origin = None
         self._context = context
-        self._data = data
+        self._task = task
         self._snapshot = snapshot
         self._epoch_context: Any = None
         self._evaluate = None
@@ -48,14 +48,14 @@ class EstimatorHooks(TrainingHooks):
         """Open a task for the callbacks."""
         self._epoch_context = self._context.subcontext(task_name="epoch")
         self._epoch_context.call_on_fit_task_begin(
-            estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
+            estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._task
         )
 
     def epoch_ends(self, record, capture=None, *, is_whole=True):
         """Publish the record on the estimator and close the task; True where a callback asks to stop."""
         record.publish(self._estimator)
         asked_to_stop = self._epoch_context.call_on_fit_task_end(
-            estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._data
+            estimator=self._estimator, reconstruction_attributes=self._snapshot, **self._task
         )
         can_resume = capture is not None and self._origin is not None
         if can_resume and not is_whole:

@@ -1,7 +1,6 @@
 """From the parameters of `MLPDigitClassifier` to a run of the engine, and back to its learned attributes."""
 
 import re
-import time
 import warnings
 import zlib
 from numbers import Integral
@@ -13,7 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.optimize import _check_optimize_result
 
 from skdigits import _samples, _validation
-from skdigits._engine import lbfgs, parameters, trainer
+from skdigits._engine import lbfgs, trainer
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.inputs import compress_inputs
 from skdigits._engine.optimizers import OPTIMIZERS
@@ -28,6 +27,7 @@ from skdigits.exceptions import TrainingInterruptedWarning
 def compress(estimator, X, dtype, n_threads):
     """Samples as the kernels read them, where no augmenter makes new ones in each epoch."""
     if estimator.augmenter is not None:
+        _samples.refuse_too_large(estimator, X, dtype)
         return None
     try:
         return compress_inputs(X, dtype, n_threads, with_background=estimator.input_dropout == 0)
@@ -50,7 +50,12 @@ class Data:
     plain_weight : ndarray of shape (n_samples,) or None
         As the user gave them, without class weights: for validation.
     held_out : HeldOut or None
-        Validation data that the user has brought.
+        Validation data that the user has brought, or what `set_aside` holds out.
+
+    Attributes
+    ----------
+    samples : int array or None
+        Those to train on, where `inputs` has the others, too; None for all.
     """
 
     def __init__(self, X, inputs, targets, sample_weight, plain_weight, held_out):
@@ -60,16 +65,12 @@ class Data:
 
     def set_aside(self, estimator, random_state):
         """Hold samples out for validation where the user has brought none."""
-        self.samples, self.held_out = _validation.hold_out(
-            estimator, self.X, self.targets, self.plain_weight, random_state
-        )
-
-    def keep_samples_only(self):
-        """Forget the samples held out, so that an augmenter does not deform them."""
-        if self.samples is not None:
-            self.X, self.targets = self.X[self.samples], self.targets[self.samples]
-            self.sample_weight = None if self.sample_weight is None else self.sample_weight[self.samples]
-            self.samples = None
+        samples, self.held_out = _validation.hold_out(estimator, self.X, self.targets, self.plain_weight, random_state)
+        if self.inputs is not None:
+            self.samples = samples
+        else:  # an augmenter is not to deform what is held out
+            self.X, self.targets = self.X[samples], self.targets[samples]
+            self.sample_weight = None if self.sample_weight is None else self.sample_weight[samples]
 
     def describe(self):
         """What tells these samples from others, for people and for a comparison."""
@@ -131,12 +132,16 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     ------
     ValueError
         If loss or weights are no numbers any more.
+    ZeroDivisionError
+        If the weights of a mini-batch sum to 0.
+    ProgressError
+        If a callback has kept the progress of another training.
     """
-    if incremental:
-        _check_size(estimator, network)
-    evaluated = _follow_average(estimator, network, incremental)
-    optimizer = _optimizer_for(estimator, network, incremental)
+    _check_size(estimator, network)
+    evaluated = _follow_average(estimator, network)
+    optimizer = _optimizer_for(estimator, network)
     record = TrainingRecord.of(estimator, judged_by=judged_by(estimator))
+    record.publish(estimator)
     captured, n_repeated = None, record.n_samples_seen if isinstance(estimator.random_state, Integral) else 0
     if not incremental:
         captured, random_state, n_repeated = hooks.resume(data.describe, random_state, n_repeated)
@@ -145,7 +150,6 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     if data.held_out is not None:
         hooks.watch(data.held_out, evaluated, n_threads)
     if estimator.augmenter is not None:
-        data.keep_samples_only()
         hooks.augment(data.X, network.parameters.dtype)
     runner = EpochRunner(
         network, data.inputs, data.targets, data.sample_weight, samples=data.samples,
@@ -156,17 +160,15 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     )  # fmt: skip
     ends_by_schedule = estimator.learning_rate in SCHEDULES and not estimator.early_stopping
     plan = trainer.Plan(
-        n_samples=data.n_samples, shuffle=estimator.shuffle, max_epochs=1 if incremental else int(estimator.max_iter),
-        tol=float(estimator.tol), n_iter_no_change=np.inf if ends_by_schedule else estimator.n_iter_no_change,
+        shuffle=estimator.shuffle, max_epochs=1 if incremental else int(estimator.max_iter), tol=float(estimator.tol),
+        n_iter_no_change=np.inf if ends_by_schedule else estimator.n_iter_no_change,
         early_stopping=estimator.early_stopping, restore_best=estimator.restore_best_weights, deadline=deadline,
-        draws_seeds=any(drop_rates), n_repeated=n_repeated,
+        n_repeated=n_repeated,
     )  # fmt: skip
     with held_interrupts() as interrupts:
         try:
             with runner:
-                outcome = trainer.train(
-                    runner, evaluated.parameters, optimizer, record, hooks, plan, random_state, captured
-                )  # fmt: skip
+                outcome = trainer.train(runner, optimizer, record, hooks, plan, random_state, captured)
         finally:
             record.publish(estimator)
             estimator._optimizer = Bunch(name=optimizer.name, **vars(optimizer))
@@ -198,31 +200,9 @@ def _warn(outcome, estimator, incremental):
 
 def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
     """Train on all samples at once, and set the learned attributes; all as in `fit_stochastic`."""
-    record, start = FullBatchRecord(), time.perf_counter()
-
-    def iteration_begins():
-        with interrupts.let_through():
-            hooks.epoch_begins()
-
-    def iteration_ends(n_iterations, loss):
-        nonlocal start
-        known = {"loss": loss}
-        try:
-            with interrupts.let_through():
-                known |= hooks.validate()
-        finally:  # with what is known when a Ctrl-C comes, or an error
-            now = time.perf_counter()
-            record.add_iteration(n_iterations, **known, seconds=now - start)
-            record.publish(estimator)
-            start = now
-        with interrupts.let_through():
-            return hooks.epoch_ends(record) or (deadline is not None and time.monotonic() >= deadline)
-
-    forget_state(estimator)
-    n_samples_seen = estimator.t_
+    record = FullBatchRecord()
     TrainingRecord.withdraw(estimator)  # of another solver in a call before
-    estimator.t_ = n_samples_seen
-    record.publish(estimator)  # an interruption may come before the first iteration ends
+    record.publish(estimator)
     if data.held_out is not None:
         hooks.watch(data.held_out, network, n_threads)
     runner = EpochRunner(
@@ -230,11 +210,12 @@ def fit_lbfgs(estimator, network, data, hooks, *, n_threads, deadline):
         **runner_options(estimator, alpha=estimator.alpha),
     )  # fmt: skip
     with held_interrupts() as interrupts:
-        with runner, one_blas_thread():
-            result = lbfgs.minimize(
-                runner, network, max_iter=estimator.max_iter, max_fun=estimator.max_fun, tol=estimator.tol,
-                iteration_begins=iteration_begins, iteration_ends=iteration_ends,
+        with one_blas_thread():
+            result = lbfgs.train(
+                runner, record, trainer.Interruptible(hooks, interrupts), max_iter=estimator.max_iter,
+                max_fun=estimator.max_fun, tol=estimator.tol, deadline=deadline,
             )  # fmt: skip
+        record.publish(estimator)
         if _was_interrupted(interrupts) or result is None:
             _warn("interrupted", estimator, incremental=False)
     if result is None:
@@ -286,7 +267,7 @@ def _check_size(estimator, network):
         )
 
 
-def _follow_average(estimator, network, incremental):
+def _follow_average(estimator, network):
     """The network that predictions are made with: the one that is trained, or one of the averaged parameters.
 
     The averaged parameters stand in the learned attributes, so that everybody predicts with them; those that are
@@ -295,20 +276,18 @@ def _follow_average(estimator, network, incremental):
     if estimator.weight_averaging is None:
         vars(estimator).pop("_unaveraged", None)
         return network
-    average = parameters.allocate(network.units, network.parameters.dtype)
-    average[:] = network.parameters
-    if incremental and hasattr(estimator, "_unaveraged"):
+    evaluated = network.copy()
+    if hasattr(estimator, "_unaveraged"):
         network.parameters[:] = estimator._unaveraged
     estimator._unaveraged = network.parameters
-    evaluated = type(network)(network.units, network.activation, network.out_activation, average)
     estimator.coefs_, estimator.intercepts_ = evaluated.coefs, evaluated.intercepts
     return evaluated
 
 
-def _optimizer_for(estimator, network, incremental):
-    """A new optimizer, or with `incremental` the one of the call before."""
+def _optimizer_for(estimator, network):
+    """The optimizer of the call of `partial_fit` before, or a new one."""
     dtype = network.parameters.dtype
-    if incremental and hasattr(estimator, "_optimizer"):
+    if hasattr(estimator, "_optimizer"):
         state = dict(estimator._optimizer)
         optimizer = OPTIMIZERS[state.pop("name")]
         # Whether there is an average is for each call to say: it stands in the learned attributes.

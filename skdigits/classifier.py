@@ -743,12 +743,12 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             _targets.refuse_extreme_weights(sample_weight, dtype)
         inputs = _training.compress(self, X, dtype, threads)
-        if self.augmenter is not None:
-            _samples.refuse_too_large(self, X, dtype)
         held_out = check_held_out(self, dtype, *validation)
         data = _training.Data(X, inputs, targets, sample_weight, plain_weight, held_out)
         if first_pass:
             self._initialize([X.shape[1], *hidden_layer_sizes, targets.shape[1]], random_state, dtype)
+        if not incremental:
+            _training.forget_state(self)
         network = self._trainable_network(dtype)
         hooks = EstimatorHooks(self, context, task, self._snapshot)
         options = {"n_threads": threads, "deadline": deadline}
@@ -775,7 +775,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+        if reset and not incremental:
             self._label_binarizer = _targets.fit_binarizer(y)
             self.classes_ = self._label_binarizer.classes_
         else:
@@ -804,10 +804,7 @@ class MLPDigitClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.out_activation_ = _checks.check_output_activation(self.output_activation, self._label_binarizer.y_type_)
         flat = draw_parameters(units, self.activation, random_state, dtype, self.weight_init)
         self.coefs_, self.intercepts_ = parameters.split(flat, units)
-        self.n_iter_ = 0
         self.t_ = 0
-        if self.solver != "lbfgs":
-            TrainingRecord.start(judged_by=_training.judged_by(self)).publish(self)
 
     def _trainable_network(self, dtype):
         """The network of a copy of the learned attributes, which become views of its parameters.

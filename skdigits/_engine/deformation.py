@@ -9,7 +9,7 @@ import numpy as np
 from skdigits._engine.inputs import as_read_only
 from skdigits._engine.memory import aligned_zeros
 from skdigits._engine.team import share_work, useful_threads
-from skdigits._engine.workspace import count_up
+from skdigits._engine.workspace import ceil_divide
 from skdigits._kernels.arrays import Frame, Scratch
 from skdigits._kernels.codes import CONTROL_SIZE, STOP_REQUESTED
 from skdigits._kernels.entry_points import deform_images, sum_quarters
@@ -56,7 +56,7 @@ def deform(images, shape, settings, seed, n_threads, out):
     dtype, n_images = images.dtype, len(images)
     images = as_read_only(np.asarray(images))
     frame = _make_frame(*shape, float(settings.alpha), float(settings.sigma), dtype)
-    chunks, lock = iter(range(count_up(n_images, _CHUNK))), threading.Lock()
+    chunks, lock = iter(range(ceil_divide(n_images, _CHUNK))), threading.Lock()
     control = np.zeros(CONTROL_SIZE, np.int64)
 
     def take_chunk():
@@ -139,7 +139,7 @@ def factor_gaussian_filter(n, sigma):
     left, sizes, _ = np.linalg.svd(matrix)
     # LAPACK leaves signs open: settled here, so that a seed means the same on other machines.
     left *= np.where(left[0] < 0, -1, 1)
-    rank = count_up(int(np.sum(sizes > _SMALLEST_PART * sizes[0])), TILE) * TILE
+    rank = ceil_divide(int(np.sum(sizes > _SMALLEST_PART * sizes[0])), TILE) * TILE
     factor = np.zeros((n, rank))
     factor[:, :n] = (left * sizes)[:, :rank]
     return as_read_only(factor)
@@ -147,7 +147,7 @@ def factor_gaussian_filter(n, sigma):
 
 @lru_cache(maxsize=8)
 def _make_frame(height, width, alpha, sigma, dtype):
-    stride = count_up(width, lanes(dtype)) * lanes(dtype)
+    stride = ceil_divide(width, lanes(dtype)) * lanes(dtype)
     by_row, by_column = np.zeros((height, 0)), np.zeros((width, 0))
     if alpha:
         by_row = alpha * factor_gaussian_filter(height, sigma)

@@ -1,5 +1,7 @@
 """Full-batch training with SciPy's L-BFGS-B."""
 
+import time
+
 import numpy as np
 import scipy.optimize
 
@@ -7,23 +9,23 @@ import scipy.optimize
 STOPPED_BY_CALLBACK = 99
 
 
-def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, iteration_ends):
+def train(runner, record, hooks, *, max_iter, max_fun, tol, deadline=None):
     """Minimise the objective over all samples.
 
     Parameters
     ----------
     runner : EpochRunner
-        Holds the samples.
-    network : Network
-        Its parameters are the start, and end as the best that was found.
+        Holds the samples, and the parameters, which end as the best that were found.
+    record : FullBatchRecord
+        Extended by each iteration.
+    hooks : TrainingHooks
+        Called around each iteration, whose line search is part of it, and not around the evaluation of the start.
     max_iter, max_fun : int
         Most iterations, and most evaluations of the objective.
     tol : float
         Stop when no entry of the gradient is larger.
-    iteration_begins : callable
-        Called before the line search of each iteration.
-    iteration_ends : callable
-        Called after each iteration with its number and the loss; returns True to stop.
+    deadline : float or None, default=None
+        Of :func:`time.monotonic`; training ends with the first iteration after it.
 
     Returns
     -------
@@ -31,26 +33,37 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
         None if the user interrupted: the parameters are then those of the last iteration.
     """
     # SciPy evaluates the start before the first iteration, which there need not be.
-    n_iterations, n_evaluations, is_between_iterations = 0, 0, True
-    accepted, error = network.parameters.astype(np.float64), None
+    n_evaluations, is_between_iterations, start = 0, True, time.perf_counter()
+    accepted, error = runner.parameters.astype(np.float64), None
 
     def objective(parameters):
         nonlocal n_evaluations, is_between_iterations
         if is_between_iterations and n_evaluations > 0:
-            iteration_begins()
+            hooks.epoch_begins()
             is_between_iterations = False
         n_evaluations += 1
-        network.parameters[:] = parameters
+        runner.parameters[:] = parameters
         loss = runner.loss_and_gradient()
         return loss, runner.gradient.copy()
 
-    def callback(intermediate_result):
-        nonlocal n_iterations, accepted, is_between_iterations, error
-        n_iterations, is_between_iterations = n_iterations + 1, True
-        accepted = intermediate_result.x.copy()
-        network.parameters[:] = accepted
+    def end_iteration(loss):
+        nonlocal start
+        known = {"loss": loss}
         try:
-            is_over = iteration_ends(n_iterations, float(intermediate_result.fun))
+            known |= hooks.validate()
+        finally:  # with what is known when a Ctrl-C comes, or an error
+            now = time.perf_counter()
+            record.add_iteration(**known, seconds=now - start)
+            start = now
+        return hooks.epoch_ends(record) or (deadline is not None and time.monotonic() >= deadline)
+
+    def callback(intermediate_result):
+        nonlocal accepted, is_between_iterations, error
+        is_between_iterations = True
+        accepted = intermediate_result.x.copy()
+        runner.parameters[:] = accepted
+        try:
+            is_over = end_iteration(float(intermediate_result.fun))
         except StopIteration as raised:
             error = raised  # SciPy takes it for a wish to stop
             raise
@@ -71,5 +84,5 @@ def minimize(runner, network, *, max_iter, max_fun, tol, iteration_begins, itera
         result = None
     if error is not None:
         raise error
-    network.parameters[:] = accepted
+    runner.parameters[:] = accepted
     return result

@@ -9,7 +9,7 @@ from skdigits._engine import parameters as flat
 from skdigits._engine.exceptions import NotFiniteError
 from skdigits._engine.inputs import refer_to_inputs
 from skdigits._engine.team import share_work, useful_threads
-from skdigits._engine.workspace import borrow_buffers, choose_block_size, count_up, packed_layout
+from skdigits._engine.workspace import borrow_buffers, ceil_divide, choose_block_size, packed_layout
 from skdigits._kernels import codes
 from skdigits._kernels.entry_points import predict_rows
 
@@ -131,8 +131,8 @@ def cut_rows(n_samples, n_rows, n_threads):
     """
     pieces, start = [], 0
     while start < n_samples:
-        share = count_up(n_samples - start, 2 * n_threads if n_threads > 1 else 1)
-        stop = min(start + n_rows * min(count_up(share, n_rows), _ROWS_A_CALL // n_rows), n_samples)
+        share = ceil_divide(n_samples - start, 2 * n_threads if n_threads > 1 else 1)
+        stop = min(start + n_rows * min(ceil_divide(share, n_rows), _ROWS_A_CALL // n_rows), n_samples)
         pieces.append(slice(start, stop))
         start = stop
     return pieces

@@ -71,7 +71,7 @@ class Optimizer:
     def _complete(self, settings, steps):
         raise NotImplementedError
 
-    def count_steps(self, n_done, rates):
+    def advance(self, n_done, rates):
         """Take note of steps that the kernel has made."""
         self.t += n_done
         if n_done:

@@ -23,8 +23,6 @@ class Progress:
     Parameters
     ----------
     runner : EpochRunner
-    evaluated : ndarray of shape (n_parameters,)
-        Parameters that predictions are made with: those of the runner, or their moving average.
     optimizer : Optimizer
     record : TrainingRecord
     random_state : numpy.random.RandomState
@@ -37,7 +35,6 @@ class Progress:
     """
 
     runner: Any
-    evaluated: np.ndarray
     optimizer: Any
     record: TrainingRecord
     random_state: np.random.RandomState
@@ -50,7 +47,7 @@ class Progress:
         self.runner.store_moments()
         return {
             "parameters": self.runner.parameters.copy(),
-            "evaluated": None if self.evaluated is self.runner.parameters else self.evaluated.copy(),
+            "evaluated": None if self.runner.average is None else self.runner.average.copy(),
             "best_parameters": None if self.best_parameters is None else self.best_parameters.copy(),
             "order": self.order.copy(),
             "has_settled": bool(self.has_settled),
@@ -78,8 +75,8 @@ class Progress:
             ) from error
         self.runner.parameters[:] = captured["parameters"]
         if captured["evaluated"] is not None:
-            self.evaluated[:] = captured["evaluated"]
-        self.best_parameters, self.order = captured["best_parameters"], captured["order"]
+            self.runner.average[:] = captured["evaluated"]
+        self.best_parameters, self.order = captured["best_parameters"], captured["order"].copy()
         self.has_settled = captured["has_settled"]
         self.optimizer.moments[:] = captured["moments"]
         self.optimizer.t, self.optimizer.learning_rate = captured["n_steps"], captured["learning_rate"]
@@ -89,11 +86,11 @@ class Progress:
     def _check(self, captured):
         """Look at everything that comes from a file: kernels trust what they are given."""
         _check_like("parameters", captured["parameters"], self.runner.parameters)
-        if (captured["evaluated"] is None) != (self.evaluated is self.runner.parameters):
+        if (captured["evaluated"] is None) != (self.runner.average is None):
             raise ValueError("averaged parameters")
         for name in ("evaluated", "best_parameters"):
             if captured[name] is not None:
-                _check_like(name, captured[name], self.evaluated)
+                _check_like(name, captured[name], self.runner.parameters)
         _check_like("moments", captured["moments"], self.optimizer.moments)
         _check_like("order", captured["order"], self.order)
         if not np.array_equal(np.sort(captured["order"]), np.arange(len(self.order))):

@@ -108,9 +108,10 @@ class TrainingRecord:
 
     @staticmethod
     def withdraw(estimator):
-        """Take away the learned attributes of the training of another network."""
-        for attribute in _ATTRIBUTES.values():
-            vars(estimator).pop(attribute, None)
+        """Take away the learned attributes of another training, but for the number of samples seen."""
+        for name, attribute in _ATTRIBUTES.items():
+            if name != "n_samples_seen":
+                vars(estimator).pop(attribute, None)
 
     def publish(self, estimator):
         """Set the learned attributes of an estimator."""
@@ -167,9 +168,9 @@ class FullBatchRecord:
     loss: float | None = None
     history: dict = field(default_factory=lambda: {name: [] for name in _HISTORY})
 
-    def add_iteration(self, n_iter, **values):
+    def add_iteration(self, **values):
         """Take note of what an iteration has brought."""
-        self.n_iter, self.loss = n_iter, values["loss"]
+        self.n_iter, self.loss = self.n_iter + 1, values["loss"]
         _append(self.history, values)
 
     def publish(self, estimator):

@@ -12,16 +12,17 @@ from skdigits._engine.team import run_together, useful_threads
 from skdigits._engine.workspace import (
     LARGEST_FULL_BLOCK,
     allocate_workspace,
+    ceil_divide,
     choose_block_size,
     count_padded,
-    count_up,
     make_layout,
     pad,
     unpad,
 )
 from skdigits._kernels import codes
-from skdigits._kernels.arrays import Objective
+from skdigits._kernels.arrays import Epoch, Objective
 from skdigits._kernels.entry_points import train_epoch
+from skdigits._kernels.packing import Packed
 
 # Multiplications with which an epoch takes up to some tenths of a second, and how many a step costs for a parameter.
 _LONG_EPOCH = 1_000_000_000
@@ -116,18 +117,19 @@ class EpochRunner:
         # of sums, so what decides is the shape of the data, and not where a sample given twice is to weigh as two.
         by_halves = network.units[0] > self._block_size and not is_full
         self._layout = make_layout(network.units, dtype, padded=True)
-        self._draws_keys = any(drop_rates)
+        self.n_samples, self.n_steps = n_samples, ceil_divide(n_samples, self._batch_size)
+        self.draws_keys, self.average = any(drop_rates), average
         self._zeros = Pool().zeros
         self._workspace = allocate_workspace(
             self._layout, self._block_size, self.n_threads, dtype, sum_dtype, by_halves=by_halves, zeros=self._zeros,
-            drop_rates=drop_rates if self._draws_keys else (),
-            keep_slopes=self._draws_keys or network.activation in codes.NEED_LOGITS,
+            drop_rates=drop_rates if self.draws_keys else (),
+            keep_slopes=self.draws_keys or network.activation in codes.NEED_LOGITS,
         )  # fmt: skip
         n_padded = count_padded(self._layout)
         self._parameters = self._zeros(n_padded, dtype)
         self._gradient = self._zeros(n_padded, sum_dtype)
         self._optimizer, self._moments = None, self._zeros((0, n_padded), dtype)
-        self._average, self._padded_average = average, self._zeros(0 if average is None else n_padded, dtype)
+        self._padded_average = self._zeros(0 if average is None else n_padded, dtype)
         self.gradient = np.zeros(network.parameters.shape, sum_dtype)
 
     def __enter__(self):
@@ -141,6 +143,11 @@ class EpochRunner:
         """The parameters that are trained, of shape (n_parameters,)."""
         return self._network.parameters
 
+    @property
+    def evaluated(self):
+        """The parameters that predictions are made with: those that are trained, or their moving average."""
+        return self.parameters if self.average is None else self.average
+
     def _pad(self, flat, out):
         pad(flat, self._network.units, self._layout, out, in_squares=True)
 
@@ -151,10 +158,6 @@ class EpochRunner:
         """Write the moments of the optimizer back from the padded copy that they are worked on in."""
         for moments, padded in zip(getattr(self._optimizer, "moments", ()), self._moments, strict=True):
             self._unpad(padded, moments)
-
-    def count_steps(self, n_samples):
-        """Steps of an epoch of so many samples."""
-        return count_up(n_samples, self._batch_size)
 
     def train(self, optimizer, order, *, seed=0, deadline=None):
         """One epoch of mini-batches in the given order of the samples to train on.
@@ -184,19 +187,19 @@ class EpochRunner:
             padded_moments = self._zeros((len(optimizer.moments), len(self._parameters)), self._parameters.dtype)
             for moments, padded in zip(optimizer.moments, padded_moments, strict=True):
                 self._pad(moments, padded)
-            if self._average is not None:
-                self._pad(self._average, self._padded_average)
+            if self.average is not None:
+                self._pad(self.average, self._padded_average)
             # Last: where this ends early, `store_moments` has nothing to write back.
             self._optimizer, self._moments = optimizer, padded_moments
         samples = order if self._samples is None else self._samples[order]
-        settings = optimizer.settings(self.count_steps(len(order)))
+        settings = optimizer.settings(ceil_divide(len(order), self._batch_size))
         try:
             return self._run(samples, optimizer.code, settings, seed, deadline)
         finally:
             self._unpad(self._parameters, self._network.parameters)
-            if self._average is not None:
-                self._unpad(self._padded_average, self._average)
-            optimizer.count_steps(int(self._workspace.control[codes.STEPS_DONE]), optimizer.rates(len(settings)))
+            if self.average is not None:
+                self._unpad(self._padded_average, self.average)
+            optimizer.advance(int(self._workspace.control[codes.STEPS_DONE]), optimizer.rates(len(settings)))
 
     def loss_and_gradient(self, *, seed=0):
         """Objective over all samples; its gradient by the parameters is left in ``gradient``."""
@@ -205,23 +208,27 @@ class EpochRunner:
         self._unpad(self._gradient, self.gradient)
         return totals.loss
 
-    def _run(self, order, solver, settings, seed, deadline):
-        network, workspace = self._network, self._workspace
-        # At once: an interruption before the threads start must not count what the last epoch has done.
-        workspace.control[codes.STEPS_DONE] = workspace.totals[:] = 0
-        self._pad(network.parameters, self._parameters)
-        n_keys = len(order) if self._draws_keys else 0
-        keys = np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_keys, dtype=np.uint64)
-        arguments = (
-            self.inputs,
-            # In the order of the epoch, so that threads find them in a row, and not all over memory.
-            *(as_read_only(np.take(array, order, axis=0)) for array in (self._targets, self._sample_weight)),
-            as_read_only(order), keys, self._batch_size,
-            self._block_size, self._parameters, self._gradient, self._moments, self._padded_average, self._layout,
-            self._objective._replace(solver=solver), settings.astype(network.parameters.dtype), workspace,
+    def describe_epoch(self, order, solver, settings, seed):
+        """All that kernels need to know of an epoch in the given order of all samples."""
+        n_keys = len(order) if self.draws_keys else 0
+        # In the order of the epoch, so that threads find them in a row, and not all over memory.
+        targets, weights = (
+            as_read_only(np.take(array, order, axis=0)) for array in (self._targets, self._sample_weight)
+        )
+        return Epoch(
+            inputs=self.inputs, order=as_read_only(order), targets=targets, sample_weight=weights,
+            keys=np.random.Generator(np.random.PCG64(seed)).integers(2**64, size=n_keys, dtype=np.uint64),
+            batch_size=self._batch_size, block_size=self._block_size, settings=settings.astype(self.parameters.dtype),
+            objective=self._objective._replace(solver=solver), layout=self._layout, parameters=self._parameters,
+            gradient=self._gradient, moments=self._moments, average=self._padded_average, workspace=self._workspace,
         )  # fmt: skip
 
-        epoch = partial(train_epoch, *arguments)
+    def _run(self, order, solver, settings, seed, deadline):
+        workspace = self._workspace
+        # At once: an interruption before the threads start must not count what the last epoch has done.
+        workspace.control[codes.STEPS_DONE] = workspace.totals[:] = 0
+        self._pad(self.parameters, self._parameters)
+        epoch = partial(train_epoch, Packed(self.describe_epoch(order, solver, settings, seed)))
         in_caller = self._is_short and deadline is None
         run_together(epoch, self.n_threads, workspace.control, in_caller=in_caller, deadline=deadline)
         if workspace.control[codes.ZERO_WEIGHT]:
@@ -252,7 +259,7 @@ def _describe_objective(network, *, alpha, label_smoothing, max_norm, is_single_
 
 def is_short_epoch(n_multiplications, n_samples, batch_size):
     """Whether an epoch is so short that a Ctrl-C may wait for its end; a sample takes a multiplication a weight."""
-    return (n_samples + _STEP_COST * count_up(n_samples, batch_size)) * n_multiplications < _LONG_EPOCH
+    return (n_samples + _STEP_COST * ceil_divide(n_samples, batch_size)) * n_multiplications < _LONG_EPOCH
 
 
 def _choose_threads(n_threads, network, block_size, n_samples):

@@ -7,6 +7,7 @@ from skdigits._engine.inputs import as_read_only, refer_to_inputs
 from skdigits._engine.memory import aligned_zeros
 from skdigits._engine.workspace import (
     allocate_buffers,
+    ceil_divide,
     choose_block_size,
     count_padded,
     make_layout,
@@ -45,17 +46,14 @@ def input_gradient(X, coefs, intercepts, activation, logit_weights):
     layout = make_layout(units, dtype, padded=True)
     parameters = aligned_zeros(count_padded(layout), dtype)
     pad(flat.join(coefs, intercepts, dtype), units, layout, parameters)
-    layout, transposed = _with_first_layer(layout, dtype)
+    n_transposed = layout.transposed_starts[0] + ceil_divide(units[1], TILE) * TILE * layout.strides[0]
+    transposed = aligned_zeros(int(n_transposed), dtype)
     transpose_weights(parameters, layout, transposed)
 
     outputs = np.empty((X.shape[0], units[0]), dtype)
     block_size = choose_block_size(units[0], max(1, min(X.shape[0], _LARGEST_BLOCK)), is_full=False)
     buffers = allocate_buffers(layout, block_size, 1, dtype, keep_slopes=activation in NEED_LOGITS)
-    # Behind the gradients by the logits of all layers those by the features.
-    starts = buffers.starts.copy()
-    starts[0] = len(buffers.activations)
-    buffers = buffers._replace(starts=as_read_only(starts))
-    gradients = aligned_zeros(len(buffers.activations) + block_size * int(layout.strides[0]), dtype)
+    gradients = aligned_zeros(int(buffers.starts[0] + block_size * layout.strides[0]), dtype)
     weights = as_read_only(np.ascontiguousarray(logit_weights, dtype))
     for start in range(0, X.shape[0], block_size):
         block = slice(start, start + block_size)
@@ -64,10 +62,3 @@ def input_gradient(X, coefs, intercepts, activation, logit_weights):
             HIDDEN_ACTIVATIONS[activation], buffers, gradients, outputs[block],
         )  # fmt: skip
     return outputs
-
-
-def _with_first_layer(layout, dtype):
-    """A layout in which the transposed weights of the first layer have a place, too, and room for all of them."""
-    sizes = -(-layout.units[1:] // TILE) * TILE * layout.strides[:-1]
-    starts = np.cumsum(sizes) - sizes
-    return layout._replace(transposed_starts=as_read_only(starts)), aligned_zeros(int(sizes.sum()), dtype)

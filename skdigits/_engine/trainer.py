@@ -57,13 +57,26 @@ class TrainingHooks:
         """Take a line for the log."""
 
 
+class Interruptible:
+    """Hooks that a Ctrl-C may interrupt, because they may take any time, where all else waits for its end."""
+
+    def __init__(self, hooks, interrupts):
+        self._hooks, self._interrupts = hooks, interrupts
+
+    def __getattr__(self, name):
+        def call(*arguments, **options):
+            with self._interrupts.let_through():
+                return getattr(self._hooks, name)(*arguments, **options)
+
+        return call
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How long to train, and what decides.
 
     Parameters
     ----------
-    n_samples : int
     max_epochs : int
     shuffle : bool
     tol : float
@@ -75,14 +88,11 @@ class Plan:
         Whether, with `early_stopping`, the parameters of the best epoch are kept, not those of the last one.
     deadline : float or None, default=None
         Of :func:`time.monotonic`; training ends with the first mini-batch after it.
-    draws_seeds : bool, default=False
-        Whether each epoch needs a seed of its own, for dropout.
     n_repeated : int, default=0
         Samples that earlier calls have seen whose `random_state` began as that of this one. If there are any, what an
         epoch draws beside its order depends on how many have been seen, lest every call draw the same.
     """
 
-    n_samples: int
     max_epochs: int
     shuffle: bool
     tol: float
@@ -90,7 +100,6 @@ class Plan:
     early_stopping: bool
     restore_best: bool = True
     deadline: float | None = None
-    draws_seeds: bool = False
     n_repeated: int = 0
 
     @property
@@ -99,15 +108,13 @@ class Plan:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captured=None):
+def train(runner, optimizer, record, hooks, plan, random_state, captured=None):
     """Train a network for at most so many epochs.
 
     Parameters
     ----------
     runner : EpochRunner
-        Holds the samples, and the parameters that are trained.
-    evaluated : ndarray of shape (n_parameters,)
-        The parameters that predictions are made with: those that are trained, or their moving average. With
+        Holds the samples, the parameters that are trained, and those that predictions are made with. With
         `early_stopping` both end as those of the best epoch of this call.
     optimizer : Optimizer
     record : TrainingRecord
@@ -126,47 +133,44 @@ def train(runner, evaluated, optimizer, record, hooks, plan, random_state, captu
         the time that it was given.
     """
     progress = Progress(
-        runner=runner, evaluated=evaluated, optimizer=optimizer, record=record, random_state=random_state,
-        order=np.arange(plan.n_samples),
+        runner=runner, optimizer=optimizer, record=record, random_state=random_state,
+        order=np.arange(runner.n_samples),
     )  # fmt: skip
     record.n_iter = 0
     if captured is not None:
         progress.restore(captured)
     outcome = "converged" if progress.has_settled else "exhausted"
     with held_interrupts() as interrupts:
+        hooks = Interruptible(hooks, interrupts)
         try:
             while outcome == "exhausted" and record.n_iter < plan.max_epochs:
-                outcome = _train_epoch(progress, hooks, plan, interrupts)
+                outcome = _train_epoch(progress, hooks, plan)
         except KeyboardInterrupt:
             outcome = "interrupted"
         if progress.best_parameters is not None:
             # Both, so that a later call does not train weights of one epoch and average them with those of another.
-            evaluated[:] = runner.parameters[:] = progress.best_parameters
+            runner.evaluated[:] = runner.parameters[:] = progress.best_parameters
     return outcome
 
 
-def _train_epoch(progress, hooks, plan, interrupts):
+def _train_epoch(progress, hooks, plan):
     """Train for one epoch, and return why training ends with it; 'exhausted' where it need not.
 
     A Ctrl-C ends it where the hooks are called, which may take any time, or after a mini-batch. All that is recorded
     belongs together; of an epoch that is cut short what was learnt is kept, and nothing recorded, as in scikit-learn.
     """
     record = progress.record
-    with interrupts.let_through():
-        hooks.epoch_begins()
+    hooks.epoch_begins()
     start = time.perf_counter()
     if plan.shuffle:
-        permutation = np.arange(plan.n_samples)
-        progress.random_state.shuffle(permutation)
-        progress.order = progress.order[permutation]
+        progress.random_state.shuffle(progress.order)
     n_seen_before = record.n_samples_seen
-    _run_epoch(progress, hooks, plan, interrupts, start)
+    _run_epoch(progress, hooks, plan, start)
     progress.optimizer.end_epoch(record.n_samples_seen)
     # Before the hooks, which may keep the state for another process: nothing is then left to decide in it.
-    progress.has_settled = _has_settled(record, progress.optimizer, hooks, plan, interrupts)
-    is_whole = record.n_samples_seen - n_seen_before == plan.n_samples
-    with interrupts.let_through():
-        asked_to_stop = hooks.epoch_ends(record, progress.capture, is_whole=is_whole)
+    progress.has_settled = _has_settled(record, progress.optimizer, hooks, plan)
+    is_whole = record.n_samples_seen - n_seen_before == len(progress.order)
+    asked_to_stop = hooks.epoch_ends(record, progress.capture, is_whole=is_whole)
     if progress.has_settled:
         return "converged"
     if np.isnan(record.loss) and not plan.early_stopping:
@@ -176,30 +180,26 @@ def _train_epoch(progress, hooks, plan, interrupts):
     return "timed out" if plan.is_over else "exhausted"
 
 
-def _run_epoch(progress, hooks, plan, interrupts, start):
+def _run_epoch(progress, hooks, plan, start):
     """Look at all samples once, and at what that has brought."""
-    optimizer, record = progress.optimizer, progress.record
+    runner, optimizer, record = progress.runner, progress.optimizer, progress.record
     random_state = _random_state_beside_the_order(progress, plan)
-    seed = int(random_state.randint(2**31)) if plan.draws_seeds else 0
-    share_done = optimizer.share_done(progress.runner.count_steps(plan.n_samples))
-    with interrupts.let_through():
-        inputs = hooks.draw_inputs(random_state, share_done)
+    seed = int(random_state.randint(2**31)) if runner.draws_keys else 0
+    inputs = hooks.draw_inputs(random_state, optimizer.share_done(runner.n_steps))
     if inputs is not None:
-        progress.runner.inputs = inputs
-    totals = progress.runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
+        runner.inputs = inputs
+    totals = runner.train(optimizer, progress.order, seed=seed, deadline=plan.deadline)
     record.add_epoch(totals)
     known = {"loss": totals.loss, "accuracy": totals.accuracy, "learning_rate": optimizer.learning_rate}
     try:
-        with interrupts.let_through():
-            hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
-            known |= hooks.validate()
+        hooks.log(f"Iteration {record.n_iter}, loss = {record.loss:.8f}")
+        known |= hooks.validate()
         if plan.early_stopping:
             score = known["validation_score"]
             record.validation_scores.append(score)
             if record.judge_score(score, plan.tol) and plan.restore_best:
-                progress.best_parameters = progress.evaluated.copy()
-            with interrupts.let_through():
-                hooks.log(f"Validation score: {score:f}")
+                progress.best_parameters = runner.evaluated.copy()
+            hooks.log(f"Validation score: {score:f}")
         else:
             record.judge_loss(plan.tol)
     finally:  # with what is known when a Ctrl-C comes, or an error
@@ -215,7 +215,7 @@ def _random_state_beside_the_order(progress, plan):
     return np.random.RandomState(np.random.MT19937(seed))
 
 
-def _has_settled(record, optimizer, hooks, plan, interrupts):
+def _has_settled(record, optimizer, hooks, plan):
     """Whether training has stopped making progress and the optimizer has no lower learning rate to try."""
     if record.no_improvement_count <= plan.n_iter_no_change:
         return False
@@ -223,9 +223,7 @@ def _has_settled(record, optimizer, hooks, plan, interrupts):
     stop, decision = optimizer.on_plateau()
     if not stop:
         record.no_improvement_count = 0
-    with interrupts.let_through():
-        hooks.log(
-            f"{what} did not improve more than tol={plan.tol:f} for {plan.n_iter_no_change} consecutive epochs. "
-            f"{decision}"
-        )
+    hooks.log(
+        f"{what} did not improve more than tol={plan.tol:f} for {plan.n_iter_no_change} consecutive epochs. {decision}"
+    )
     return stop

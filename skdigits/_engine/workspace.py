@@ -31,17 +31,17 @@ def choose_block_size(n_features, batch_size, *, is_full):
     It changes the order of the sums over a mini-batch, so it depends on the shape of the data alone: not on threads,
     and not on the machine.
     """
-    room = max(_SMALLEST_BLOCK, _MOST_ENTRIES // count_up(n_features, TILE))
+    room = max(_SMALLEST_BLOCK, _MOST_ENTRIES // ceil_divide(n_features, TILE))
     return int(min(batch_size, room, LARGEST_FULL_BLOCK if is_full else _LARGEST_BLOCK))
 
 
 def count_sections(block_size, n_threads, *, by_halves):
     """How many sections a block is cut into: as many for each thread, or for each of the threads of a half."""
     n_members = n_threads // 2 if by_halves and n_threads % 2 == 0 else n_threads
-    return count_up(count_up(block_size, _LARGEST_SECTION), n_members) * n_members
+    return ceil_divide(ceil_divide(block_size, _LARGEST_SECTION), n_members) * n_members
 
 
-def count_up(n, size):
+def ceil_divide(n, size):
     """How many pieces of at most a size hold n, a number or an array of numbers."""
     return -(-n // size)
 
@@ -61,23 +61,27 @@ def make_layout(units, dtype, *, padded):
     """
     units = np.array(units, np.int64)
     n_lanes = lanes(dtype)
-    vectors = count_up(units, n_lanes)
+    vectors = ceil_divide(units, n_lanes)
     # Rows a large power of two apart would all fall into the same few places of the first-level cache.
     strides = (vectors + (vectors % 8 == 0)) * n_lanes
     weight_strides = strides[1:] if padded else units[1:]
-    row_counts = count_up(units, TILE) * TILE if padded else units
+    row_counts = ceil_divide(units, TILE) * TILE if padded else units
     sizes = row_counts[:-1] * weight_strides
-    transposed = count_up(units[1:], TILE) * TILE * strides[:-1]
-    transposed[0] = 0
+    transposed = ceil_divide(units[1:], TILE) * TILE * strides[:-1]
     arrays = (
         units,
         strides,
         weight_strides,
         np.cumsum(sizes) - sizes,
         sizes.sum() + np.cumsum(weight_strides) - weight_strides,
-        np.cumsum(transposed) - transposed,
+        _first_behind_the_others(transposed),
     )
     return Layout(*map(as_read_only, arrays))
+
+
+def _first_behind_the_others(sizes):
+    """Where pieces of some sizes start, the first of them behind the last: training has no use and no room for it."""
+    return np.concatenate([[sizes[1:].sum()], np.cumsum(sizes[1:]) - sizes[1:]])
 
 
 @lru_cache(maxsize=64)
@@ -128,21 +132,21 @@ def count_padded(layout):
 
 def allocate_buffers(layout, block_size, n_sections, dtype, *, zeros=aligned_zeros, drop_rates=(), keep_slopes=False):
     """Buffers of a forward pass over `block_size` samples; in training perhaps with dropout, and with slopes kept."""
-    n_tiles = count_up(int(layout.units[0]), TILE)
-    sizes = np.concatenate([[0], block_size * layout.strides[1:]])
+    n_tiles = ceil_divide(int(layout.units[0]), TILE)
+    starts = _first_behind_the_others(block_size * layout.strides)
     n_lanes = lanes(dtype)
     # An odd number of cache lines, so that the ends of lists do not all fall into the same places of a cache.
-    list_stride = (count_up(ENTRY * block_size, n_lanes) | 1) * n_lanes
+    list_stride = (ceil_divide(ENTRY * block_size, n_lanes) | 1) * n_lanes
     return Buffers(
-        starts=as_read_only(np.cumsum(sizes) - sizes),
-        activations=zeros(int(sizes.sum()), dtype),
+        starts=as_read_only(starts),
+        activations=zeros(int(starts[0]), dtype),
         entries=zeros(n_tiles * list_stride, dtype),
         list_stride=list_stride,
         list_ends=np.zeros((n_sections, n_tiles), np.int64),
         scratch_tiles=np.zeros((n_sections, 2, n_tiles + 1), choose_index_dtype(n_tiles)),
-        scratch_values=np.zeros((n_sections, 2, count_up(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
+        scratch_values=np.zeros((n_sections, 2, ceil_divide(TILE * (n_tiles + 1), n_lanes) * n_lanes), dtype),
         every_position=np.arange(max(block_size, INNER_BLOCK), dtype=f"i{np.dtype(dtype).itemsize}").view(dtype),
-        slopes=zeros(int(sizes.sum()) if keep_slopes else 0, dtype),
+        slopes=zeros(int(starts[0]) if keep_slopes else 0, dtype),
         drop_rates=as_read_only(np.array(drop_rates, np.float64)),
         keys=np.zeros(block_size, np.uint64),
     )
@@ -198,14 +202,13 @@ def allocate_workspace(layout, block_size, n_threads, dtype, sum_dtype, *, by_ha
     units, strides = layout.units, layout.strides
     n_sections = count_sections(block_size, n_threads, by_halves=by_halves)
     buffers = allocate_buffers(layout, block_size, n_sections, dtype, zeros=zeros, **options)
-    n_weight_tiles = int(count_up(units[:-1], TILE).sum())
-    n_transposed = int((count_up(units[2:], TILE) * TILE * strides[1:-1]).sum())
+    n_weight_tiles = int(ceil_divide(units[:-1], TILE).sum())
     largest_stride = int(strides[1:].max())
     return Workspace(
         buffers=buffers,
         second_sums=zeros(int(block_size * strides[1]) if by_halves else 0, dtype),
         logit_gradients=zeros(buffers.activations.shape, sum_dtype),
-        transposed=zeros(n_transposed, sum_dtype),
+        transposed=zeros(int(layout.transposed_starts[0]), sum_dtype),
         inverse_sums=np.zeros(n_threads, sum_dtype),
         tile_gradients=aligned_zeros(n_threads * TILE * largest_stride, sum_dtype),
         gradient_sums=aligned_zeros(n_threads * largest_stride, sum_dtype),

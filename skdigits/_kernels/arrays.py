@@ -57,13 +57,13 @@ class Layout(NamedTuple):
     weight_strides: np.ndarray  # (L,): between the rows of weights: padded as the buffers are, or not (prediction)
     weight_starts: np.ndarray  # (L,): in the vector of parameters
     bias_starts: np.ndarray  # (L,): in the vector of parameters
-    transposed_starts: np.ndarray  # (L,): in the buffer of transposed weights, for layers from 1 on
+    transposed_starts: np.ndarray  # (L,): in the buffer of transposed weights; of layer 0 behind all others
 
 
 class Buffers(NamedTuple):
     """What a forward pass writes."""
 
-    starts: np.ndarray  # (L + 1,): of the rows of each layer from 1 on; the outputs of two layers never overlap
+    starts: np.ndarray  # (L + 1,): of the rows of each layer; of layer 0, which training has no room for, the end
     activations: np.ndarray  # flat
     entries: np.ndarray  # flat: a list for each tile, of five numbers a sample: its four values and its position
     list_stride: int  # between the starts of lists; the entries of a section start at those of its first position
@@ -93,6 +93,26 @@ class Workspace(NamedTuple):
     control: np.ndarray  # (CONTROL_SIZE,)
     next_tiles: np.ndarray  # (8 * L * T,): of the share of each thread of each layer (see shares.py)
     totals: np.ndarray  # (N_TOTALS,)
+
+
+class Epoch(NamedTuple):
+    """All that an epoch reads and writes. Samples and what belongs to them come in its order."""
+
+    inputs: Inputs
+    order: np.ndarray  # (N,): which samples of the inputs come one after the other
+    targets: np.ndarray  # (N, C) uint8: 0 and 1
+    sample_weight: np.ndarray  # (N,) of type D
+    keys: np.ndarray  # (N,) or (0,) uint64: of the random numbers of each sample, where something is dropped
+    batch_size: int
+    block_size: int  # B
+    settings: np.ndarray  # (number of mini-batches, N_SETTINGS): what the optimizer needs to know in each step
+    objective: Objective
+    layout: Layout
+    parameters: np.ndarray  # (P,)
+    gradient: np.ndarray  # (P,) of type D: written where a mini-batch has several blocks, or nothing is updated at once
+    moments: np.ndarray  # (2, P), (1, P) or (0, P): velocity, or first and second moment
+    average: np.ndarray  # (P,) or (0,): moving average of the parameters, where one is kept
+    workspace: Workspace
 
 
 class Frame(NamedTuple):

@@ -128,13 +128,17 @@ def prefetch_rows(n_block, layout, workspace, t, n_threads):
 
 
 @kernel
-def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start):
-    """Add what a block contributes to the gradient of four rows of the weights of a layer (from 0 on)."""
+def sum_tile(tile, layer, n_block, is_first, inputs, layout, workspace, sum_start, rows, row_start):
+    """Add a block to the gradient of four rows of weights, which the first block of a mini-batch starts anew."""
     buffers, stride = workspace.buffers, layout.strides[layer + 1]
     n_lanes = HALF_BYTES // workspace.logit_gradients.itemsize
-    n_halves, n_sections = -(-layout.units[layer + 1] // n_lanes), buffers.list_ends.shape[0]
-    for half in range(0, n_halves, PANEL):
-        n_now, column = smaller(PANEL, n_halves - half), half * n_lanes
+    n_half_vectors, n_sections = -(-layout.units[layer + 1] // n_lanes), buffers.list_ends.shape[0]
+    if is_first:
+        row = rows[row_start : row_start + TILE * stride]
+        for i in range(row.shape[0]):
+            row[i] = 0
+    for piece in range(0, n_half_vectors, PANEL):
+        n_now, column = smaller(PANEL, n_half_vectors - piece), piece * n_lanes
         above = buffers.starts[layer + 1] + column
         if layer > 0:
             gather(
@@ -159,18 +163,18 @@ def add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start
 
 
 @kernel
-def update(solver, start, is_weights, parameters, gradient, moments, average, settings):
+def update(start, is_weights, gradient, settings, epoch):
     """Apply the optimizer to the parameters from `start` on, as many as there are gradients."""
-    stop = start + gradient.shape[0]
-    rows = parameters[start:stop]
+    solver, moments, stop = epoch.objective.solver, epoch.moments, start + gradient.shape[0]
+    rows = epoch.parameters[start:stop]
     if is_weights and settings[codes.DECAY] > 0:
         updates.decay_weights(rows, settings)
     if solver == codes.SGD:
         updates.sgd_update(rows, gradient, moments[0, start:stop], settings)
     elif solver == codes.ADAM:
         updates.adam_update(rows, gradient, moments[0, start:stop], moments[1, start:stop], settings)
-    if average.shape[0] > 0:
-        updates.follow_average(average[start:stop], rows, settings)
+    if epoch.average.shape[0] > 0:
+        updates.follow_average(epoch.average[start:stop], rows, settings)
 
 
 @kernel
@@ -194,43 +198,23 @@ def squared_norm(gradient):
 
 
 @kernel
-def sum_tile(tile, layer, n_block, is_first, inputs, layout, workspace, sum_start, rows, row_start):
-    """Add a block to the gradient of four rows of weights, which the first block of a mini-batch starts anew."""
-    if is_first:
-        row = rows[row_start : row_start + TILE * layout.strides[layer + 1]]
-        for i in range(row.shape[0]):
-            row[i] = 0
-    add_tile_gradient(tile, layer, n_block, inputs, layout, workspace, sum_start, rows, row_start)
-
-
-@kernel
-def update_parameters(
-    inputs, n_block, is_first, is_last, objective, settings, parameters, gradient, moments, average, layout, workspace,
-    t, n_threads,
-):  # fmt: skip
+def update_parameters(n_block, is_first, is_last, settings, epoch, t, n_threads):
     """Gradient of the rows of the weights that this thread takes, and at the end of a mini-batch their update.
 
     Where the norm of the gradient is limited nothing is updated here: `update_clipped` does it when the norm is known.
 
     Parameters
     ----------
-    inputs : Inputs
-        Only its background and `split` are read.
     n_block : int
         Samples in the block.
     is_first, is_last : bool
         Whether the block is the first, or the last, of its mini-batch.
-    objective : Objective
     settings : array of shape (N_SETTINGS,)
-    parameters : array of shape (P,)
-    gradient : array of shape (P,) and type D
-        Written where a mini-batch has several blocks, or where there is nothing to update.
-    moments : array of shape (2, P), (1, P) or (0, P)
-    average : array of shape (P,) or (0,)
-    layout : Layout
-    workspace : Workspace
+    epoch : Epoch
     t, n_threads : int
     """
+    inputs, objective, layout, workspace = epoch.inputs, epoch.objective, epoch.layout, epoch.workspace
+    parameters, gradient = epoch.parameters, epoch.gradient
     solver, is_clipped = objective.solver, objective.max_norm > 0
     first_tile, inverse_sum = 0, workspace.inverse_sums[t]
     is_whole = is_first and is_last and solver != codes.NO_UPDATE and not is_clipped
@@ -260,7 +244,7 @@ def update_parameters(
                 if is_clipped:
                     workspace.norms[first_tile + tile] = squared_norm(row)
                 else:
-                    update(solver, start, True, parameters, row, moments, average, settings)
+                    update(start, True, row, settings, epoch)
                     if layer > 0 and solver != codes.NO_UPDATE:
                         transpose_tile(tile, layer, layout, parameters, workspace.transposed)
             tile = take_tile(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
@@ -277,7 +261,7 @@ def update_parameters(
                 if is_clipped:
                     workspace.norms[workspace.penalties.shape[0] + layer] = squared_norm(row)
                 else:
-                    update(solver, start, False, parameters, row, moments, average, settings)
+                    update(start, False, row, settings, epoch)
 
 
 @kernel
@@ -289,13 +273,12 @@ def clip(gradient, factor):
 
 
 @kernel
-def update_clipped(
-    inputs, objective, settings, parameters, gradient, moments, average, layout, workspace, t, n_threads
-):
+def update_clipped(settings, epoch, t, n_threads):
     """Where the norm of the gradient is limited: shorten it (Pascanu et al., 2013), and update.
 
     Every thread adds up the norms of all parts, in the same order, and updates its share of the rows of the weights.
     """
+    objective, layout, workspace, gradient = epoch.objective, epoch.layout, epoch.workspace, epoch.gradient
     total = 0.0
     for part in range(workspace.norms.shape[0]):
         total += workspace.norms[part]
@@ -304,19 +287,19 @@ def update_clipped(
     factor = objective.max_norm / norm if not norm <= objective.max_norm else 1.0
     for layer in range(layout.units.shape[0] - 1):
         n_rows, stride = layout.units[layer], layout.strides[layer + 1]
-        n_tiles, split = tiles_of_layer(layer, layout, inputs)
+        n_tiles, split = tiles_of_layer(layer, layout, epoch.inputs)
         first = start_of_share(t, n_threads, split, n_tiles)
         for tile in range(first, start_of_share(t + 1, n_threads, split, n_tiles)):
             start = layout.weight_starts[layer] + TILE * tile * stride
             row = gradient[start : start + smaller(TILE, n_rows - TILE * tile) * stride]
             clip(row, factor)
             if objective.solver != codes.NO_UPDATE:
-                update(objective.solver, start, True, parameters, row, moments, average, settings)
+                update(start, True, row, settings, epoch)
                 if layer > 0:
-                    transpose_tile(tile, layer, layout, parameters, workspace.transposed)
+                    transpose_tile(tile, layer, layout, epoch.parameters, workspace.transposed)
         if t == n_threads - 1:
             start = layout.bias_starts[layer]
             row = gradient[start : start + stride]
             clip(row, factor)
             if objective.solver != codes.NO_UPDATE:
-                update(objective.solver, start, False, parameters, row, moments, average, settings)
+                update(start, False, row, settings, epoch)

@@ -58,9 +58,3 @@ def wait_for_all(control, n_threads):
         if spins > _SPINS_BEFORE_YIELD:
             _yield_thread()
     return True
-
-
-@kernel
-def read_flag(control, index):
-    """Read one place of the control array as other threads last wrote it."""
-    return atomic_load(control, index)

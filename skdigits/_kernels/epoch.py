@@ -21,21 +21,24 @@ starts from its biases + b W, and its gradient has the outer product of b and th
 """
 
 from skdigits._kernels import barrier, codes
+from skdigits._kernels.atomics import atomic_load
 from skdigits._kernels.backward import backward_section, transpose_tile, update_clipped, update_parameters
 from skdigits._kernels.block_lists import list_section
 from skdigits._kernels.denormals import flush_denormals, restore_denormals
-from skdigits._kernels.forward import finish_section, sum_both_halves, sum_tiles
+from skdigits._kernels.forward import finish_section, sum_tiles
 from skdigits._kernels.jit import kernel
+from skdigits._kernels.numbers import smaller
 from skdigits._kernels.shares import open_share, tiles_of_layer
 from skdigits._kernels.sizes import TILE
 
 
 @kernel
-def backpropagate_block(
-    inputs, targets, sample_weight, block, ahead, keys, parameters, layout, objective, workspace, t, n_threads,
-):  # fmt: skip
+def backpropagate_block(start, stop, epoch, t, n_threads):
     """Loss and gradients by the logits of each layer, section by section; False where another thread has failed."""
-    buffers, n_block = workspace.buffers, block.shape[0]
+    inputs, layout, objective, workspace = epoch.inputs, epoch.layout, epoch.objective, epoch.workspace
+    parameters, buffers = epoch.parameters, workspace.buffers
+    block, keys, n_block = epoch.order[start:stop], epoch.keys[start:stop], stop - start
+    ahead = epoch.order[stop:] if stop < epoch.order.shape[0] else block
     for layer in range(layout.units.shape[0] - 1):
         n_tiles, split = tiles_of_layer(layer, layout, inputs)
         open_share(layer, split, n_tiles, t, n_threads, workspace.next_tiles)
@@ -59,16 +62,21 @@ def backpropagate_block(
             list_section(section, first, last, 0, 2, inputs, block, ahead, keys, buffers)
         if first == last:
             continue
-        if in_groups:
+        if not in_groups:
+            sum_tiles(
+                section, first, last, 0, 1 if has_halves else 2, inputs, parameters, layout, buffers,
+                buffers.activations,
+            )  # fmt: skip
+            if has_halves:
+                sum_tiles(section, first, last, 1, 2, inputs, parameters, layout, buffers, workspace.second_sums)
+        if has_halves:
             add_second_sums(first, last, layout, workspace)
-        elif has_halves:
-            sum_both_halves(section, first, last, inputs, parameters, layout, buffers, workspace.second_sums)
-        else:
-            sum_tiles(section, first, last, 0, 2, inputs, parameters, layout, buffers, buffers.activations)
         finish_section(
             first, last, inputs, parameters, layout, objective.activation, objective.output_activation, buffers
         )
-        backward_section(first, last, targets, sample_weight, layout, objective, workspace)
+        backward_section(
+            first, last, epoch.targets[start:stop], epoch.sample_weight[start:stop], layout, objective, workspace
+        )
     return True
 
 
@@ -104,27 +112,18 @@ def add_totals(n_samples, batch_loss, recognised, weight_sum, alpha, workspace):
 
 
 @kernel
-def train_epoch(
-    inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
-    layout, objective, step_settings, workspace, t, n_threads,
-):  # fmt: skip
+def train_epoch(epoch, t, n_threads):
     """Do what `run_epoch` does, with denormal numbers flushed to zero, whatever the calling thread does with them.
 
     Here and not in Python, where an interruption could come in between and leave them flushed.
     """
     mode = flush_denormals()
-    run_epoch(
-        inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
-        layout, objective, step_settings, workspace, t, n_threads,
-    )  # fmt: skip
+    run_epoch(epoch, t, n_threads)
     restore_denormals(mode)
 
 
 @kernel
-def run_epoch(
-    inputs, targets, sample_weight, order, keys, batch_size, block_size, parameters, gradient, moments, average,
-    layout, objective, step_settings, workspace, t, n_threads,
-):  # fmt: skip
+def run_epoch(epoch, t, n_threads):
     """Run over all samples once; every one of the T threads calls this with its own number t.
 
     With ``solver=NO_UPDATE`` and one batch of all samples it leaves the gradient of the objective in `gradient` and
@@ -133,79 +132,48 @@ def run_epoch(
 
     Parameters
     ----------
-    inputs : Inputs
-    targets : uint8 array of shape (N, C)
-        Entries 0 and 1, in the order of this epoch, as are the weights.
-    sample_weight : array of shape (N,) and type D
-    order : int64 array of shape (N,)
-        Which samples of `inputs` come one after the other in this epoch.
-    keys : uint64 array of shape (N,) or (0,)
-        Of the random numbers of the samples in this order, where something is dropped.
-    batch_size, block_size : int
-        Samples a mini-batch, and samples worked on at a time.
-    parameters : array of shape (P,)
-    gradient : array of shape (P,) and type D
-    moments : array of shape (2, P), (1, P) or (0, P)
-        What the optimizer remembers of the gradients: velocity, or first and second moment.
-    average : array of shape (P,) or (0,)
-        Moving average of the parameters, where one is kept.
-    layout : Layout
-    objective : Objective
-    step_settings : array of shape (number of mini-batches, N_SETTINGS)
-        What the optimizer needs to know in each step.
-    workspace : Workspace
+    epoch : Epoch
     t, n_threads : int
     """
+    layout, workspace, n_samples = epoch.layout, epoch.workspace, epoch.order.shape[0]
     control = workspace.control
     for layer in range(1, layout.units.shape[0] - 1):
         n_tiles = -(-layout.units[layer] // TILE)
         for tile in range(t * n_tiles // n_threads, (t + 1) * n_tiles // n_threads):
-            transpose_tile(tile, layer, layout, parameters, workspace.transposed)
+            transpose_tile(tile, layer, layout, epoch.parameters, workspace.transposed)
     if not barrier.wait_for_all(control, n_threads):
         return
-    for batch_start in range(0, order.shape[0], batch_size):
-        batch = order[batch_start : batch_start + batch_size]
-        settings = step_settings[batch_start // batch_size]
-        weight_sum = sum_weights(sample_weight[batch_start : batch_start + batch_size])
+    for batch_start in range(0, n_samples, epoch.batch_size):
+        batch_stop = smaller(batch_start + epoch.batch_size, n_samples)
+        settings = epoch.settings[batch_start // epoch.batch_size]
+        weight_sum = sum_weights(epoch.sample_weight[batch_start:batch_stop])
         if weight_sum == 0:
             control[codes.ZERO_WEIGHT] = 1  # all threads see the same weights and return here
             return
         workspace.inverse_sums[t] = 1 / weight_sum
         batch_loss, recognised = 0.0, 0.0
-        for start in range(0, batch.shape[0], block_size):
-            block = batch[start : start + block_size]
-            block_start = batch_start + start
-            block_stop = block_start + block.shape[0]
-            ahead = order[block_stop:]
-            if not backpropagate_block(
-                inputs, targets[block_start:block_stop], sample_weight[block_start:block_stop], block,
-                ahead if ahead.shape[0] > 0 else block, keys[block_start:block_stop], parameters, layout, objective,
-                workspace, t, n_threads,
-            ):  # fmt: skip
+        for start in range(batch_start, batch_stop, epoch.block_size):
+            stop = smaller(start + epoch.block_size, batch_stop)
+            if not backpropagate_block(start, stop, epoch, t, n_threads):
                 return
             if not barrier.wait_for_all(control, n_threads):
                 return
             if t == 0:
-                for position in range(block.shape[0]):
+                for position in range(stop - start):
                     batch_loss += workspace.losses[position]
                     recognised += workspace.recognised[position]
                 # Decided by one thread and read by all after the barrier, so that all stop at the same step.
-                control[codes.STOP_AGREED] = barrier.read_flag(control, codes.STOP_REQUESTED)
-            is_last = start + block_size >= batch.shape[0]
-            update_parameters(
-                inputs, block.shape[0], start == 0, is_last, objective, settings, parameters, gradient, moments,
-                average, layout, workspace, t, n_threads,
-            )  # fmt: skip
+                control[codes.STOP_AGREED] = atomic_load(control, codes.STOP_REQUESTED)
+            is_first, is_last = start == batch_start, stop == batch_stop
+            update_parameters(stop - start, is_first, is_last, settings, epoch, t, n_threads)
             if not barrier.wait_for_all(control, n_threads):
                 return
-            if is_last and objective.max_norm > 0:
-                update_clipped(
-                    inputs, objective, settings, parameters, gradient, moments, average, layout, workspace, t,
-                    n_threads,
-                )  # fmt: skip
+            if is_last and epoch.objective.max_norm > 0:
+                update_clipped(settings, epoch, t, n_threads)
                 if not barrier.wait_for_all(control, n_threads):
                     return
         if t == 0:
-            add_totals(batch.shape[0], batch_loss, recognised, weight_sum, objective.alpha, workspace)
+            n_batch, alpha = batch_stop - batch_start, epoch.objective.alpha
+            add_totals(n_batch, batch_loss, recognised, weight_sum, alpha, workspace)
         if control[codes.STOP_AGREED] != 0:
             return

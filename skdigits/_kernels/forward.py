@@ -30,20 +30,20 @@ def start_row(layer, first, first_tile, last_tile, with_biases, inputs, paramete
     b is the background of the input. Layers above the first have no such tiles.
     """
     stride, n_lanes = layout.strides[layer], HALF_BYTES // parameters.itemsize
-    n_halves = -(-layout.units[layer] // n_lanes)
+    n_half_vectors = -(-layout.units[layer] // n_lanes)
     start, bias_start = buffers.starts[layer] + first * stride, layout.bias_starts[layer - 1]
-    row, biases = out[start : start + n_halves * n_lanes], parameters[bias_start:]
+    row, biases = out[start : start + n_half_vectors * n_lanes], parameters[bias_start:]
     for h in range(row.shape[0]):
         row[h] = biases[h] if h < layout.units[layer] and with_biases else 0
     for i in range(inputs.background_tiles.shape[0] if first_tile < last_tile else 0):
         tile = np.int64(inputs.background_tiles[i])
         if first_tile <= tile < last_tile:
             weights = layout.weight_starts[0] + TILE * tile * layout.weight_strides[0]
-            for half in range(0, n_halves, PANEL):
+            for piece in range(0, n_half_vectors, PANEL):
                 scatter(
-                    smaller(PANEL, n_halves - half), buffers.every_position, 0, 1, 1, inputs.background_values,
-                    TILE * tile, TILE, 1, parameters, weights + half * n_lanes, layout.weight_strides[0], row,
-                    half * n_lanes, stride,
+                    smaller(PANEL, n_half_vectors - piece), buffers.every_position, 0, 1, 1, inputs.background_values,
+                    TILE * tile, TILE, 1, parameters, weights + piece * n_lanes, layout.weight_strides[0], row,
+                    piece * n_lanes, stride,
                 )  # fmt: skip
 
 
@@ -85,21 +85,6 @@ def finish_rows(layer, first, last, layout, activation, output_activation, buffe
 
 
 @kernel
-def sum_panel(section, first, last, first_tile, last_tile, column, n_now, parameters, layout, buffers, out):
-    """Columns of the logits of the first layer: a row that has been started, and the products of listed tiles."""
-    n_lanes, weight_stride = HALF_BYTES // parameters.itemsize, layout.weight_strides[0]
-    repeat_row(first, last, buffers.starts[1] + column, n_now * n_lanes, layout.strides[1], out)
-    for tile in range(first_tile, last_tile):
-        start = tile * buffers.list_stride + ENTRY * first
-        count = (buffers.list_ends[section, tile] - start) // ENTRY
-        weights = layout.weight_starts[0] + TILE * tile * weight_stride + column
-        scatter(
-            n_now, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY, 1, parameters,
-            weights, weight_stride, out, buffers.starts[1] + column, layout.strides[1],
-        )  # fmt: skip
-
-
-@kernel
 def sum_tiles(section, first, last, first_half, last_half, inputs, parameters, layout, buffers, out):
     """Write the logits of the first layer of a section, or what a half of the tiles adds to them, to `out`.
 
@@ -107,31 +92,20 @@ def sum_tiles(section, first, last, first_half, last_half, inputs, parameters, l
     biases belong to the first half.
     """
     first_tile, last_tile = first_of_half(first_half, inputs), first_of_half(last_half, inputs)
-    n_lanes = HALF_BYTES // parameters.itemsize
-    n_halves = -(-layout.units[1] // n_lanes)
+    n_lanes, weight_stride = HALF_BYTES // parameters.itemsize, layout.weight_strides[0]
+    n_half_vectors = -(-layout.units[1] // n_lanes)
     start_row(1, first, first_tile, last_tile, first_half == 0, inputs, parameters, layout, buffers, out)
-    for half in range(0, n_halves, PANEL):
-        n_now = smaller(PANEL, n_halves - half)
-        sum_panel(section, first, last, first_tile, last_tile, half * n_lanes, n_now, parameters, layout, buffers, out)
-
-
-@kernel
-def sum_both_halves(section, first, last, inputs, parameters, layout, buffers, second_sums):
-    """The logits of the first layer of a section, as the sum of what two calls of `sum_tiles` would write."""
-    n_lanes, logits = HALF_BYTES // parameters.itemsize, buffers.activations
-    split, n_tiles = first_of_half(1, inputs), first_of_half(2, inputs)
-    n_halves = -(-layout.units[1] // n_lanes)
-    start_row(1, first, 0, split, True, inputs, parameters, layout, buffers, logits)
-    start_row(1, first, split, n_tiles, False, inputs, parameters, layout, buffers, second_sums)
-    for half in range(0, n_halves, PANEL):
-        column, n_now = half * n_lanes, smaller(PANEL, n_halves - half)
-        sum_panel(section, first, last, 0, split, column, n_now, parameters, layout, buffers, logits)
-        sum_panel(section, first, last, split, n_tiles, column, n_now, parameters, layout, buffers, second_sums)
-        for position in range(first, last):
-            place = buffers.starts[1] + position * layout.strides[1] + column
-            row, other = logits[place : place + n_now * n_lanes], second_sums[place : place + n_now * n_lanes]
-            for h in range(n_now * n_lanes):
-                row[h] += other[h]
+    for piece in range(0, n_half_vectors, PANEL):
+        n_now, column = smaller(PANEL, n_half_vectors - piece), piece * n_lanes
+        repeat_row(first, last, buffers.starts[1] + column, n_now * n_lanes, layout.strides[1], out)
+        for tile in range(first_tile, last_tile):
+            start = tile * buffers.list_stride + ENTRY * first
+            count = (buffers.list_ends[section, tile] - start) // ENTRY
+            weights = layout.weight_starts[0] + TILE * tile * weight_stride + column
+            scatter(
+                n_now, buffers.entries, start + TILE, ENTRY, count, buffers.entries, start, ENTRY, 1, parameters,
+                weights, weight_stride, out, buffers.starts[1] + column, layout.strides[1],
+            )  # fmt: skip
 
 
 @kernel
@@ -159,11 +133,11 @@ def finish_section(first, last, inputs, parameters, layout, activation, output_a
     finish_rows(1, first, last, layout, activation, output_activation, buffers)
     for layer in range(2, layout.units.shape[0]):
         stride, stride_below = layout.strides[layer], layout.strides[layer - 1]
-        n_halves = -(-layout.units[layer] // n_lanes)
+        n_half_vectors = -(-layout.units[layer] // n_lanes)
         start_row(layer, first, 0, 0, True, inputs, parameters, layout, buffers, buffers.activations)
-        repeat_row(first, last, buffers.starts[layer], n_halves * n_lanes, stride, buffers.activations)
+        repeat_row(first, last, buffers.starts[layer], n_half_vectors * n_lanes, stride, buffers.activations)
         add_products(
-            last - first, layout.units[layer - 1], n_halves, buffers.every_position,
+            last - first, layout.units[layer - 1], n_half_vectors, buffers.every_position,
             buffers.activations, buffers.starts[layer - 1] + first * stride_below, stride_below,
             parameters, layout.weight_starts[layer - 1], layout.weight_strides[layer - 1],
             buffers.activations, buffers.starts[layer] + first * stride, stride,

@@ -66,15 +66,15 @@ def add_elastic_field(noise, start, frame, products, out):
     out : array of shape (P,)
     """
     rank, stride = frame.row_rank, out.shape[0] // frame.height
-    n_halves = stride // (HALF_BYTES // out.itemsize)
+    n_half_vectors = stride // (HALF_BYTES // out.itemsize)
     for p in range(products.shape[0]):
         products[p] = 0
     add_products(
-        rank, frame.column_rank, n_halves, frame.every_position, noise, start, frame.column_rank,
+        rank, frame.column_rank, n_half_vectors, frame.every_position, noise, start, frame.column_rank,
         frame.column_factor, 0, stride, products, 0, stride,
     )  # fmt: skip
     add_products(
-        frame.height, rank, n_halves, frame.every_position, frame.row_factor, 0, rank, products, 0, stride,
+        frame.height, rank, n_half_vectors, frame.every_position, frame.row_factor, 0, rank, products, 0, stride,
         out, 0, stride,
     )  # fmt: skip
 

@@ -25,10 +25,10 @@ PANEL = 8 if has_avx512() else 2
 
 
 class _Emitter:
-    """Writes one function for `n_halves` half vectors a row into an LLVM module."""
+    """Writes one function for `n_half_vectors` half vectors a row into an LLVM module."""
 
-    def __init__(self, context, builder, arguments, position_type, value_type, number_type, n_halves):
-        self.context, self.builder, self.n_halves = context, builder, n_halves
+    def __init__(self, context, builder, arguments, position_type, value_type, number_type, n_half_vectors):
+        self.context, self.builder, self.n_half_vectors = context, builder, n_half_vectors
         (_, self.positions, self.position_stride, self.count, self.values, self.value_stride, self.value_step,
          self.held, self.held_stride, self.moved, self.moved_stride) = arguments  # fmt: skip
         self.position_bits = ir.IntType(position_type.bitwidth)
@@ -43,9 +43,9 @@ class _Emitter:
         """Pointers to the vectors of a row, the last of which may be a half one."""
         builder = self.builder
         start = builder.gep(start, [builder.mul(row, stride)])
-        row, n_whole = builder.bitcast(start, self.vector().as_pointer()), self.n_halves // 2
+        row, n_whole = builder.bitcast(start, self.vector().as_pointer()), self.n_half_vectors // 2
         vectors = [builder.gep(row, [self.intp(v)]) for v in range(n_whole)]
-        if self.n_halves % 2 == 1:
+        if self.n_half_vectors % 2 == 1:
             end = builder.gep(start, [self.intp(n_whole * VECTOR_BYTES // self.item_bytes)])
             vectors.append(builder.bitcast(end, self.vector(HALF_BYTES).as_pointer()))
         return vectors
@@ -98,7 +98,7 @@ def _emit_scatter(emitter):
 
     Parameters
     ----------
-    n_halves : int
+    n_half_vectors : int
         Half vectors of each row that are worked on, from 1 to PANEL.
     positions : float array, flat
         The bits of integers. No sample stands in a list twice.
@@ -175,11 +175,11 @@ def _function(context, module, emit, position_type, value_type, number_type):
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     end = function.append_basic_block("end")
     choice = builder.switch(function.args[0], end)
-    for n_halves in range(1, PANEL + 1):
-        block = function.append_basic_block(f"halves_{n_halves}")
-        choice.add_case(intp(n_halves), block)
+    for n_half_vectors in range(1, PANEL + 1):
+        block = function.append_basic_block(f"halves_{n_half_vectors}")
+        choice.add_case(intp(n_half_vectors), block)
         builder.position_at_end(block)
-        emit(_Emitter(context, builder, function.args, position_type, value_type, number_type, n_halves))
+        emit(_Emitter(context, builder, function.args, position_type, value_type, number_type, n_half_vectors))
         builder.branch(end)
     builder.position_at_end(end)
     builder.ret_void()
@@ -190,7 +190,7 @@ def _make(emit):
     """Intrinsic that calls the function for the types of its arguments."""
 
     @intrinsic
-    def products(typing_context, n_halves, positions, position_start, position_stride, count, values, value_start,
+    def products(typing_context, n_half_vectors, positions, position_start, position_stride, count, values, value_start,
                  value_stride, value_step, held, held_start, held_stride, moved, moved_start,
                  moved_stride):  # fmt: skip
         def generate(context, builder, signature, arguments):
@@ -221,10 +221,10 @@ if numba.config.DISABLE_JIT:
         return np.minimum(rows + np.arange(n_columns), array.shape[0] - 1)
 
     def _make(emit):
-        def products(n_halves, positions, position_start, position_stride, count, values, value_start,
+        def products(n_half_vectors, positions, position_start, position_stride, count, values, value_start,
                      value_stride, value_step, held, held_start, held_stride, moved, moved_start,
                      moved_stride):  # fmt: skip
-            n_columns = n_halves * (HALF_BYTES // moved.itemsize)
+            n_columns = n_half_vectors * (HALF_BYTES // moved.itemsize)
             rows = _matrix(held, held_start, held_stride, TILE, n_columns)
             bits = positions.view(f"i{positions.itemsize}")
             listed = bits[position_start + position_stride * np.arange(count)].astype(np.intp)

@@ -9,7 +9,7 @@ from skdigits._kernels.sizes import HALF_BYTES, INNER_BLOCK, TILE
 
 @kernel
 def add_products(
-    n_rows, n_inner, n_halves, every_position, values, value_start, value_stride, weights, weight_start,
+    n_rows, n_inner, n_half_vectors, every_position, values, value_start, value_stride, weights, weight_start,
     weight_stride, out, out_start, out_stride,
 ):  # fmt: skip
     """Add the product of two matrices to a third, one product after the other for each number of it.
@@ -25,7 +25,7 @@ def add_products(
     Parameters
     ----------
     n_rows, n_inner : int
-    n_halves : int
+    n_half_vectors : int
         Half vectors of a row of `out`.
     every_position : float array
         The bits of 0, 1, ..., at least `n_rows` and `INNER_BLOCK` of them.
@@ -34,8 +34,8 @@ def add_products(
     value_start, value_stride, weight_start, weight_stride, out_start, out_stride : int
     """
     n_lanes, n_by_four = HALF_BYTES // out.itemsize, n_rows // TILE * TILE
-    for half in range(0, n_halves, PANEL):
-        n_now, column = smaller(PANEL, n_halves - half), half * n_lanes
+    for piece in range(0, n_half_vectors, PANEL):
+        n_now, column = smaller(PANEL, n_half_vectors - piece), piece * n_lanes
         for k in range(0, n_inner, INNER_BLOCK):
             n_k = smaller(INNER_BLOCK, n_inner - k)
             block = weight_start + k * weight_stride + column

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdigits import MLPDigitClassifier
+from skdigits.persistence import load_weights, save_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -171,3 +172,12 @@ def test_what_a_callback_keeps_of_an_epoch_does_not_change_afterwards():
     model = make().fit(X, Y)
     assert not np.shares_memory(model._snapshot()["coefs_"][0], model.coefs_[0])
     assert not np.shares_memory(model._snapshot()["intercepts_"][0], model.intercepts_[0])
+
+
+@pytest.mark.parametrize("sizes", [(16,), (8,)])
+def test_what_a_callback_saves_has_no_optimizer_of_a_fit_before(tmp_path, sizes):
+    model = make().fit(X, Y).set_params(solver="sgd", hidden_layer_sizes=sizes)
+    saver = Recorder(at=2, action=lambda: save_weights(model, tmp_path / "m.npz"))
+    model.set_callbacks(saver).fit(X, Y)
+    loaded = load_weights(tmp_path / "m.npz").partial_fit(X, Y)
+    assert (loaded._optimizer.name, loaded._optimizer.t) == ("sgd", 1)

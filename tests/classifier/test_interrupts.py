@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 
 from skdigits import MLPDigitClassifier
 from skdigits._callbacks import EstimatorHooks
+from skdigits._engine import lbfgs, trainer
 from skdigits._engine import record as record_module
 from skdigits._engine import runner as runner_module
-from skdigits._engine import trainer
 from skdigits._engine.record import TrainingRecord
 from skdigits._engine.runner import EpochRunner
 
@@ -197,7 +197,7 @@ def test_ctrl_c_in_an_iteration_of_lbfgs_records_what_is_kept(monkeypatch, sigin
 
 
 def test_ctrl_c_behind_the_last_iteration_of_lbfgs_keeps_it(ctrl_c_at):
-    ctrl_c_at(EpochRunner, "store_moments")
+    ctrl_c_at(lbfgs, "train")
     with pytest.warns(UserWarning, match="interrupted"):
         model = make(solver="lbfgs", max_iter=500).fit(X, Y)
     assert (model.n_iter_, model.loss_) == (len(model.history_["loss"]), model.history_["loss"][-1])

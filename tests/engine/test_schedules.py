@@ -72,14 +72,14 @@ def test_schedule_goes_on_where_the_epoch_before_ended(cls):
     rates = []
     for _ in range(3):
         rates.extend(optimizer.rates(4))
-        optimizer.count_steps(4, optimizer.rates(4))
+        optimizer.advance(4, optimizer.rates(4))
     np.testing.assert_allclose(rates, 0.5 * cosine(np.arange(12), 12))
     assert optimizer.learning_rate == rates[-1]
 
 
 def test_epoch_that_was_cut_short_ends_with_the_rate_of_its_last_step():
     optimizer = make(SGD, lr_schedule="cosine", n_epochs=1)
-    optimizer.count_steps(2, optimizer.rates(4))
+    optimizer.advance(2, optimizer.rates(4))
     assert (optimizer.t, optimizer.learning_rate) == (2, pytest.approx(0.5 * cosine(np.array([1]), 4)[0]))
 
 

@@ -14,19 +14,17 @@ from skdigits._engine.trainer import Plan, TrainingHooks, train
 class Runner:
     """Stands in for an EpochRunner: each epoch adds one to the parameter and returns the next loss."""
 
-    def __init__(self, losses, network):
-        self._losses, self.parameters, self.orders = iter(losses), network.parameters, []
-        self.inputs, self.seeds, self.deadlines = None, [], []
-
-    def count_steps(self, n_samples):
-        return 1
+    def __init__(self, losses, network, draws_keys):
+        self._losses, self.parameters, self.evaluated = iter(losses), network.parameters, network.parameters
+        self.n_samples, self.n_steps, self.draws_keys = 4, 1, draws_keys
+        self.inputs, self.orders, self.seeds, self.deadlines = None, [], [], []
 
     def train(self, optimizer, order, *, seed, deadline):
         loss = next(self._losses)
         if isinstance(loss, BaseException):
             raise loss
         self.parameters += 1
-        self.orders.append(order)
+        self.orders.append(order.copy())
         self.seeds.append(seed)
         self.deadlines.append(deadline)
         return EpochTotals(loss, 0.5, len(order))
@@ -52,15 +50,15 @@ class Hooks(TrainingHooks):
         self.lines.append(line)
 
 
-def run(losses=(), *, scores=(), stop_after=None, optimizer=None, hooks=None, **options):
+def run(losses=(), *, scores=(), stop_after=None, optimizer=None, hooks=None, draws_keys=False, **options):
     network = SimpleNamespace(parameters=np.zeros(1))
     early_stopping = options.setdefault("early_stopping", bool(scores))
     record = TrainingRecord.start(judged_by="accuracy" if early_stopping else None)
-    hooks, runner = hooks or Hooks(scores, stop_after), Runner(losses, network)
+    hooks, runner = hooks or Hooks(scores, stop_after), Runner(losses, network, draws_keys)
     optimizer = optimizer or Adam(learning_rate_init=0.001, moments=np.zeros((2, 1)))
-    settings = {"shuffle": True, "max_epochs": 100, "tol": 1e-4, "n_iter_no_change": 2, "n_samples": 4, **options}
+    settings = {"shuffle": True, "max_epochs": 100, "tol": 1e-4, "n_iter_no_change": 2, **options}
     random_state = np.random.RandomState(0)
-    outcome = train(runner, network.parameters, optimizer, record, hooks, Plan(**settings), random_state)
+    outcome = train(runner, optimizer, record, hooks, Plan(**settings), random_state)
     return SimpleNamespace(outcome=outcome, record=record, hooks=hooks, runner=runner, network=network)
 
 
@@ -157,14 +155,14 @@ def test_time_that_has_run_out_ends_training():
 
 def test_every_epoch_gets_a_seed_where_they_are_drawn():
     assert run([3.0, 2.0], max_epochs=2).runner.seeds == [0, 0]
-    assert len(set(run(range(30, 0, -1), max_epochs=30, draws_seeds=True).runner.seeds)) == 30
+    assert len(set(run(range(30, 0, -1), max_epochs=30, draws_keys=True).runner.seeds)) == 30
 
 
 def test_seeds_of_repeated_calls_differ_and_leave_the_order_as_it_is():
-    def run_three(n_repeated, *, draws_seeds=True):
-        return run([3.0, 2.0, 1.0], max_epochs=3, draws_seeds=draws_seeds, n_repeated=n_repeated).runner
+    def run_three(n_repeated, *, draws_keys=True):
+        return run([3.0, 2.0, 1.0], max_epochs=3, draws_keys=draws_keys, n_repeated=n_repeated).runner
 
-    runners = [run_three(0, draws_seeds=False), run_three(4)]
+    runners = [run_three(0, draws_keys=False), run_three(4)]
     np.testing.assert_array_equal(*(runner.orders for runner in runners))
     assert len({*runners[1].seeds, *run_three(0).seeds}) == 6
 

@@ -44,10 +44,3 @@ def test_abort_releases_who_waits():
     control[codes.ABORT] = 1
     waiting.join(timeout=60)
     assert answers == [False]
-
-
-def test_flag_is_read():
-    control = np.zeros(codes.CONTROL_SIZE, np.int64)
-    control[codes.STOP_REQUESTED] = 1
-    assert barrier.read_flag(control, codes.STOP_REQUESTED) == 1
-    assert barrier.read_flag(control, codes.STOP_AGREED) == 0

@@ -7,7 +7,7 @@ from skdigits._kernels.sizes import ENTRY, HALF_BYTES, TILE, lanes
 
 N_ROWS = 50
 
-HALVES = pytest.mark.parametrize("n_halves", range(1, PANEL + 1))
+HALVES = pytest.mark.parametrize("n_half_vectors", range(1, PANEL + 1))
 # Type of the values, and of everything else: sums over all samples are in double precision.
 TYPES = pytest.mark.parametrize(("value_dtype", "dtype"), [("f4", "f4"), ("f8", "f8"), ("f4", "f8")])
 COUNTS = pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
@@ -33,9 +33,9 @@ def make_entries(positions, values):
 @HALVES
 @TYPES
 @COUNTS
-def test_scatter_agrees_with_twin(call, rng, n_halves, value_dtype, dtype, count):
+def test_scatter_agrees_with_twin(call, rng, n_half_vectors, value_dtype, dtype, count):
     n_lanes = HALF_BYTES // np.dtype(dtype).itemsize
-    width = (n_halves + 2) * n_lanes
+    width = (n_half_vectors + 2) * n_lanes
     positions = np.sort(rng.permutation(N_ROWS)[:count])
     values = rng.normal(size=(count, TILE)).astype(value_dtype)
     weights, out = rng.normal(size=(8, width)).astype(dtype), rng.normal(size=(N_ROWS, width)).astype(dtype)
@@ -43,7 +43,7 @@ def test_scatter_agrees_with_twin(call, rng, n_halves, value_dtype, dtype, count
     expected = out.copy()
     expected[:, columns] = naive.scatter(positions, values, weights[3 : 3 + TILE, columns], out[:, columns])
     entries, start = make_entries(positions, values), n_lanes
-    call(scatter, n_halves, entries, TILE, ENTRY, count, entries, 0, ENTRY, 1, weights.ravel(), 3 * width + start,
+    call(scatter, n_half_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, 1, weights.ravel(), 3 * width + start,
         width, out.reshape(-1), start, width,
     )  # fmt: skip
     np.testing.assert_allclose(out, expected, **tolerance(dtype))
@@ -52,9 +52,9 @@ def test_scatter_agrees_with_twin(call, rng, n_halves, value_dtype, dtype, count
 @HALVES
 @TYPES
 @COUNTS
-def test_gather_agrees_with_twin(call, rng, n_halves, value_dtype, dtype, count):
+def test_gather_agrees_with_twin(call, rng, n_half_vectors, value_dtype, dtype, count):
     n_lanes = HALF_BYTES // np.dtype(dtype).itemsize
-    width = (n_halves + 2) * n_lanes
+    width = (n_half_vectors + 2) * n_lanes
     positions = np.sort(rng.permutation(N_ROWS)[:count])
     values = rng.normal(size=(count, TILE)).astype(value_dtype)
     rows, out = rng.normal(size=(N_ROWS, width)).astype(dtype), rng.normal(size=(8, width)).astype(dtype)
@@ -62,7 +62,7 @@ def test_gather_agrees_with_twin(call, rng, n_halves, value_dtype, dtype, count)
     expected = out.copy()
     expected[3 : 3 + TILE, columns] = naive.gather(positions, values, rows[:, columns], out[3 : 3 + TILE, columns])
     entries, start = make_entries(positions, values), n_lanes
-    call(gather, n_halves, entries, TILE, ENTRY, count, entries, 0, ENTRY, 1, out.reshape(-1), 3 * width + start,
+    call(gather, n_half_vectors, entries, TILE, ENTRY, count, entries, 0, ENTRY, 1, out.reshape(-1), 3 * width + start,
         width, rows.ravel(), start, width,
     )  # fmt: skip
     np.testing.assert_allclose(out, expected, **tolerance(dtype))

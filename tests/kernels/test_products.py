@@ -10,10 +10,10 @@ from skdigits._kernels.sizes import HALF_BYTES, INNER_BLOCK, TILE, lanes
 START = 7
 
 
-def multiply(n_rows, n_inner, n_halves, dtype):
+def multiply(n_rows, n_inner, n_half_vectors, dtype):
     """The kernel's result, and NumPy's in double precision; all matrices are padded with what must not show."""
     rng = np.random.default_rng(0)
-    n_padded, width = -(-n_inner // TILE) * TILE, n_halves * (HALF_BYTES // np.dtype(dtype).itemsize)
+    n_padded, width = -(-n_inner // TILE) * TILE, n_half_vectors * (HALF_BYTES // np.dtype(dtype).itemsize)
     values, weights = rng.normal(size=(n_rows, n_padded + 3)), rng.normal(size=(n_padded, width + 16))
     out = rng.normal(size=(n_rows + 1, width + 16))
     weights[n_inner:] = 0
@@ -22,7 +22,7 @@ def multiply(n_rows, n_inner, n_halves, dtype):
     flat = [np.concatenate([np.full(START, np.nan), a.ravel()]).astype(dtype) for a in (values, weights, out)]
     positions = np.arange(max(n_rows, INNER_BLOCK), dtype=f"i{np.dtype(dtype).itemsize}").view(dtype)
     add_products(
-        n_rows, n_inner, n_halves, positions, flat[0], START, n_padded + 3, flat[1], START, width + 16,
+        n_rows, n_inner, n_half_vectors, positions, flat[0], START, n_padded + 3, flat[1], START, width + 16,
         flat[2], START, width + 16,
     )  # fmt: skip
     return flat[2][START:].reshape(out.shape), expected
@@ -31,9 +31,9 @@ def multiply(n_rows, n_inner, n_halves, dtype):
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("n_rows", [1, 3, 4, 11])
 @pytest.mark.parametrize("n_inner", [1, 10, INNER_BLOCK, 2 * INNER_BLOCK + 5])
-@pytest.mark.parametrize("n_halves", [1, 2, PANEL, PANEL + 1])
-def test_product_agrees_with_numpy(n_rows, n_inner, n_halves, dtype):
-    result, expected = multiply(n_rows, n_inner, n_halves, dtype)
+@pytest.mark.parametrize("n_half_vectors", [1, 2, PANEL, PANEL + 1])
+def test_product_agrees_with_numpy(n_rows, n_inner, n_half_vectors, dtype):
+    result, expected = multiply(n_rows, n_inner, n_half_vectors, dtype)
     np.testing.assert_allclose(result, expected, rtol=0, atol=2e-4 if dtype == "f4" else 1e-12)
 
 
