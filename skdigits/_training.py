@@ -72,17 +72,18 @@ class Data:
             self.X, self.targets = self.X[samples], self.targets[samples]
             self.sample_weight = None if self.sample_weight is None else self.sample_weight[samples]
 
-    def describe(self):
-        """What tells these samples from others, for people and for a comparison."""
+    def describe(self, learnt):
+        """What tells these samples from others, for people and for a comparison; and parameters learnt before."""
         held_out = () if self.held_out is None else self.held_out.arrays
         checksum = 0
-        for array in (self.X, self.targets, self.sample_weight, *held_out):
+        for array in (self.X, self.targets, self.sample_weight, *held_out, learnt):
             if array is not None:
                 parts = (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
                 for part in parts:
                     checksum = zlib.crc32(np.ascontiguousarray(part).view(np.uint8).data, checksum)
         n_samples, n_features = self.X.shape
-        return f"{n_samples} samples of {n_features} features, checksum {checksum:08x}"
+        going_on = "" if learnt is None else ", going on from what was learnt before"
+        return f"{n_samples} samples of {n_features} features{going_on}, checksum {checksum:08x}"
 
     @property
     def n_samples(self):
@@ -144,7 +145,9 @@ def fit_stochastic(estimator, network, data, hooks, random_state, *, drop_rates,
     record.publish(estimator)
     captured, n_repeated = None, record.n_samples_seen if isinstance(estimator.random_state, Integral) else 0
     if not incremental:
-        captured, random_state, n_repeated = hooks.resume(data.describe, random_state, n_repeated)
+        # Of a network that has learnt nothing yet the first parameters are drawn: the same again, or any.
+        learnt = None if record.loss is None else network.parameters
+        captured, random_state, n_repeated = hooks.resume(lambda: data.describe(learnt), random_state, n_repeated)
     if estimator.early_stopping and data.held_out is None:
         data.set_aside(estimator, random_state)
     if data.held_out is not None:

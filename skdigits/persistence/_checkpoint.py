@@ -45,7 +45,8 @@ class Checkpoint:
     resume : bool, default=False
         Whether `fit` goes on from the file, where there is one, and ends in the same weights to the last bit as if it
         had never been interrupted. It must be called with the same data, and on an estimator with the same parameters
-        (`n_jobs`, `verbose` and `max_time` may differ). Otherwise an existing file is replaced.
+        (`n_jobs`, `verbose` and `max_time` may differ) and, with `warm_start`, the same weights to begin with: a second
+        `fit` is another training, and takes another file. Otherwise an existing file is replaced.
 
     Raises
     ------
@@ -227,8 +228,8 @@ class Checkpoint:
             )
         if progress.get("samples") != samples:
             raise ValueError(
-                f"{self.path} was written for other data: {progress.get('samples')!s:.100}; got {samples}. Pass the "
-                "same, or remove the file to train from the start."
+                f"{self.path} was written for other data or, with warm_start, other weights to begin with: "
+                f"{progress.get('samples')!s:.120}; got {samples}. Pass the same, or remove the file to begin anew."
             )
         return progress
 

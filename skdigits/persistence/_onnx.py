@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -42,8 +44,9 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
     -------
     model : onnx.ModelProto
         With an input ``X`` of shape (n_samples, n_features), or of (n_samples, height, width) for a pipeline that
-        begins with `ImageFlattener`, for any number of samples. The outputs of a classifier are ``label``, as of
-        `predict`, and ``probabilities``, as of `predict_proba`.
+        begins with `ImageFlattener`, for any number of samples, and behind ensembles of scikit-learn at least one. The
+        outputs of a classifier are ``label``, as of `predict`, and ``probabilities``, as of `predict_proba`; labels
+        of ensembles that are booleans or floats come as int64.
 
     Raises
     ------
@@ -167,13 +170,25 @@ def _register_converters():
 
 
 def _as_skl2onnx_takes_it(step):
-    """A step, or a copy of a vote that skl2onnx does not refuse."""
-    if not isinstance(step, VotingClassifier):
-        return step
-    vote = copy.copy(step)
-    vote.flatten_transform = False  # of `transform` alone, and skl2onnx takes no other
-    vote.weights = None if vote.weights is None else np.asarray(vote.weights)
-    return vote
+    """A step, or a copy that skl2onnx does not refuse of a vote, or of a classifier that has been calibrated."""
+    if isinstance(step, VotingClassifier):
+        vote = copy.copy(step)
+        vote.estimators_ = [_thawed(estimator) for estimator in vote.estimators_]
+        vote.flatten_transform = False  # of `transform` alone, and skl2onnx takes no other
+        vote.weights = None if vote.weights is None else np.asarray(vote.weights)
+        return vote
+    if isinstance(step, CalibratedClassifierCV):
+        calibrated = copy.copy(step)
+        calibrated.calibrated_classifiers_ = [copy.copy(one) for one in step.calibrated_classifiers_]
+        for one in calibrated.calibrated_classifiers_:
+            one.estimator = _thawed(one.estimator)
+        return calibrated
+    return step
+
+
+def _thawed(estimator):
+    """The estimator in a `FrozenEstimator`, which skl2onnx does not know."""
+    return _thawed(estimator.estimator) if isinstance(estimator, FrozenEstimator) else estimator
 
 
 def _convert(steps, dtype):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from skdigits.classifier import MLPDigitClassifier
@@ -42,10 +43,25 @@ def classifier_of(estimator):
     return last
 
 
-def parse_json(text, file_size):
-    """The content of JSON, as bytes, that takes no more than a few times the size of its file in memory."""
-    if sum(cost * text.count(mark) for mark, cost in _BYTES_PER_MARK.items()) > 5 * file_size + _FREE_BYTES:
+def check_cost(text, file_size):
+    """Raise ModelFormatError for JSON, as bytes, that takes more than a few times the size of its file in memory."""
+    allowed = 5 * file_size + _FREE_BYTES
+    if _cost({mark: text.count(mark) for mark in _BYTES_PER_MARK}) <= allowed:
+        return
+    # Text may be full of marks that mean nothing.
+    plain = np.frombuffer(text.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
+    is_structure = ~np.logical_xor.accumulate(plain == ord('"'))
+    if _cost({mark: np.count_nonzero(is_structure & (plain == ord(mark))) for mark in _BYTES_PER_MARK}) > allowed:
         raise ModelFormatError("its description has too many values for a file of this size")
+
+
+def _cost(counts):
+    return sum(n_bytes * counts[mark] for mark, n_bytes in _BYTES_PER_MARK.items())
+
+
+def parse_json(text, file_size):
+    """The content of JSON, as bytes, whose cost has been looked at."""
+    check_cost(text, file_size)
     return json.loads(text, parse_constant=_refuse_constant)
 
 

@@ -4,6 +4,7 @@ What skops trusts by default is every estimator of scikit-learn. Here it is a sh
 anything, and what was built is looked at once more.
 """
 
+import copy
 import io
 import json
 import os
@@ -231,13 +232,22 @@ def _as_stored(value):
     if type(value) in (list, tuple):
         return type(value)(_as_stored(entry) for entry in value)
     if type(value) in (dict, Bunch):  # one that estimators share would be written once, and pointed to
-        stored = {name: _as_stored(entry) for name, entry in value.items()}
+        stored = {_as_stored_key(key): _as_stored(entry) for key, entry in value.items()}
         return Bunch(**stored) if type(value) is Bunch else stored
+    if isinstance(value, np.random.RandomState):  # one that estimators share skops writes twice as one
+        return copy.deepcopy(value)
     if isinstance(value, np.memmap):  # of a model that joblib has mapped, as it does for its workers
         return np.asarray(value)
     if type(value).__name__ == "Index" and hasattr(value, "to_numpy"):  # names that a FeatureUnion has from pandas
         return np.array(value, object)  # a copy: skops cannot write an array twice
     return value
+
+
+def _as_stored_key(key):
+    """An equal key of a type that skops reads: of booleans it would read False as True."""
+    if isinstance(key, np.str_):
+        return str(key)
+    return int(key) if isinstance(key, (bool, np.bool_)) else key
 
 
 def _check_file(stream):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
@@ -19,6 +20,8 @@ def flat_steps(name: str, estimator: Any) -> Iterator[tuple[str, Any]]:
         yield from flat_steps(name, estimator.best_estimator_)
     elif isinstance(estimator, BaseSearchCV):
         raise ValueError(f"{type(estimator).__name__} has no best_estimator_: search with refit=True")
+    elif isinstance(estimator, FrozenEstimator):
+        yield from flat_steps(name, estimator.estimator)
     elif isinstance(estimator, Pipeline):
         for step_name, step in estimator.steps:
             if step is not None and step != "passthrough":

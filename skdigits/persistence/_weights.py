@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._engine import parameters
@@ -13,7 +14,7 @@ from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import _values
 from skdigits.persistence._archives import ARCHIVES, limited
 from skdigits.persistence._files import replaced_whole
-from skdigits.persistence._reading import classifier_of, model_file, parse_json
+from skdigits.persistence._reading import check_cost, classifier_of, model_file, parse_json
 from skdigits.persistence._states import TRANSIENT
 
 # It rises when an older version could not read a new file rightly.
@@ -131,10 +132,11 @@ def write_content(estimator, path, *, left_out=(), progress=None):
         if progress is not None:
             content["progress"] = _values.encode(progress, "progress", arrays, ())
         description = limited(json.dumps(content).encode())
+        with replaced_whole(path) as stream:
+            write(stream, description, arrays)
+            check_cost(description, stream.tell())
     except ModelFormatError as error:
         raise ValueError(f"The model cannot be saved as {path}: {error}.") from None
-    with replaced_whole(path) as stream:
-        write(stream, description, arrays)
 
 
 def read_content(path):
@@ -152,6 +154,8 @@ def read_content(path):
         if not hasattr(classifier, "coefs_"):
             raise ModelFormatError("it holds a classifier that is not fitted")
         classifier.coefs_, classifier.intercepts_ = parameters.rejoin(classifier.coefs_, classifier.intercepts_)
+        if hasattr(classifier, "_optimizer"):
+            classifier._optimizer = Bunch(**classifier._optimizer)
     return estimator, progress
 
 

@@ -1,5 +1,6 @@
 """A training that is killed and goes on ends in the same bits as one that never was."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -195,6 +196,20 @@ def test_training_does_not_go_on_with_other_weights_or_validation(path, changed)
     data[changed] = data[changed][::-1] if changed[1:] == "_val" else 2 * data[changed]
     with pytest.raises(ValueError, match="other data"):
         make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y, **data)
+
+
+def test_a_second_fit_from_what_was_learnt_is_another_training(path):
+    model = make(warm_start=True).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+    with pytest.raises(ValueError, match="other weights to begin with: 150 samples"):
+        model.fit(X, Y)
+
+
+def test_a_warm_start_is_resumed_from_the_same_weights(path):
+    before = make(warm_start=True, random_state=1).fit(X, Y).set_params(random_state=0)
+    with pytest.raises(KilledError):
+        copy.deepcopy(before).set_callbacks(Checkpoint(path), Killer(3)).fit(X, Y)
+    resumed = copy.deepcopy(before).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+    np.testing.assert_array_equal(resumed.coefs_[0], before.fit(X, Y).coefs_[0])
 
 
 def test_of_equal_epochs_the_first_is_the_best():

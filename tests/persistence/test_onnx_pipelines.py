@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -100,6 +101,19 @@ def test_each_image_is_transformed_on_its_own(make, n_samples):
     transformer = make(shape).fit(X)
     (transformed,) = run_graph(to_onnx(transformer), X[:n_samples])
     np.testing.assert_allclose(transformed, transformer.transform(X[:n_samples]), rtol=0, atol=1e-5)
+
+
+FROZEN = {
+    "alone": lambda frozen: frozen,
+    "pipeline": lambda frozen: make_pipeline(ElasticDeformer(random_state=0), frozen),
+    "calibrated": CalibratedClassifierCV,
+    "vote": lambda frozen: VotingClassifier([("one", frozen), ("other", frozen)], voting="soft"),
+}
+
+
+@pytest.mark.parametrize("make", FROZEN.values(), ids=FROZEN)
+def test_frozen_networks(make):
+    assert_agrees(make(FrozenEstimator(classifier().fit(DIGITS, Y))).fit(DIGITS, Y), DIGITS)
 
 
 @pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])

@@ -244,3 +244,41 @@ def test_dict_that_several_estimators_share(tmp_path):
     restored = load(tmp_path / "model.skops")
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
     assert [network.class_weight for network in restored.estimators_] == [{3: 2.0}] * 3
+
+
+@pytest.mark.parametrize("mark", "{[,")
+def test_labels_of_marks_are_no_structure(through_file, mark):
+    labels = np.array([mark * 2000 + str(digit) for digit in range(10)])[Y]
+    model = make(hidden_layer_sizes=(2,)).fit(X, labels)
+    np.testing.assert_array_equal(through_file(model).classes_, model.classes_)
+
+
+def test_class_weights_by_the_classes_of_numpy(through_file, y_and_weights):
+    y, class_weight = y_and_weights
+    model = make(class_weight=class_weight).fit(X, y)
+    loaded = through_file(model)
+    assert loaded.class_weight == class_weight
+    np.testing.assert_array_equal(loaded.fit(X, y).coefs_[0], model.coefs_[0])
+
+
+@pytest.fixture(params=["text", "bool", "numbers"])
+def y_and_weights(request):
+    """Labels, and a weight for each class as numpy.unique gives it."""
+    y = LABELS[request.param]
+    classes = np.unique(y)
+    return y, dict(zip(classes, np.linspace(1, 2, len(classes)), strict=True))
+
+
+def test_a_generator_that_estimators_share_is_one_each(tmp_path):
+    pytest.importorskip("skops")
+    generator = np.random.RandomState(0)
+    model = BaggingClassifier(make(random_state=generator), 2, random_state=generator).fit(X, Y)
+    save(model, tmp_path / "m.skops")
+    loaded = load(tmp_path / "m.skops")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.random_state.randint(1000) == model.random_state.randint(1000)
+
+
+def test_state_of_the_optimizer_has_names(through_file):
+    model = make().partial_fit(X, Y, classes=np.arange(10))
+    assert through_file(model)._optimizer.learning_rate == model._optimizer.learning_rate
