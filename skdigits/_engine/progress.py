@@ -98,7 +98,7 @@ class Progress:
         _check_number("has_settled", captured["has_settled"], bool)
         _check_number("n_steps", captured["n_steps"], int)
         _check_number("learning_rate", captured["learning_rate"], float)
-        _check_record(captured["record"])
+        _check_record(captured["record"], self.record)
         restored_random_state(captured["random_state"])
 
 
@@ -109,7 +109,7 @@ def _check_like(name, array, expected):
 
 def _check_number(name, value, kind):
     is_number = isinstance(value, (int, float)) if kind is float else type(value) is kind
-    if not is_number or (kind is int and value < 0):
+    if not is_number or (kind is int and not 0 <= value < 2**63):
         raise ValueError(f"{name}: {value!r}")
 
 
@@ -118,7 +118,7 @@ def _check_floats(name, values):
         raise ValueError(f"{name}: expected a list of numbers")
 
 
-def _check_record(record):
+def _check_record(record, present):
     record.setdefault("judged_by", None)  # which files of older versions lack
     if set(record) != {field.name for field in fields(TrainingRecord)}:
         raise ValueError("record")
@@ -127,6 +127,9 @@ def _check_record(record):
     _check_number("loss", record["loss"], float)
     if not isinstance(record["judged_by"], str | None):
         raise ValueError("judged_by")
+    for name in ("best_loss", "best_validation_score", "validation_scores"):
+        if (record[name] is None) != (getattr(present, name) is None):
+            raise ValueError(f"{name}: {record[name]!r:.80}")
     for name in ("best_loss", "best_validation_score"):
         if record[name] is not None:
             _check_number(name, record[name], float)

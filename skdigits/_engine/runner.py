@@ -77,6 +77,15 @@ class EpochRunner:
         The samples to train on, where others are set aside for validation; None for all.
     average : ndarray of shape (n_parameters,) or None, default=None
         Where a moving average of the parameters is to be written.
+
+    Attributes
+    ----------
+    n_samples, n_steps : int
+        Of an epoch.
+    draws_keys : bool
+        Whether something is dropped, so that each epoch needs a seed of its own.
+    gradient : ndarray of shape (n_parameters,)
+        Of the last call of `loss_and_gradient`.
     """
 
     def __init__(

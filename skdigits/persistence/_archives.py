@@ -39,7 +39,7 @@ def opened_zip(stream):
     """A zip file whose members are as large as they say, and together no larger than the file."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(size - _END_OF_ZIP.size, 0))
-    end = stream.read()
+    end = stream.read(_END_OF_ZIP.size)  # a device has no end
     if len(end) < _END_OF_ZIP.size or not end.startswith(b"PK\5\6"):
         raise ModelFormatError("it is cut off, or of another kind")
     # What Python reads at once, before any member.
@@ -86,7 +86,7 @@ def parse_npy(content, name, *, with_text=False):
 
 
 def _check_array(name, dtype, shape, n_bytes, itemsize, is_text=False):
-    if not is_text and not (str(dtype) in NUMBER_TYPES and np.dtype(dtype).isnative):
+    if not is_text and str(dtype) not in NUMBER_TYPES:
         raise ModelFormatError(f"{name} is of type {dtype}, which saved models do not hold")
     n_values = 1
     for length in shape:

@@ -124,7 +124,10 @@ class Checkpoint:
         if not isinstance(estimator, MLPDigitClassifier):
             raise ValueError(f"Checkpoint is for MLPDigitClassifier, got {type(estimator).__name__}.")
         self._check_parameters()
-        check_folder(Path(os.path.realpath(self.path)).parent, f"The checkpoint {self.path}")
+        path = Path(os.path.realpath(self.path))
+        check_folder(path.parent, f"The checkpoint {self.path}")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"The checkpoint {self.path} cannot be written: there is something that is no file.")
         if self.resume and context.task_name == "partial_fit":
             raise ValueError(
                 "Checkpoint(resume=True) is not for partial_fit, which save_weights and load_weights go on with."
@@ -242,6 +245,17 @@ def _is_best(history):
     return len(scores) == 1 or bool(scores[-1] > np.nanmax(scores[:-1], initial=-np.inf))
 
 
+def _plain(value):
+    """The same value for equal parameters of different types: numbers, sequences and orders of a dict."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value, key=repr)}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _stored_parameters(estimator):
     """Parameters by name, as a file holds them, to be compared."""
     stored = {}
@@ -249,9 +263,9 @@ def _stored_parameters(estimator):
         if name == "augmenter" and hasattr(value, "n_jobs"):
             value = copy.copy(value)
             value.n_jobs = None  # which makes no difference to what it does
-        arrays: dict = {}
+        arrays = _values.Arrays()
         try:
-            node = _values.encode(value, name, arrays, ())
+            node = _values.encode(_plain(value), name, arrays, ())
         except ModelFormatError as error:
             raise ValueError(f"Checkpoint cannot store the estimator: {error}.") from None
         stored[name] = json.dumps([node, {key: array.tolist() for key, array in arrays.items()}])

@@ -46,7 +46,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str] | None = None, *, input
         With an input ``X`` of shape (n_samples, n_features), or of (n_samples, height, width) for a pipeline that
         begins with `ImageFlattener`, for any number of samples, and behind ensembles of scikit-learn at least one. The
         outputs of a classifier are ``label``, as of `predict`, and ``probabilities``, as of `predict_proba`; labels
-        of ensembles that are booleans or floats come as int64.
+        of ensembles that are booleans or floats come as int64, and of classifiers of scikit-learn that have no
+        `predict_proba` the second output holds scores.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """What reading has in common for all formats."""
 
 import contextlib
+import errno
 import json
 
 import numpy as np
@@ -19,12 +20,14 @@ def model_file(path):
     """Whatever goes wrong with the content of a file becomes a ModelFormatError that names it."""
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, PermissionError, ImportError):
+    except (ImportError, MemoryError):
         raise
     except ModelFormatError as error:
         raise ModelFormatError(f"{path} cannot be loaded: {error}.") from error.__cause__
     # Libraries raise almost anything for files that were made to harm them.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # that of a place that cannot be
+            raise
         raise ModelFormatError(
             f"{path} cannot be loaded: it is corrupt, or of another kind ({type(error).__name__}: {error!s:.200})."
         ) from error

@@ -131,8 +131,10 @@ def _are_classes(value, state=None):
         return False
     if value.dtype == object and not _is_text(value):
         return False
+    if value.dtype.kind in "biuf":
+        return bool(value[0] == value[0] and (value[1:] > value[:-1]).all())
     labels = value.tolist()  # also fails for text that is none
-    return all(one < other for one, other in pairwise(labels)) and labels[0] == labels[0]
+    return all(one < other for one, other in pairwise(labels))
 
 
 def _is_binarizer(value, state):

@@ -26,6 +26,32 @@ _MAX_DEPTH = 40
 
 # Characters of all labels, each with as much room as the longest.
 _MAX_TEXT = 2**18
+_FREE_BYTES = 2**19
+
+
+class Arrays(dict):
+    """The arrays of a file by name, and the memory that labels take, which stand in its description.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray, default={}
+    file_size : int or float, default=inf
+        Of the file that is read.
+    """
+
+    def __init__(self, arrays=(), file_size=math.inf):
+        super().__init__(arrays)
+        self._n_bytes, self._file_size = 0, file_size
+
+    def add_text(self, n_bytes):
+        """Count labels in."""
+        self._n_bytes += n_bytes
+        self.check_text(self._file_size)
+
+    def check_text(self, file_size):
+        """Raise ModelFormatError where labels take more than some times the size of the file."""
+        if self._n_bytes > 4 * file_size + _FREE_BYTES:
+            raise ModelFormatError("its labels have more room than a file of this size can fill")
 
 
 def encode(value, where, arrays, left_out):
@@ -36,7 +62,7 @@ def encode(value, where, arrays, left_out):
     value : object
     where : str
         Its name, for arrays and for errors.
-    arrays : dict of str to ndarray
+    arrays : Arrays
         Arrays are added to it.
     left_out : collection of str
         Attributes of estimators that are not stored.
@@ -98,6 +124,7 @@ def _encode_array(value, where, arrays):
     if value.dtype.kind == "U":
         if value.ndim != 1 or value.nbytes > 4 * _MAX_TEXT:
             _refuse_array(value, where)
+        arrays.add_text(value.nbytes)
         return {"text": [value.dtype.itemsize // 4, value.tolist()]}
     if value.dtype == object:
         if value.ndim != 1 or not all(type(entry) in (str, int, float, bool) for entry in value):
@@ -120,7 +147,7 @@ def decode(node, arrays, depth=0):
     ----------
     node : object
         From JSON.
-    arrays : dict of str to ndarray
+    arrays : Arrays
         Those that are used are taken out of it.
     depth : int
         Of the node.
@@ -206,6 +233,7 @@ def _decode_text(content, arrays, depth):
     values = _plain_entries(values, (str,))
     if type(length) is not int or not length >= 1 or length * len(values) > _MAX_TEXT:
         raise ModelFormatError(f"its description has text with room for {length!r:.80} characters")
+    arrays.add_text(4 * length * len(values))
     return np.array(values, f"U{length}")
 
 

@@ -125,7 +125,7 @@ def load_weights(path: str | os.PathLike[str]) -> Any:
 def write_content(estimator, path, *, left_out=(), progress=None):
     """Write an estimator without some attributes, and beside it the progress of its training, where there is one."""
     write, _ = ARCHIVES[check_suffix(path)]
-    arrays: dict = {}
+    arrays = _values.Arrays()
     try:
         content = {"format": _FORMAT, "skdigits": __version__}
         content["model"] = _values.encode(estimator, "", arrays, (*TRANSIENT, *left_out))
@@ -135,6 +135,7 @@ def write_content(estimator, path, *, left_out=(), progress=None):
         with replaced_whole(path) as stream:
             write(stream, description, arrays)
             check_cost(description, stream.tell())
+            arrays.check_text(stream.tell())
     except ModelFormatError as error:
         raise ValueError(f"The model cannot be saved as {path}: {error}.") from None
 
@@ -143,8 +144,9 @@ def read_content(path):
     """Returns the estimator, and the progress of its training or None: plain values that nobody has looked at."""
     _, read = ARCHIVES[check_suffix(path)]
     with model_file(path):
-        description, arrays = read(path)
-        content = parse_json(description, path.stat().st_size)
+        description, contents = read(path)
+        size = path.stat().st_size
+        content, arrays = parse_json(description, size), _values.Arrays(contents, size)
         _check_format(content)
         estimator = _values.decode(content.get("model"), arrays)
         progress = _values.decode(content.get("progress"), arrays)

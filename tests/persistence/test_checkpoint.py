@@ -17,6 +17,7 @@ from skdigits import MLPDigitClassifier
 from skdigits._engine.runner import EpochRunner
 from skdigits.exceptions import ModelFormatError
 from skdigits.persistence import Checkpoint, _checkpoint, load_weights
+from skdigits.persistence._weights import read_content, write_content
 from skdigits.preprocessing import ElasticDeformer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -241,6 +242,18 @@ def test_what_changes_no_bit_may_change(path):
     assert_equal_weights(model, make().fit(X, Y))
 
 
+@pytest.mark.parametrize(("before", "now"), [
+    ({"alpha": 1}, {"alpha": 1.0}),
+    ({"alpha": 0.1}, {"alpha": np.float64(0.1)}),
+    ({"hidden_layer_sizes": [5]}, {"hidden_layer_sizes": (5,)}),
+    ({"random_state": 3}, {"random_state": np.int64(3)}),
+    ({"class_weight": {0: 2, 1: 3}}, {"class_weight": {1: 3, 0: 2.0}}),
+], ids=str)  # fmt: skip
+def test_equal_parameters_may_be_of_other_types(path, before, now):
+    kill(make(**before), Checkpoint(path), 3)
+    assert_equal_weights(make(**now).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y), make(**now).fit(X, Y))
+
+
 def test_threads_of_the_augmenter_may_change(path):
     models = [make(augmenter=ElasticDeformer(image_shape=(8, 8), n_jobs=n_jobs)) for n_jobs in (1, 2)]
     kill(models[0], Checkpoint(path), 3)
@@ -279,6 +292,21 @@ def test_progress_of_another_network_is_refused(path):
         make().set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
 
 
+@pytest.mark.parametrize(("early_stopping", "name", "value"), [
+    (False, "best_loss", None),
+    (False, "n_iter", 2**70),
+    (True, "validation_scores", None),
+    (True, "best_validation_score", None),
+], ids=str)  # fmt: skip
+def test_record_of_another_training_is_refused(path, early_stopping, name, value):
+    kill(make(early_stopping=early_stopping), Checkpoint(path), 3)
+    saved, progress = read_content(path)
+    progress["record"][name] = value
+    write_content(saved, path, progress=progress)
+    with pytest.raises(ValueError, match="damaged, or of another training"):
+        make(early_stopping=early_stopping).set_callbacks(Checkpoint(path, resume=True)).fit(X, Y)
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ({"which": "first"}, "which"),
     ({"every": 0}, "every"),
@@ -292,8 +320,9 @@ def test_parameters_are_checked(path, options, message):
         make().set_callbacks(Checkpoint(path, **options)).fit(X, Y)
 
 
-@pytest.mark.parametrize("name", ["run.pkl", "no folder/run.npz"])
+@pytest.mark.parametrize("name", ["run.pkl", "no folder/run.npz", "folder.npz"])
 def test_path_is_checked_before_training(tmp_path, name):
+    (tmp_path / "folder.npz").mkdir()
     model = make().set_callbacks(Checkpoint(tmp_path / name), Killer(1))
     with pytest.raises(ValueError, match=name):
         model.fit(X, Y)

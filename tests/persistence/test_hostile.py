@@ -1,9 +1,11 @@
 """Files that were damaged, or made to do harm: an error that names them, and memory of ten times the file and 1 MiB."""
 
+import errno
 import io
 import json
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 
@@ -130,8 +132,9 @@ def npy(header_shape, dtype="<f4", data=b""):
 
 def zipped(members, compression=zipfile.ZIP_STORED):
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as archive:
-        for name, content in members.items():
+    with zipfile.ZipFile(stream, "w", compression) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of members of one name
+        for name, content in members.items() if isinstance(members, dict) else members:
             archive.writestr(name, content)
     return stream.getvalue()
 
@@ -171,7 +174,7 @@ WEIGHTS = {
     "many members": (with_long_list_of_members(30_000), "list of members is too long"),
     "compressed": (zipped({"a.npy": npy("(8,)", data=bytes(32))}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "zip bomb": (zipped({"a.npy": bytes(200 * MIB)}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
-    "two of a name": (described({}, **{"description.npy/../a.npy": npy("()")}), "cannot be loaded"),
+    "two of a name": (zipped([("a.npy", npy("()", data=bytes(4)))] * 2), "two members have the same name"),
     "one without a suffix": (described({}, a=npy("()", data=bytes(4))), "member 'a' is no array by its name"),
     "huge shape": (described({}, **{"a.npy": npy("(10000000000, 100)", data=bytes(400))}), "cannot have the shape"),
     "huge and empty shape": (described({}, **{"a.npy": npy("(10000000000, 0)")}), "cannot have the shape"),
@@ -203,6 +206,7 @@ WEIGHTS = {
         "lacks activation",
     ),
     "long labels": (described(of_model({"text": [10**9, ["a"]]})), "room for 1000000000 characters"),
+    "many long labels": (described(of_model([{"text": [2**17, [""]]}] * 2000)), "more room than a file"),
     "unhashable": (described(of_model({"dict": [[[], 1]]})), "key of type list"),
 }
 
@@ -234,6 +238,27 @@ TENSORS = {
     "neither true nor false": (safetensors({"a": {**ENTRY, "dtype": "BOOL", "shape": [4]}}, b"\0\1\2\3"), "neither"),
     "deep": (safetensors(b"[" * 100000), "cannot be loaded"),
 }
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no device without end")
+@pytest.mark.parametrize("suffix", [".npz", ".skops"])
+def test_a_device_is_not_read_to_its_end(tmp_path, suffix):
+    if suffix == ".skops":
+        pytest.importorskip("skops")
+    path = tmp_path / f"model{suffix}"
+    path.symlink_to("/dev/zero")
+    assert "cut off, or of another kind" in refusal(WAYS[suffix][1], path)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "Too many open files"), MemoryError("no more")])
+def test_what_is_no_fault_of_the_file_is_not_laid_to_it(model, tmp_path, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    save_weights(model, tmp_path / "model.npz")
+    monkeypatch.setattr(np.lib.format, "read_array_header_1_0", fail)
+    with pytest.raises(type(error), match=str(error.args[-1])):
+        load_weights(tmp_path / "model.npz")
 
 
 @pytest.mark.parametrize("fault", TENSORS)

@@ -253,6 +253,13 @@ def test_labels_of_marks_are_no_structure(through_file, mark):
     np.testing.assert_array_equal(through_file(model).classes_, model.classes_)
 
 
+def test_room_for_labels_that_no_file_fills_is_not_saved(tmp_path):
+    labels = np.array(["0" * 20_000, *"123456789"])[Y]
+    with pytest.raises(ValueError, match=r"cannot be saved as .*: its labels have more room than a file"):
+        save_weights(make(hidden_layer_sizes=(2,)).fit(X, labels), tmp_path / "m.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_class_weights_by_the_classes_of_numpy(through_file, y_and_weights):
     y, class_weight = y_and_weights
     model = make(class_weight=class_weight).fit(X, y)
