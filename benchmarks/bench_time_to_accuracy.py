@@ -1,7 +1,8 @@
 """Seconds of a whole fit to 97 % and 98 % on the test images: same network, same constant learning rate.
 
-All sides make the same steps, so that the best of three rates is looked for with ours, on the test images; how many
-epochs it takes, with each. A goal that is not reached in 24 epochs has no row.
+784-100-10 does not stay above 98 % with a constant rate, so that the goal of 98 % is one for 784-800-10. All sides make
+the same steps, so that the best of three rates is looked for with ours, on the test images; how many epochs it takes,
+with each. A goal that is not reached in 24 epochs has no row.
 """
 
 import warnings
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from skdigits import MLPDigitClassifier
 
+HIDDEN_UNITS = {0.97: 100, 0.98: 800}
 RATES = (1e-3, 2e-3, 4e-3)
 LARGEST_EPOCHS = 24
 
@@ -37,7 +39,7 @@ def next_epochs(accuracy_after, target, first):
     return next((n for n in range(first, LARGEST_EPOCHS + 1) if accuracy_after(n) >= target), None)
 
 
-def measure(target, arguments):
+def measure(target, hidden_units, arguments):
     """The row of one accuracy; None where it is not reached."""
     X, y, X_test, y_test = _harness.load_mnist(4000 if arguments.quick else 60_000)
     rates = RATES[:1] if arguments.quick else RATES
@@ -50,8 +52,9 @@ def measure(target, arguments):
         def fit(epochs):
             with threadpool_limits(arguments.threads):
                 return makes[side](
-                    learning_rate_init=rate, max_iter=epochs, random_state=0, n_jobs=arguments.threads
-                ).fit(*train)
+                    hidden_layer_sizes=(hidden_units,), learning_rate_init=rate, max_iter=epochs, random_state=0,
+                    n_jobs=arguments.threads,
+                ).fit(*train)  # fmt: skip
 
         return fit
 
@@ -82,9 +85,12 @@ def measure(target, arguments):
 def main():
     arguments = _harness.parse(__doc__, repeats=5, rivals=_rivals.NAMES)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    targets = [0.85] if arguments.quick else [0.97, 0.98]
-    rows = {f"to {target:.0%}": partial(measure, target, arguments) for target in targets}
-    _harness.report("time_to_accuracy", arguments, rows, title="Seconds to an accuracy, 784-100-10")
+    goals = {0.85: 100} if arguments.quick else HIDDEN_UNITS
+    rows = {
+        f"784-{hidden_units}-10 to {target:.0%}": partial(measure, target, hidden_units, arguments)
+        for target, hidden_units in goals.items()
+    }
+    _harness.report("time_to_accuracy", arguments, rows, title="Seconds to an accuracy")
 
 
 if __name__ == "__main__":
