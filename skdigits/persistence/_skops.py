@@ -161,8 +161,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         If the file is corrupt, of another kind, of a newer format, or holds a type that is not allowed.
     ValueError
         If the suffix is another.
-    FileNotFoundError
-        If there is no file.
+    OSError
+        If the file cannot be read; FileNotFoundError if there is none.
     ImportError
         If skops is missing.
 

@@ -96,8 +96,8 @@ def load_weights(path: str | os.PathLike[str]) -> Any:
         If the file is corrupt, of another kind, or of a newer format.
     ValueError
         If the suffix is another.
-    FileNotFoundError
-        If there is no file.
+    OSError
+        If the file cannot be read; FileNotFoundError if there is none.
     ImportError
         If safetensors is needed and missing.
 
