@@ -127,5 +127,27 @@ def test_files(tmp_path, digits):
 
 
 @pytest.fixture
+def interrupt_epochs(monkeypatch):
+    """Press Ctrl-C in a method of a callback, each time that it is called for an epoch."""
+
+    def interrupt(self, estimator, context):
+        if context.task_name == "epoch":
+            raise KeyboardInterrupt
+
+    return lambda callback, method: monkeypatch.setattr(callback, method, interrupt)
+
+
+@pytest.fixture
+def full_device():
+    """A file that nothing more can be written to."""
+    try:
+        device = open("/dev/full", "w")  # noqa: SIM115 closed when the test has ended
+    except OSError:
+        pytest.skip("there is no device that is always full")
+    with contextlib.closing(device):
+        yield device
+
+
+@pytest.fixture
 def small_batches(monkeypatch):
     monkeypatch.setattr(stream, "_BATCH", 400)

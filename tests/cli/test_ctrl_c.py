@@ -18,19 +18,10 @@ from skdigits.persistence import load_weights
 FEW = ("--epochs", 3, "--hidden", 8)
 
 
-def interrupt_epochs(monkeypatch, callback, method):
-    def interrupt(self, estimator, context):
-        if context.task_name == "epoch":
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(callback, method, interrupt)
-
-
-def test_ctrl_c_in_the_main_thread_ends_a_search(run, tmp_path, monkeypatch):
+def test_ctrl_c_in_the_main_thread_ends_a_search(run, tmp_path, interrupt_epochs):
     """There the network ends its fit with a warning, and what it has learnt is not what was asked for."""
-    with monkeypatch.context() as patch:
-        interrupt_epochs(patch, EpochCallback, "on_fit_task_end")
-        status, _, err = run("search", *CANDIDATES, "--jobs", 1, "--output", tmp_path)
+    interrupt_epochs(EpochCallback, "on_fit_task_end")
+    status, _, err = run("search", *CANDIDATES, "--jobs", 1, "--output", tmp_path)
     assert (status, err) == (130, "skdigits: interrupted after 0 finished fits; --resume makes only the others\n")
     assert search_store.read_records(tmp_path / "fits") == {}
 
@@ -45,9 +36,9 @@ def test_ctrl_c_while_kernels_are_compiled_ends_a_search(run, tmp_path, monkeypa
     assert (status, err) == (130, "skdigits: interrupted after 0 finished fits; --resume makes only the others\n")
 
 
-def test_ctrl_c_before_an_epoch_has_ended_replaces_nothing(run, tmp_path, monkeypatch):
+def test_ctrl_c_before_an_epoch_has_ended_replaces_nothing(run, tmp_path, interrupt_epochs):
     (tmp_path / "m-interrupted.npz").write_bytes(b"of 200 epochs")
-    interrupt_epochs(monkeypatch, TrainingProgress, "on_fit_task_begin")
+    interrupt_epochs(TrainingProgress, "on_fit_task_begin")
     outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
     assert (outcome.status, outcome.err) == (130, "skdigits: interrupted before the end of the first epoch\n")
     assert (tmp_path / "m-interrupted.npz").read_bytes() == b"of 200 epochs"

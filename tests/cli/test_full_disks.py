@@ -15,12 +15,13 @@ from skdigits.persistence import load_weights
 FEW = ("--epochs", 3, "--hidden", 8)
 
 
-def interrupt_epochs(monkeypatch, callback, method):
-    def interrupt(self, estimator, context):
-        if context.task_name == "epoch":
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(callback, method, interrupt)
+def run_process(*arguments, cwd=None, unbuffered="", **streams):
+    """Run a command in a process of its own, whose streams may be full."""
+    return subprocess.run(
+        [sys.executable, "-m", "skdigits", *map(str, arguments)], cwd=cwd, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -36,21 +37,15 @@ def test_what_ends_the_scoring_says_where_the_model_is(run, tmp_path, monkeypatc
     assert outcome.err.endswith(f"skdigits: {says}; the model is in {tmp_path / 'm.npz'}\n")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
-def test_full_standard_output_ends_a_search_whose_model_is_saved(tmp_path):
-    command = [sys.executable, "-m", "skdigits", "search", *map(str, CANDIDATES), "--output", "s"]
-    with open("/dev/full", "w") as full:
-        process = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+def test_full_standard_output_ends_a_search_whose_model_is_saved(full_device, tmp_path):
+    process = run_process("search", *CANDIDATES, "--output", "s", cwd=tmp_path, stdout=full_device)
     assert process.returncode == 2
     assert process.stderr.splitlines()[-1].startswith("skdigits: standard output: [Errno 28] No space left on device; ")
     assert process.stderr.endswith("; the best model is in s/best.npz, and --resume makes the table\n")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
-def test_full_standard_output_says_where_an_exported_model_is(trained, tmp_path):
-    command = [sys.executable, "-m", "skdigits", "export", str(trained.path), "--to", "e.onnx"]
-    with open("/dev/full", "w") as full:
-        process = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+def test_full_standard_output_says_where_an_exported_model_is(trained, full_device, tmp_path):
+    process = run_process("export", trained.path, "--to", "e.onnx", cwd=tmp_path, stdout=full_device)
     assert process.returncode == 2
     assert process.stderr.startswith("skdigits: standard output: ")
     assert process.stderr.endswith("; the model is in e.onnx\n")
@@ -59,13 +54,8 @@ def test_full_standard_output_says_where_an_exported_model_is(trained, tmp_path)
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")
-def test_help_that_cannot_be_written_is_an_error(option, unbuffered):
-    with open("/dev/full", "w") as full:
-        process = subprocess.run(
-            [sys.executable, "-m", "skdigits", option], stdout=full, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-        )  # fmt: skip
+def test_help_that_cannot_be_written_is_an_error(full_device, option, unbuffered):
+    process = run_process(option, stdout=full_device, unbuffered=unbuffered)
     assert process.returncode == 2
     assert process.stderr == "skdigits: [Errno 28] No space left on device\n"
 
@@ -103,8 +93,8 @@ def test_best_model_of_a_search_is_saved_elsewhere(run, full_disk):
     assert last == f"skdigits: {full_disk / 'best.npz'} could not be written; the best model is in {saved}"
 
 
-def test_what_an_interrupted_training_has_learnt_is_saved_elsewhere(run, full_disk, monkeypatch):
-    interrupt_epochs(monkeypatch, TrainingProgress, "on_fit_task_end")
+def test_what_an_interrupted_training_has_learnt_is_saved_elsewhere(run, full_disk, interrupt_epochs):
+    interrupt_epochs(TrainingProgress, "on_fit_task_end")
     outcome = run("train", *FEW, "--output", full_disk / "m.npz")
     (saved,) = (full_disk / "temporary").rglob("m-interrupted.npz")
     assert outcome.status == 130
@@ -129,11 +119,11 @@ def test_no_place_for_a_model_at_all(run, full_disk, monkeypatch, module, name, 
     assert list((full_disk / "temporary").iterdir()) == []
 
 
-def test_name_that_is_too_long_for_what_was_interrupted(run, tmp_path, monkeypatch):
+def test_name_that_is_too_long_for_what_was_interrupted(run, tmp_path, monkeypatch, interrupt_epochs):
     """A file system takes 255 bytes, and the name of the model is shorter than that of what was interrupted."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    interrupt_epochs(monkeypatch, TrainingProgress, "on_fit_task_end")
+    interrupt_epochs(TrainingProgress, "on_fit_task_end")
     outcome = run("train", *FEW, "--output", tmp_path / f"{'x' * 238}.joblib")
     (saved,) = (tmp_path / "temporary").rglob("x*.joblib")
     assert (outcome.status, saved.name) == (130, f"{'x' * 50}.joblib")
@@ -153,29 +143,20 @@ def test_report_that_fails_hides_no_results(run, tmp_path, monkeypatch):
     assert outcome.err.endswith(f"No space left on device; the model is in {tmp_path / 'm.npz'}\n")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [(["train", *FEW, "--output", "m.npz"], 0), (["search", *CANDIDATES, "--output", "s"], 0), (["evaluate", "x"], 2)],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )
-def test_full_standard_error_ends_no_work(tmp_path, arguments, status):
-    command = [sys.executable, "-m", "skdigits", *map(str, arguments)]
-    with open("/dev/full", "w") as full:
-        process = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=full, text=True)
+def test_full_standard_error_ends_no_work(full_device, tmp_path, arguments, status):
+    process = run_process(*arguments, cwd=tmp_path, stderr=full_device)
     assert process.returncode == status
     assert {"train": "Model saved", "search": "Best: ", "evaluate": ""}[arguments[0]] in process.stdout
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_full_standard_output_ends_no_training_and_is_an_error(tmp_path, unbuffered):
-    command = [sys.executable, "-m", "skdigits", "train", *map(str, FEW), "--output", "m.npz"]
-    with open("/dev/full", "w") as full:
-        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-        process = subprocess.run(
-            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, env=environment
-        )  # fmt: skip
+def test_full_standard_output_ends_no_training_and_is_an_error(full_device, tmp_path, unbuffered):
+    process = run_process("train", *FEW, "--output", "m.npz", cwd=tmp_path, stdout=full_device, unbuffered=unbuffered)
     assert process.returncode == 2
     assert process.stderr.splitlines()[-1] == (
         "skdigits: standard output: [Errno 28] No space left on device; the model is in m.npz"
