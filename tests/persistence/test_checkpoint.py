@@ -141,8 +141,11 @@ def test_a_warm_start_is_resumed_from_the_same_weights(path):
     np.testing.assert_array_equal(resumed.coefs_[0], before.fit(X, Y).coefs_[0])
 
 
-def test_of_equal_epochs_the_first_is_the_best():
-    assert not _checkpoint._is_best({"validation_score": [0.5, 0.5], "loss": [1.0, 1.0]})
+@pytest.mark.parametrize(
+    ("scores", "is_best"), [([0.5, 0.5], False), ([np.nan, 0.5], True), ([0.5, np.nan], False), ([0.5, 0.6], True)]
+)
+def test_last_epoch_is_the_best_where_no_other_is_as_good(scores, is_best):
+    assert _checkpoint._is_best({"validation_score": scores, "loss": [1.0, 1.0]}) == is_best
 
 
 def test_file_is_due_where_another_clock_is_ahead(path):

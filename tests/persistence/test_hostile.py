@@ -1,5 +1,6 @@
 """Files that were damaged, or made to do harm: an error that names them, and memory of ten times the file and 1 MiB."""
 
+import copy
 import errno
 import io
 import json
@@ -139,13 +140,37 @@ def zipped(members, compression=zipfile.ZIP_STORED):
     return stream.getvalue()
 
 
-def with_long_list_of_members(n_members):
-    """Entries without members, of which only the record for large files tells the number."""
+def with_long_list_of_members(n_members, *, first=None, last=None):
+    """Entries without members, of which only a record for large files tells the number.
+
+    There may be two such records: the first is where the locator points, and the last straight before it.
+    """
     entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *[0] * 15)
     size = n_members * len(entry)
-    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, n_members, n_members, size, 0)
+    records = [
+        struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, told, told, told * len(entry), 0)
+        for told in (first, last)
+        if told is not None
+    ]
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, size, 1)
-    return n_members * entry + record + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), 0, 0)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), 0, 0)
+    return n_members * entry + b"".join(records) + locator + end
+
+
+def zipped_with_lies(change):
+    """A member of 400 bytes, of which the list of members says something else."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.npy", npy("(68,)", data=bytes(272)))
+        change(archive.filelist)
+    return stream.getvalue()
+
+
+def listed_again(members):
+    """Members of other names at the same place, which together are larger than the file."""
+    for name in "bcd":
+        members.append(copy.copy(members[0]))
+        members[-1].filename = f"{name}.npy"
 
 
 def described(text, **members):
@@ -171,7 +196,11 @@ WEIGHTS = {
     "nothing": (b"", "cut off"),
     "text": (b"no model\n" * 100, "cut off"),
     "no description": (zipped({"a.npy": npy("(1,)", data=b"1234")}), "no description"),
-    "many members": (with_long_list_of_members(30_000), "list of members is too long"),
+    "many members": (with_long_list_of_members(30_000, last=30_000), "list of members is too long"),
+    "many members before one": (with_long_list_of_members(30_000, first=30_000, last=1), "list of members is too long"),
+    "many members behind one": (with_long_list_of_members(30_000, first=1, last=30_000), "list of members is too long"),
+    "one place": (zipped_with_lies(listed_again), "its members are larger than the file"),
+    "grown": (zipped_with_lies(lambda members: setattr(members[0], "file_size", 401)), "a.npy is compressed"),
     "compressed": (zipped({"a.npy": npy("(8,)", data=bytes(32))}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "zip bomb": (zipped({"a.npy": bytes(200 * MIB)}, zipfile.ZIP_DEFLATED), "a.npy is compressed"),
     "two of a name": (zipped([("a.npy", npy("()", data=bytes(4)))] * 2), "two members have the same name"),
@@ -208,6 +237,15 @@ WEIGHTS = {
     "long labels": (described(of_model({"text": [10**9, ["a"]]})), "room for 1000000000 characters"),
     "many long labels": (described(of_model([{"text": [2**17, [""]]}] * 2000)), "more room than a file"),
     "unhashable": (described(of_model({"dict": [[[], 1]]})), "key of type list"),
+    "key without a value": (described(of_model({"dict": [[1]]})), "a dict that is none"),
+    "unknown number": (described(of_model({"scalar": ["object", 1]})), "number of type 'object'"),
+    "number that is none": (described(of_model({"scalar": ["float64", [1]]})), "number of type 'float64'"),
+    "text that is none": (described(of_model({"scalar": ["str", 1]})), "number of type 'str'"),
+    "whole floats": (described(of_model({"floats": "a"}), **{"a.npy": npy("(1,)", "<i8", bytes(8))}), "not a list"),
+    "table of floats": (described(of_model({"floats": "a"}), **{"a.npy": npy("(1, 1)", "<f8", bytes(8))}), "not a li"),
+    "no label": (described(of_model({"objects": [None]})), "other things than labels"),
+    "no text": (described(of_model({"text": [1, [1]]})), "other things than labels"),
+    "state without names": (described(of_model({"type": "Pipeline", "state": []})), "not given by name"),
 }
 
 
@@ -305,6 +343,33 @@ def state(**values):
     return lambda state, members: state.update(values)
 
 
+def array(name, header_shape, dtype, data):
+    """Replace an array, of which others still say what they did."""
+    return lambda state, members: members.__setitem__(f"steps.{name}.npy", npy(header_shape, dtype, data))
+
+
+def with_array(name, values):
+    """Add an attribute that is an array."""
+
+    def change(state, members):
+        stream = io.BytesIO()
+        np.save(stream, values)
+        members["added.npy"], state[name] = stream.getvalue(), {"array": "added"}
+
+    return change
+
+
+def three_binary_classes(state, members):
+    state["_label_binarizer"]["state"]["classes_"] = {"text": [1, ["a", "b", "c"]]}
+
+
+def only_parameters(state, members):
+    for values in (state, members):
+        for name in [*values]:
+            if name not in MLPDigitClassifier._parameter_constraints and not name.startswith(("steps.0", "desc")):
+                del values[name]
+
+
 LIES = {
     "nan": (first_weight(np.nan), "coefs_"),
     "infinity": (first_weight(np.inf), "coefs_"),
@@ -329,6 +394,23 @@ LIES = {
     "no score that decides": (state(best_loss_=None), "validation_scores_ and best_loss_ do not go together"),
     "score that does not decide": (state(_judged_by="accuracy"), "_judged_by and best_loss_ do not go together"),
     "name of a score": (state(_judged_by=1), "_judged_by of"),
+    "half precision": (array("1.1.coefs_.0", "(4, 3)", "<f2", bytes(24)), "coefs_ of"),
+    "layer without units": (array("1.1.intercepts_.0", "(0,)", "<f4", b""), "intercepts_ of"),
+    "moments": (array("1.1._optimizer.moments", "(1, 3)", "<f4", bytes(12)), "optimizer is of another network"),
+    "two sorts of moments": (array("1.1._optimizer.moments", "(2, 19)", "<f4", bytes(152)), "_optimizer of"),
+    "unaveraged": (with_array("_unaveraged", np.zeros(3, "f4")), "behind the average are of another network"),
+    "unaveraged nan": (with_array("_unaveraged", np.full(19, np.nan, "f4")), "_unaveraged of"),
+    "history": (state(history_={"dict": [["loss", [1, 2]], ["accuracy", [1]]]}), "history_ of"),
+    "history of nothing": (state(history_={"dict": [["loss", None]]}), "history_ of"),
+    "shape of images": (state(image_shape_={"tuple": [0, 4]}), "image_shape_ of"),
+    "shape of a cube": (state(image_shape_={"tuple": [2, 2, 1]}), "image_shape_ of"),
+    "names of features": (state(feature_names_in_={"objects": ["a", "b", "c"]}), "feature_names_in_ of"),
+    "numbered features": (state(feature_names_in_={"objects": [1, 2, 3, 4]}), "feature_names_in_ of"),
+    "three binary classes": (three_binary_classes, "more than two binary classes"),
+    "scale": (array("0.1.scale_", "(3,)", "<f8", bytes(24)), "scale_ of MinMaxScaler"),
+    "scale that is not finite": (array("0.1.scale_", "(4,)", "<f8", b"\xff" * 32), "scale_ of MinMaxScaler"),
+    "scale that is true": (array("0.1.scale_", "(4,)", "|b1", bytes(4)), "scale_ of MinMaxScaler"),
+    "not fitted": (only_parameters, "a classifier that is not fitted"),
 }
 
 
