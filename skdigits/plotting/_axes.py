@@ -1,7 +1,7 @@
 """Where displays draw: on axes that they are given, or on a new figure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,8 +16,8 @@ AxesLike: TypeAlias = "matplotlib.axes.Axes | Sequence[matplotlib.axes.Axes] | N
 Colormap: TypeAlias = "str | matplotlib.colors.Colormap"
 
 
-# Characters of a label in the title of an image.
-_LONGEST_LABEL = 10
+# Characters of a label in the title of an image, and points of the smallest title that can be read.
+_LONGEST_LABEL, _SMALLEST_TITLE = 10, 5.0
 
 
 def check_matplotlib(caller: str) -> None:
@@ -83,6 +83,8 @@ def make_axes(
             f"{caller} draws {n_panels or n_rows * n_columns} panels: ax must be None, as many Axes, or one Axes made "
             f"by subplots, got {given.size} Axes"
         )
+    if not given.flat[0].axison:  # as scikit-learn's displays find out
+        raise ValueError(f"{caller}: panels have taken the place of this Axes before; pass them, or new Axes, as ax")
     return _divide(given.flat[0], n_rows, n_columns)
 
 
@@ -90,7 +92,8 @@ def _divide(ax: Any, n_rows: int, n_columns: int) -> NDArray:
     from matplotlib.gridspec import GridSpecFromSubplotSpec
 
     ax.set_axis_off()
-    grid = GridSpecFromSubplotSpec(n_rows, n_columns, subplot_spec=ax.get_subplotspec())
+    # Room for titles, and for what stands beside the axes of curves.
+    grid = GridSpecFromSubplotSpec(n_rows, n_columns, subplot_spec=ax.get_subplotspec(), hspace=0.5, wspace=0.4)
     axes = np.empty((n_rows, n_columns), object)
     for place in np.ndindex(n_rows, n_columns):
         axes[place] = ax.figure.add_subplot(grid[place])
@@ -124,12 +127,33 @@ def brief(label: Any) -> str:
     return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def show_image(ax: Any, image: NDArray, title: str, *, color: str = "black", **options: Any) -> Any:
-    """Draw pixels and a title, without ticks; return what matplotlib has drawn.
+def show_image(ax: Any, image: NDArray, title: str, **options: Any) -> Any:
+    """Draw pixels and a title, without ticks, in place of an image that was there; return what matplotlib has drawn.
 
     A title is a label that somebody has chosen, so dollar signs in it are no formulas.
     """
-    drawn = ax.imshow(image, interpolation="nearest", **options)
+    for former in [*ax.images]:
+        if former.colorbar is not None:
+            former.colorbar.remove()
+        former.remove()
+    # Whatever the user's settings are: a digit stands upright.
+    drawn = ax.imshow(image, interpolation="nearest", origin="upper", aspect="equal", **options)
     ax.set(xticks=[], yticks=[])
-    ax.set_title(title, color=color, fontsize="medium", parse_math=False)
+    ax.set_title(title, fontsize="medium", parse_math=False)
     return drawn
+
+
+def distinct_colors(n: int) -> list[Any]:
+    """So many colours: those of the style, as long as there are enough, else from one end of a rainbow to the other."""
+    import matplotlib
+
+    style = matplotlib.rcParams["axes.prop_cycle"].by_key().get("color", ["C0"])
+    return style[:n] if n <= len(style) else list(matplotlib.colormaps["turbo"](np.linspace(0, 1, n)))
+
+
+def fit_titles(axes: Iterable[Any]) -> None:
+    """Make the titles of a table so small that none reaches into the panel beside it."""
+    titles = [panel.title for panel in axes]
+    widths = [title.get_window_extent().width / title.axes.get_window_extent().width for title in titles]
+    for title in titles:
+        title.set_fontsize(max(_SMALLEST_TITLE, title.get_fontsize() / max(1.0, *widths)))

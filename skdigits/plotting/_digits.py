@@ -9,10 +9,12 @@ from sklearn.utils import check_consistent_length, check_random_state, check_sca
 from sklearn.utils.multiclass import unique_labels
 
 from skdigits._typing import ImageShape, MatrixLike, RandomState
-from skdigits.plotting._axes import AxesLike, Colormap, brief, make_table, show_image
+from skdigits.plotting._axes import AxesLike, Colormap, brief, fit_titles, make_table, show_image
 from skdigits.plotting._estimators import as_images, take
 
-_WRONG, _RIGHT = "tab:red", "black"
+_WRONG = "tab:red"
+# Characters of what stands above a mistake, from which on it takes two lines.
+_LONG = 16
 
 
 class DigitsDisplay:
@@ -21,7 +23,7 @@ class DigitsDisplay:
     It is recommended to use `from_estimator` or `from_predictions`. All parameters are stored as attributes.
 
     Above an image stands its label, or "3 read as 5" where the prediction is wrong, and after it how sure the
-    classifier is.
+    classifier is. Each image has greys of its own, from its smallest pixel to its largest.
 
     Parameters
     ----------
@@ -126,7 +128,9 @@ class DigitsDisplay:
             # Not the largest of all where a threshold has decided.
             is_of_label = y_pred[:, np.newaxis] == estimator.classes_
             is_of_label[~is_of_label.any(axis=1)] = True  # of a label that is no class, as of outliers, the largest
-            probabilities = np.max(probabilities, axis=1, initial=0.0, where=is_of_label)
+            # Of a single class there is the probability of any other, too.
+            of_classes = probabilities[:, : is_of_label.shape[1]]
+            probabilities = np.max(of_classes, axis=1, initial=0.0, where=is_of_label)
         return cls.from_predictions(
             X, y, y_pred, probabilities, which=which, n_digits=n_digits,
             image_shape=image_shape, random_state=random_state, ax=ax, cmap=cmap,
@@ -189,6 +193,8 @@ class DigitsDisplay:
         unique_labels(y_true, y_pred)  # refuses a mix of numbers and text, which are never equal
         if probabilities is not None:
             probabilities = np.asarray(probabilities, float)
+            if probabilities.ndim not in (1, 2):
+                raise ValueError(f"probabilities must have one or two dimensions, got shape {probabilities.shape}")
             probabilities = probabilities.max(axis=1) if probabilities.ndim == 2 else probabilities
         if not isinstance(which, str) or which not in _CHOICES:
             raise ValueError(f"which must be one of {', '.join(map(repr, _CHOICES))}, got {which!r}")
@@ -227,18 +233,20 @@ class DigitsDisplay:
         self.ax_ = make_table(ax, len(self.images), (1.7, 1.8), type(self).__name__)
         self.figure_, self.images_ = self.ax_[0, 0].figure, []
         if len(self.images) == 0:
-            self.ax_[0, 0].text(0.5, 0.5, "none", ha="center", va="center", color="0.4")
+            self.ax_[0, 0].text(0.5, 0.5, "none", ha="center", va="center", color="0.5")
         for number, (axes, image) in enumerate(zip(self.ax_.flat, self.images, strict=False)):
-            is_wrong = self.y_true[number] != self.y_pred[number]
-            color = _WRONG if is_wrong else _RIGHT
-            self.images_.append(show_image(axes, image, self._title(number), color=color, cmap=cmap))
-            if is_wrong:
+            self.images_.append(show_image(axes, image, self._title(number), cmap=cmap))
+            if self.y_true[number] != self.y_pred[number]:
+                axes.title.set_color(_WRONG)
                 axes.spines[:].set(color=_WRONG, linewidth=2)
+        fit_titles(self.ax_.flat)
         return self
 
     def _title(self, number: int) -> str:
         true, predicted = self.y_true[number], self.y_pred[number]
         title = brief(true) if true == predicted else f"{brief(true)} read as {brief(predicted)}"
+        if len(title) > _LONG:
+            title = title.replace(" read as ", " read as\n")
         return title if self.probabilities is None else f"{title}, {100 * self.probabilities[number]:.0f} %"
 
 

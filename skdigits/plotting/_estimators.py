@@ -1,5 +1,6 @@
 """What displays look at: the network in a fitted estimator, the samples that it sees, and images."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,19 @@ def as_images(pixels: NDArray, image_shape: ImageShape) -> NDArray:
     Returns
     -------
     images : ndarray of shape (n_images, height, width)
+
+    Raises
+    ------
+    ValueError
+        If `pixels` has another number of dimensions, as colours have, or `image_shape` is another.
     """
-    if pixels.ndim == 3:
-        return pixels
-    return pixels.reshape(-1, *find_image_shape(image_shape, pixels.shape[1]))
+    if pixels.ndim not in (2, 3):
+        raise ValueError(
+            f"expected X of shape (n_samples, n_features) or (n_samples, height, width), got {pixels.shape}"
+        )
+    if pixels.ndim == 2:
+        return pixels.reshape(-1, *find_image_shape(image_shape, pixels.shape[1]))
+    is_auto = isinstance(image_shape, str) and image_shape == "auto"
+    if not is_auto and find_image_shape(image_shape, math.prod(pixels.shape[1:])) != pixels.shape[1:]:
+        raise ValueError(f"image_shape={image_shape!r}, but X has images of shape {pixels.shape[1:]}")
+    return pixels

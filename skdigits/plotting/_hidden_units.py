@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
 from skdigits._typing import ImageShape
-from skdigits.plotting._axes import AxesLike, Colormap, make_table, show_image
+from skdigits.plotting._axes import AxesLike, Colormap, fit_titles, make_table, show_image
 from skdigits.plotting._estimators import as_images, fitted_network
 
 
@@ -100,7 +100,7 @@ class HiddenUnitsDisplay:
         ValueError
             If `order` or `n_units` is not as described, or if a unit has other inputs than `image_shape` has pixels.
         """
-        if order not in _ORDERS:
+        if not isinstance(order, str) or order not in _ORDERS:
             raise ValueError(f"order must be one of {', '.join(map(repr, _ORDERS))}, got {order!r}")
         check_scalar(n_units, "n_units", Integral, min_val=0)
         weights = np.asarray(fitted_network(estimator).coefs_[0]).T
@@ -137,6 +137,7 @@ class HiddenUnitsDisplay:
         limit = np.nanmax(np.abs(self.images), initial=0) or 1.0
         for axes, image, unit in zip(self.ax_.flat, self.images, self.units, strict=False):
             self.images_.append(show_image(axes, image, f"unit {unit}", cmap=cmap, vmin=-limit, vmax=limit))
+        fit_titles(self.ax_.flat)
         if self.images_:
             self.figure_.colorbar(self.images_[0], ax=self.ax_.ravel().tolist(), label="Weight", shrink=0.6)
         return self

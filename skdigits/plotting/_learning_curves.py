@@ -12,9 +12,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skdigits._typing import MatrixLike
-from skdigits.plotting._axes import AxesLike, check_matplotlib, make_axes
+from skdigits.plotting._axes import AxesLike, check_matplotlib, distinct_colors, make_axes
 from skdigits.plotting._estimators import fitted_network
-from skdigits.plotting._searches import fit_candidate, read_candidates
+from skdigits.plotting._legends import draw_legends
+from skdigits.plotting._searches import fit_candidate, read_candidates, score_name
 
 # Panels, and what is drawn in each: names in `history_`, and how they are said.
 _PANELS = {
@@ -26,9 +27,9 @@ _STYLES: dict[str, Any] = {"loss": "--", "accuracy": "--", "validation_loss": "-
 _MOST_NAMED_CANDIDATES = 8
 # Of more networks than that the legend does not spell out each curve, but each colour and each style once.
 _MOST_SPELLED_OUT = 2
-# A longer legend would hide the curves; in a figure of our own it stands beneath the panel.
-_MOST_LINES_INSIDE = 6
 _PANEL_SIZE = 4.8, 3.8
+# Of what belongs to no network, or is not named: visible on light and on dark ground.
+_GREY, _UNNAMED = "0.5", "0.7"
 
 
 class LearningCurvesDisplay:
@@ -38,8 +39,8 @@ class LearningCurvesDisplay:
     attributes.
 
     Training is dashed, validation is solid. The dotted line is the best epoch: the first with the largest validation
-    score, whose weights early stopping keeps; none where nothing was held out. What is not known of an epoch is left
-    out.
+    score, whose weights early stopping keeps, unless it lies in a call before that of a warm start; none where nothing
+    was held out. What is not known of an epoch is left out.
 
     The two curves of a panel do not measure quite the same: training loss and accuracy are those of samples as they
     were met, before the update of their mini-batch, with dropout, deformation, penalty and label smoothing. With
@@ -53,7 +54,10 @@ class LearningCurvesDisplay:
         What the validation score of each network is; None: accuracy.
     candidates : list of tuple of (label, mean, standard deviation) or None, default=None
         Cross-validated scores, which are drawn as lines across the score panel, in the colour of the curves of the
-        same label. The first eight are named; lines and curves of the others are grey, without a best epoch.
+        same label; where not all are between 0 and 1, as accuracies are, they stand in the legend only. The first
+        eight are named; lines and curves of the others are grey, without a best epoch.
+    candidate_score : str, default='accuracy'
+        What the scores of `candidates` are.
 
     Attributes
     ----------
@@ -70,7 +74,7 @@ class LearningCurvesDisplay:
         Lines that mark the best epoch, by the name of their network, in both panels.
 
     candidate_lines_ : list of matplotlib Line2D
-        Lines of `candidates`, in their order.
+        Lines of `candidates`, in their order; empty ones where scores stand in the legend only.
 
     See Also
     --------
@@ -94,10 +98,12 @@ class LearningCurvesDisplay:
         *,
         score_names: Mapping[str, str] | None = None,
         candidates: Sequence[tuple[str, float, float]] | None = None,
+        candidate_score: str = "accuracy",
     ) -> None:
         self.histories = histories
         self.score_names = score_names
         self.candidates = candidates
+        self.candidate_score = candidate_score
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: AxesLike = None) -> Self:
@@ -194,9 +200,9 @@ class LearningCurvesDisplay:
         NotFittedError
             If `fit` of the search has not been called.
         TypeError
-            If `search` is no search.
+            If `search` is no search, or what it has chosen does not end with an MLPDigitClassifier.
         ValueError
-            If the search has kept no network, if it is not known by which of several scores it has chosen, or if there
+            If the search has kept nothing, if it is not known by which of several scores it has chosen, or if there
             are `y` or `fit_params`, but no `X`.
         KeyboardInterrupt
             On Ctrl-C, also where the candidate that is trained would keep what it has learnt until then.
@@ -204,7 +210,7 @@ class LearningCurvesDisplay:
         Warns
         -----
         FitFailedWarning
-            If the training of a candidate has failed, which then has no curves.
+            If the training of a candidate has failed, or it does not end with such a network: it has no curves.
 
         See Also
         --------
@@ -234,23 +240,23 @@ class LearningCurvesDisplay:
             raise ValueError("candidates are trained anew only with X, the samples that the search was fitted to")
         # Before hours of training, not after.
         check_matplotlib(cls.__name__)
+        fitted_network(search.best_estimator_, "history_")
         found = read_candidates(search, metric)
         estimators = {"chosen": search.best_estimator_}
         if X is not None:
             found[0] = found[0]._replace(label=f"{found[0].label} (chosen)")
             fits = (delayed(fit_candidate)(search.estimator, other.parameters, X, y, fit_params) for other in found[1:])
             fitted = [search.best_estimator_, *Parallel(n_jobs=search.n_jobs)(fits)]
-            for candidate, estimator in zip(found, fitted, strict=True):
-                if isinstance(estimator, ValueError):
-                    warnings.warn(f"{candidate.label} has no curves: {estimator}", FitFailedWarning)
+            labels = [candidate.label for candidate in found]
             estimators = {
-                candidate.label: estimator
-                for candidate, estimator in zip(found, fitted, strict=True)
-                if not isinstance(estimator, ValueError)
+                label: model for label, model in zip(labels, fitted, strict=True) if _has_curves(label, model)
             }
         histories, score_names = _collect(estimators)
         candidates = [(label, mean, std) for label, mean, std, _ in found if np.isfinite(mean)]
-        return cls(histories, score_names=score_names, candidates=candidates).plot(ax=ax)
+        display = cls(
+            histories, score_names=score_names, candidates=candidates, candidate_score=score_name(search, metric)
+        )
+        return display.plot(ax=ax)
 
     def plot(self, ax: AxesLike = None) -> Self:
         """Draw.
@@ -290,21 +296,21 @@ class LearningCurvesDisplay:
             axes.set(xlabel="Epoch" if _has_epochs(self.histories) else "Iteration", ylabel=panel)
             locator = axes.xaxis.get_major_locator()
             if isinstance(locator, MaxNLocator):  # not one that the user has chosen
-                locator.set_params(integer=True)
+                locator.set_params(integer=True, min_n_ticks=1)
             axes.grid(alpha=0.3)
-            if axes.lines:
-                handles = self._list_handles(axes, curves, colors, unnamed)
-                self._place_legend(axes, handles, may_grow=ax is None)
-            else:
-                axes.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=axes.transAxes, color="0.4")
+            if not axes.lines:
+                axes.text(0.5, 0.5, "not recorded", ha="center", va="center", transform=axes.transAxes, color=_GREY)
+        panels = zip(self.ax_, _PANELS.values(), strict=True)
+        handles = [(axes, self._list_handles(axes, curves, colors, unnamed)) for axes, curves in panels if axes.lines]
+        draw_legends(handles, _PANEL_SIZE, may_grow=ax is None)
         return self
 
     def _choose_colors(self) -> tuple[dict[str, str], set[str]]:
         """The colour of each name, and the names that the legend leaves out."""
         names = [label for label, *_ in self.candidates or []]
         unnamed = set(names[_MOST_NAMED_CANDIDATES:])
-        both = dict.fromkeys([*self.histories, *names])
-        return {name: "0.7" if name in unnamed else f"C{number % 10}" for number, name in enumerate(both)}, unnamed
+        named = dict.fromkeys(name for name in [*self.histories, *names] if name not in unnamed)
+        return dict.fromkeys(unnamed, _UNNAMED) | dict(zip(named, distinct_colors(len(named)), strict=True)), unnamed
 
     def _plot_curves(self, axes: Any, curves: Mapping[str, str], label: str, color: str, *, is_named: bool) -> None:
         history, score = self.histories[label], (self.score_names or {}).get(label, "accuracy")
@@ -319,30 +325,25 @@ class LearningCurvesDisplay:
                     _STYLES[name],
                     color=color,
                     marker="." if is_known.sum() == 1 else None,
-                    label=f"{label} {words.format(score=score)}".strip(),
+                    label=_as_shown(f"{label} {words.format(score=score)}"),
                     zorder=2 if is_named else 1.5,
                 )
         best = best_epoch(history)
         if best is not None and is_named:
             what = "epoch" if _has_epochs(self.histories) else "iteration"
-            line = axes.axvline(best, color=color, linestyle=":", label=f"{label} best {what}, {best}".strip())
+            line = axes.axvline(best, color=color, linestyle=":", label=_as_shown(f"{label} best {what}, {best}"))
             self.best_lines_.setdefault(label, []).append(line)
 
     def _plot_candidates(self, axes: Any, colors: Mapping[str, str], unnamed: set[str]) -> None:
-        for label, mean, std in self.candidates or []:
-            axes.axhspan(mean - std, mean + std, color=colors[label], alpha=0.08, linewidth=0)
-            text = "_nolegend_" if label in unnamed else f"{label}: {mean:.4f} ± {std:.4f}"
-            self.candidate_lines_.append(axes.axhline(mean, color=colors[label], linewidth=1, label=text))
-
-    def _place_legend(self, axes: Any, handles: Sequence[Any], *, may_grow: bool) -> None:
-        place: dict[str, Any] = {}
-        if may_grow and len(handles) > _MOST_LINES_INSIDE:
-            place = {"loc": "upper left", "bbox_to_anchor": (0, -0.15), "borderaxespad": 0}
-            # In inches, for each line of small print.
-            height = _PANEL_SIZE[1] + 0.2 * len(handles)
-            self.figure_.set_figheight(max(self.figure_.get_figheight(), height))
-        for text in axes.legend(handles=handles, fontsize="small", **place).get_texts():
-            text.set_parse_math(False)
+        candidates = self.candidates or []
+        is_of_panel = all(0 <= mean <= 1 for _, mean, _ in candidates)
+        score = "" if self.candidate_score == "accuracy" else f"{self.candidate_score} "
+        for label, mean, std in candidates:
+            text = "_nolegend_" if label in unnamed else _as_shown(f"{label}: {score}{mean:.4f} ± {std:.4f}")
+            look: dict[str, Any] = {"color": colors[label], "linewidth": 1, "label": text}
+            if is_of_panel:
+                axes.axhspan(mean - std, mean + std, color=colors[label], alpha=0.08, linewidth=0)
+            self.candidate_lines_.append(axes.axhline(mean, **look) if is_of_panel else axes.plot([], [], **look)[0])
 
     def _list_handles(
         self, axes: Any, curves: Mapping[str, str], colors: Mapping[str, str], unnamed: set[str]
@@ -356,12 +357,12 @@ class LearningCurvesDisplay:
         score = scores.pop() if len(scores) == 1 else "score"
         drawn = {name for _, name in self.lines_}
         handles = [
-            Line2D([], [], color="0.3", linestyle=_STYLES[name], label=words.format(score=score))
+            Line2D([], [], color=_GREY, linestyle=_STYLES[name], label=words.format(score=score))
             for name, words in curves.items()
             if name in drawn
         ]
         if self.best_lines_:
-            handles.append(Line2D([], [], color="0.3", linestyle=":", label="best epoch"))
+            handles.append(Line2D([], [], color=_GREY, linestyle=":", label="best epoch"))
         # Where candidates are drawn, the line of their score names them.
         scored = {label for label, *_ in self.candidates or []} if axes is self.ax_[1] else set()
         if scored:
@@ -370,8 +371,27 @@ class LearningCurvesDisplay:
             if label not in unnamed | scored:
                 best = best_epoch(self.histories[label])
                 text = label if best is None else f"{label}, best epoch {best}"
-                handles.append(Line2D([], [], color=colors[label], label=text))
+                handles.append(Line2D([], [], color=colors[label], label=_as_shown(text)))
         return handles
+
+
+def _as_shown(text: str) -> str:
+    """Text of a legend, which would leave out what begins with an underscore."""
+    text = text.strip()
+    return f" {text}" if text.startswith("_") else text
+
+
+def _has_curves(label: str, model: Any) -> bool:
+    """Whether a candidate of a search has been trained and is a network; else a warning."""
+    error = model
+    if not isinstance(model, ValueError):
+        try:
+            fitted_network(model, "history_")
+            return True
+        except TypeError as not_a_network:
+            error = not_a_network
+    warnings.warn(f"{label} has no curves: {error}", FitFailedWarning)
+    return False
 
 
 def _has_epochs(histories: Mapping[str, Any]) -> bool:

@@ -135,7 +135,11 @@ class NetworkDisplay:
             facecolor=_COLORS.get(layer.name, _HIDDEN_COLOR), edgecolor="0.3",
         )  # fmt: skip
         self.columns_.append(self.ax_.add_patch(column))
-        self.ax_.text(center, 0, f"{layer.n_units:,}", ha="center", va="center", fontsize="large", fontweight="bold")
+        # On the light colour of the column in any style.
+        self.ax_.text(
+            center, 0, f"{layer.n_units:,}", color="black", ha="center", va="center", fontsize="large",
+            fontweight="bold",
+        )  # fmt: skip
         lines = [layer.name, layer.activation, f"{layer.n_parameters:,} parameters" if layer.n_parameters else ""]
         self.texts_.append(
             self.ax_.annotate(

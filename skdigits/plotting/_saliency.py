@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skdigits._engine.saliency import input_gradient
 from skdigits._typing import ImageShape, MatrixLike
-from skdigits.plotting._axes import AxesLike, Colormap, brief, make_axes, show_image
+from skdigits.plotting._axes import AxesLike, Colormap, brief, fit_titles, make_axes, show_image
 from skdigits.plotting._estimators import as_images, dense, fitted_network, network_inputs
 
 
@@ -177,6 +177,7 @@ class SaliencyDisplay:
                 vmin=-limit,
                 vmax=limit,
             )
+        fit_titles(self.ax_.flat)
         self.figure_.colorbar(self.images_[1, 0], ax=self.ax_[1].tolist(), label="Against / for")
         return self
 

@@ -63,6 +63,25 @@ def read_candidates(search: Any, metric: str) -> list[Candidate]:
     return candidates
 
 
+def score_name(search: Any, metric: str) -> str:
+    """What the scores of a search are: the name of scikit-learn's scorer, or that under which the user knows it.
+
+    Parameters
+    ----------
+    search : GridSearchCV or another search of scikit-learn
+    metric : str
+        The score, by its name in ``cv_results_``.
+
+    Returns
+    -------
+    name : str
+    """
+    scoring = search.scoring[metric] if isinstance(search.scoring, Mapping) else search.scoring
+    if scoring is None:
+        return "accuracy"
+    return scoring if isinstance(scoring, str) else metric
+
+
 def fit_candidate(
     estimator: Any, parameters: Mapping[str, Any], X: MatrixLike, y: ArrayLike | None, fit_params: Mapping[str, Any]
 ) -> Any:

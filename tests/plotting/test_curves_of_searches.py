@@ -9,8 +9,10 @@ from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skdigits import MLPDigitClassifier, make_digit_pipeline
 from skdigits._engine.runner import EpochRunner
@@ -77,7 +79,40 @@ def test_search(fitted, scoring, refit, column):
     assert [line.get_ydata()[0] for line in display.candidate_lines_] == list(means[order])
     assert display.candidates[0][0] == f"hidden_layer_sizes={[(2,), (10,)][order[0]]}, max_iter=3"
     assert display.candidates[0][2] == stds[order[0]]
-    assert f"{display.candidates[0][0]}: {means.max():.4f} ± {stds[order[0]]:.4f}" in legend_texts(display.ax_[1])
+    score = "" if column == "score" else f"{column} "
+    text = f"{display.candidates[0][0]}: {score}{means.max():.4f} ± {stds[order[0]]:.4f}"
+    assert text in legend_texts(display.ax_[1])
+
+
+@pytest.mark.parametrize(("scoring", "refit", "name"), [
+    (None, True, "accuracy"),
+    ("f1_macro", True, "f1_macro"),
+    (make_scorer(accuracy_score), True, "score"),
+    (["accuracy", "f1_macro"], "f1_macro", "f1_macro"),
+    ({"mine": "f1_macro", "other": "accuracy"}, "mine", "f1_macro"),
+    ({"mine": make_scorer(accuracy_score)}, "mine", "mine"),
+])  # fmt: skip
+def test_name_of_the_score(fitted, scoring, refit, name):
+    grid = {"mlpdigitclassifier__max_iter": [1]}
+    search = GridSearchCV(fitted.pipeline, grid, cv=2, scoring=scoring, refit=refit).fit(fitted.X, fitted.y)
+    assert LearningCurvesDisplay.from_search(search).candidate_score == name
+
+
+def test_candidate_that_is_no_network_has_no_curves(fitted):
+    pipeline = Pipeline([("clf", LogisticRegression(max_iter=1))])
+    grid = {"clf": [fitted.network, LogisticRegression(max_iter=1)]}
+    search = GridSearchCV(pipeline, grid, cv=2, refit=lambda results: 0).fit(fitted.X, fitted.y)
+    with pytest.warns(FitFailedWarning, match="LogisticRegression.* has no curves: expected an MLPDigitClassifier"):
+        display = LearningCurvesDisplay.from_search(search, fitted.X, fitted.y)
+    assert len(display.histories) == 1
+    assert len(display.candidates) == 2
+
+
+def test_search_for_something_else_trains_nothing(fitted, monkeypatch):
+    search = GridSearchCV(LogisticRegression(max_iter=1), {"C": [1.0, 2.0]}, cv=2).fit(fitted.X, fitted.y)
+    monkeypatch.setattr(LogisticRegression, "fit", None)
+    with pytest.raises(TypeError, match="got a LogisticRegression, which has no history_"):
+        LearningCurvesDisplay.from_search(search, fitted.X, fitted.y)
 
 
 def test_search_that_keeps_too_little(fitted):

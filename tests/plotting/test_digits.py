@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 
+from skdigits import MLPDigitClassifier
 from skdigits.plotting import DigitsDisplay
 
 RED, BLACK = to_rgba("tab:red"), to_rgba("black")
@@ -68,6 +71,15 @@ def test_probability_of_a_label_that_is_no_class_is_the_largest():
         reader.classes_ = np.array([7, 3])
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_probability_of_the_only_class():
+    X = 9 * np.random.default_rng(0).standard_normal((20, 4))
+    model = MLPDigitClassifier((8,), max_iter=1, learning_rate_init=1e-9, random_state=0).fit(X, np.zeros(20))
+    shown = DigitsDisplay.from_estimator(model, X, np.zeros(20), n_digits=20).probabilities
+    np.testing.assert_array_equal(shown, model.predict_proba(X)[:, 0])
+    assert (shown < 0.5).any()
+
+
 @pytest.mark.parametrize("options", [{"which": "wrong"}, {"n_digits": 0}], ids=str)
 def test_none_of_a_list(options):
     display = DigitsDisplay.from_predictions([[1.0] * 4, [0.0] * 4], [0, 1], [0, 1], **options)
@@ -81,12 +93,44 @@ def test_panels_have_their_size():
 
 def test_long_labels_are_cut():
     display = DigitsDisplay.from_predictions(np.ones((1, 4)), ["exactly 10"], ["the number eleven"])
-    assert display.ax_[0, 0].get_title() == "exactly 10 read as the numbe\N{HORIZONTAL ELLIPSIS}"
+    assert display.ax_[0, 0].get_title() == "exactly 10 read as\nthe numbe\N{HORIZONTAL ELLIPSIS}"
+
+
+def title_extents(display):
+    display.figure_.canvas.draw()
+    return [[ax.title.get_window_extent() for ax in row] for row in display.ax_]
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("labels", [("3", "5"), ("three", "seven"), ("twenty-one", "forty-four")], ids=str)
+def test_titles_do_not_overlap(labels, given):
+    true, predicted = ([label] * 25 for label in labels)
+    ax = plt.subplots()[1] if given else None
+    extents = title_extents(DigitsDisplay.from_predictions(np.ones((25, 4)), true, predicted, np.ones(25), ax=ax))
+    for row in extents:
+        assert all(left.x1 <= right.x0 for left, right in pairwise(row))
+    for above, below in pairwise(extents):
+        assert all(below.y1 <= one.y0 for one, below in zip(above, below, strict=True))
+
+
+def test_titles_in_a_dark_style_are_light():
+    with plt.style.context("dark_background"):
+        display = DigitsDisplay.from_predictions(np.ones((2, 4)), [0, 1], [0, 2])
+        colors = [ax.title.get_color() for ax in display.ax_.flat]
+    assert colors == ["white", "tab:red"]
+
+
+def test_digits_stand_upright_whatever_the_settings():
+    with plt.rc_context({"image.origin": "lower", "image.aspect": "auto"}):
+        display = DigitsDisplay.from_predictions(np.ones((1, 4)), [0], [0])
+    (bottom, top), ax = display.ax_[0, 0].get_ylim(), display.ax_[0, 0]
+    assert bottom > top
+    assert ax.get_aspect() == 1
 
 
 def test_labels_are_no_formulas():
     display = DigitsDisplay.from_predictions(np.ones((2, 4)), ["$x^", "<b>"], ["$x^", "$\\no$"])
-    assert [ax.get_title() for ax in display.ax_.flat] == ["$x^", "<b> read as $\\no$"]
+    assert [ax.get_title() for ax in display.ax_.flat] == ["$x^", "<b> read as\n$\\no$"]
     display.figure_.canvas.draw()
 
 
@@ -155,6 +199,9 @@ def test_one_digit_on_given_axes():
         ({"which": "worst"}, "which='worst' needs probabilities"),
         ({"image_shape": (2, 3)}, r"X has 4 features, but images of image_shape=\(2, 3\) have 6"),
         ({"image_shape": 2}, "image_shape must be 'auto' or two positive integers"),
+        ({"X": np.ones((2, 2, 8)), "image_shape": (4, 4)}, r"image_shape=\(4, 4\), but X has images of shape \(2, 8\)"),
+        ({"X": np.ones((2, 4, 4, 3))}, r"expected X of shape .* or \(n_samples, height, width\), got \(2, 4, 4, 3\)"),
+        ({"probabilities": np.ones((2, 1, 1))}, r"must have one or two dimensions, got shape \(2, 1, 1\)"),
         ({"image_shape": "square"}, "image_shape must be 'auto' or two positive integers"),
         ({"y_pred": [0]}, "inconsistent numbers of samples"),
         ({"y_true": np.eye(2)}, r"expected one label a sample, got labels of shapes \(2, 2\) and \(2,\)"),

@@ -1,6 +1,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.neural_network import MLPClassifier
 
@@ -122,7 +123,54 @@ def test_figure_is_as_high_as_its_longest_legend_needs(fitted):
     display = LearningCurvesDisplay({str(number): lacking for number in range(9)}).plot()
     counts = [len(legend_texts(ax)) for ax in display.ax_]
     assert counts[0] > counts[1]
-    assert display.figure_.get_figheight() == pytest.approx(3.8 + 0.2 * counts[0])
+    check_room(display)
+
+
+@pytest.mark.parametrize("n_networks", [1, 2, 4, 12])
+@pytest.mark.parametrize("length", [3, 80])
+def test_legends_hide_no_curve_and_are_not_cut_off(fitted, n_networks, length):
+    names = [f"{number} {length * 'x'}" for number in range(n_networks)]
+    display = LearningCurvesDisplay(dict.fromkeys(names, fitted.network.history_)).plot()
+    check_room(display)
+
+
+def check_room(display):
+    """Panels are as large as without a legend, and no legend covers half of one, or reaches out of the figure."""
+    display.figure_.canvas.draw()
+    legends, panels = [ax.get_legend().get_window_extent() for ax in display.ax_], [ax.bbox for ax in display.ax_]
+    dpi, (width, height) = display.figure_.dpi, display.figure_.get_size_inches()
+    for legend, panel in zip(legends, panels, strict=True):
+        assert panel.height / dpi > 3
+        assert panel.width / dpi > 3.9
+        assert 0 <= legend.x0 < legend.x1 <= width * dpi
+        assert 0 <= legend.y0 < legend.y1 <= height * dpi
+        assert legend.y1 <= panel.y0 or legend.width * legend.height < 0.3 * panel.width * panel.height
+    assert legends[0].x1 <= legends[1].x0
+
+
+def test_of_many_networks_each_has_a_colour(fitted):
+    display = LearningCurvesDisplay(dict.fromkeys(map(str, range(25)), fitted.network.history_)).plot()
+    assert len({to_hex(display.lines_[str(n), "loss"].get_color()) for n in range(25)}) == 25
+
+
+def test_name_that_begins_with_an_underscore_is_in_the_legend(fitted):
+    display = LearningCurvesDisplay({"_hidden": fitted.network.history_}).plot()
+    assert legend_texts(display.ax_[0])[0].strip() == "_hidden training"
+
+
+def test_one_epoch_has_one_tick():
+    display = LearningCurvesDisplay({"": {name: [0.5] for name in (*NAMES, "learning_rate")}}).plot()
+    left, right = display.ax_[0].get_xlim()
+    assert [tick for tick in display.ax_[0].get_xticks() if left <= tick <= right] == [1]
+
+
+def test_scores_that_are_no_shares_stand_in_the_legend_only(fitted):
+    candidates = [("a", -0.5, 0.1), ("b", -2.0, 0.2)]
+    options = {"candidates": candidates, "candidate_score": "neg_log_loss"}
+    display = LearningCurvesDisplay({"a": fitted.network.history_}, **options).plot()
+    assert display.ax_[1].get_ylim()[0] > -0.1
+    assert [line.get_xdata().size for line in display.candidate_lines_] == [0, 0]
+    assert legend_texts(display.ax_[1])[-2:] == ["a: neg_log_loss -0.5000 ± 0.1000", "b: neg_log_loss -2.0000 ± 0.2000"]
 
 
 def test_of_many_networks_the_legend_names_colours_and_styles(fitted):

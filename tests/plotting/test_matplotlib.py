@@ -82,6 +82,23 @@ def test_plot_draws_again_and_returns_the_display(fitted, name):
     assert display.figure_ is not first
 
 
+@pytest.mark.parametrize("name", [name for name in DRAW if name != "NetworkDisplay"])
+def test_place_is_divided_once(fitted, name):
+    ax = Figure(layout="constrained").subplots()
+    display = DRAW[name](fitted, ax=ax)
+    with pytest.raises(ValueError, match="panels have taken the place of this Axes before"):
+        display.plot(ax=ax)
+
+
+@pytest.mark.parametrize("name", ["DigitsDisplay", "HiddenUnitsDisplay", "SaliencyDisplay"])
+def test_images_take_the_place_of_others(fitted, name):
+    display = DRAW[name](fitted)
+    figure, n_axes = display.figure_, len(display.figure_.axes)
+    display.plot(ax=display.ax_)
+    assert [len(ax.images) for ax in display.ax_.flat] == [1 if ax.axison else 0 for ax in display.ax_.flat]
+    assert len(figure.axes) == n_axes
+
+
 @pytest.fixture(scope="module")
 def search(fitted):
     """Has fitted two candidates anew, and keeps the better one."""
