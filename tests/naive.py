@@ -209,7 +209,7 @@ def centre(image, threshold, box_side, field_side):
     return out
 
 
-def normalize(image, level, surface, noise, threshold):
+def normalize(image, level, surface, noise, extreme, threshold):
     """What an image has on its ground, as light strokes with a maximum of 1."""
     y, x = (np.linspace(-1, 1, n) if n > 1 else -np.ones(1) for n in image.shape)
     x, y = np.meshgrid(x, y)
@@ -217,6 +217,8 @@ def normalize(image, level, surface, noise, threshold):
     ink = image.astype(np.float64) - level - terms @ surface
     if -ink.min() > max(ink.max(), 0):
         ink = -ink
+    if ink.max() <= extreme:
+        return np.zeros_like(ink)
     limit = max(threshold * ink.max(), min(noise, ink.max() / 2))
     return np.where(ink > max(limit, 0), ink, 0) / (ink.max() if ink.max() > 0 else 1)
 

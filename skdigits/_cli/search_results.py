@@ -147,8 +147,21 @@ def write_results(folder, results, summary):
             stream.write(written.encode())
 
 
+def _number_decades(axis, values):
+    """So many numbers along a logarithmic axis that they do not meet."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    decades = np.log10(max(values) / min(values)) if values and min(values) > 0 else 0
+    few = MaxNLocator(4) if decades < 0.3 else LogLocator(subs=(1, 2, 5) if decades < 2 else (1,))
+    axis.set_major_locator(few)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def draw_picture(path, results, names):
     """Accuracy against the number of parameters and the seconds of a fit, with the Pareto fronts.
+
+    Candidates of a front have their place in the table beside them, and their name beneath.
 
     Returns
     -------
@@ -157,10 +170,13 @@ def draw_picture(path, results, names):
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
     except ImportError:
         return False
+    places = {i: place for place, i in enumerate(rank(results), 1)}
     there = [i for i, score in enumerate(results["mean_test_score"]) if score is not None]
     scores = [results["mean_test_score"][i] for i in there]
+    fronts: set[int] = set()
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     panels = {
         "parameters of the network": [results["n_parameters"][i] for i in there],
@@ -171,11 +187,19 @@ def draw_picture(path, results, names):
         front = find_front(costs, scores)
         axes.plot([costs[k] for k in front], [scores[k] for k in front], drawstyle="steps-post", label="Pareto front")
         for k in front:
-            name = name_candidate(results["params"][there[k]], names)
-            axes.annotate(name, (costs[k], scores[k]), xytext=(4, -12), textcoords="offset points", fontsize=7)
+            place = str(places[there[k]])
+            axes.annotate(place, (costs[k], scores[k]), xytext=(4, -12), textcoords="offset points", fontsize="small")
+        fronts.update(there[k] for k in front)
         axes.set(xscale="log", xlabel=label)
+        _number_decades(axes.xaxis, costs)
         axes.legend(loc="lower right")
     figure.axes[0].set_ylabel("accuracy, mean and deviation over the folds")
+    listed = [
+        Line2D([], [], linestyle="none", label=f"{places[i]}: {name_candidate(results['params'][i], names)}")
+        for i in sorted(fronts, key=places.__getitem__)
+    ]
+    figure.legend(handles=listed, loc="outside lower center", ncols=min(3, len(listed)), handlelength=0)
+    figure.set_figheight(4.5 + 0.25 * -(-len(listed) // 3))
     with replaced_whole(path) as stream:
         figure.savefig(stream, format="png", dpi=110)
     return True

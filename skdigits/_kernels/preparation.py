@@ -192,7 +192,7 @@ def centre_images(images, height, width, threshold, box_side, field_side, moment
 
 
 @exact_kernel
-def normalize_images(images, height, width, levels, surfaces, noise, threshold, out):
+def normalize_images(images, height, width, levels, surfaces, noise, extremes, threshold, out):
     """Write each image as light strokes on a ground of exactly 0, with a maximum of 1.
 
     Parameters
@@ -205,6 +205,8 @@ def normalize_images(images, height, width, levels, surfaces, noise, threshold, 
         Then 1, x, y, x x, x y, y y times these, x and y from -1 to 1 over the image.
     noise : float64 array of shape (N,)
         Differences from the ground that are not above it become 0, unless they are half of the maximum.
+    extremes : float64 array of shape (N,)
+        Where no difference is above it, all become 0.
     threshold : float
         Pixels that are not above this share of the maximum become 0, too.
     out : array of shape (N, H * W)
@@ -217,7 +219,7 @@ def normalize_images(images, height, width, levels, surfaces, noise, threshold, 
         for turn in range(2):
             sign = 1.0 if highest >= -lowest else -1.0
             largest = max(highest, -lowest)
-            limit = max(min(noise[i], 0.5 * largest), threshold * largest)
+            limit = largest if largest <= extremes[i] else max(min(noise[i], 0.5 * largest), threshold * largest)
             for row in range(height):
                 y = row * y_step - 1.0
                 start = surface[0] + y * (surface[2] + y * surface[5])

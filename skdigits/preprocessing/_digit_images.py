@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from skdigits._engine import preparation
 from skdigits._engine.preparation import FIELD_SIDE
 from skdigits.preprocessing._digit_centerer import DigitCenterer
 from skdigits.preprocessing._digit_normalizer import DigitNormalizer
@@ -28,7 +29,7 @@ def read_digit_image(source: ImageSource) -> NDArray[np.float32]:
     Returns
     -------
     image : ndarray of shape (28, 28), float32
-        Light strokes on a ground of 0, with values in [0, 1]. Zeros where the image is of one colour.
+        Light strokes on a ground of 0, with values in [0, 1]. Zeros where the image is of one colour, but for noise.
 
     Raises
     ------
@@ -138,7 +139,9 @@ def find_image_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _normalize(grey: NDArray) -> NDArray:
-    return DigitNormalizer(image_shape=grey.shape).fit_transform(grey.reshape(1, -1)).reshape(grey.shape)
+    """As by `DigitNormalizer`; but of paper without a digit, whose noise that would make strokes, zeros."""
+    threshold = DigitNormalizer().threshold
+    return preparation.normalize(grey.reshape(1, -1), grey.shape, threshold, may_be_blank=True).reshape(grey.shape)
 
 
 def _centre(digits: list[NDArray]) -> NDArray:

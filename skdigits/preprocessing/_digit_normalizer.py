@@ -16,7 +16,8 @@ class DigitNormalizer(PixelTransformer):
     The pixels near the edges of an image, where digits seldom are, tell about its ground: their median is its level,
     and a quadratic surface through them is its lighting, which is subtracted where it explains most of what is uneven
     there. If what is left inside reaches farther below the ground than above it, strokes are dark and the image is
-    inverted. Then it is divided by its maximum, and what is no larger than the noise of the ground becomes exactly 0.
+    inverted. Then it is divided by its maximum, and what is no larger than the noise of the ground, and no larger than
+    half of the maximum, becomes exactly 0.
 
     Parameters
     ----------
@@ -49,8 +50,9 @@ class DigitNormalizer(PixelTransformer):
     Notes
     -----
     Each image is looked at on its own. Digits need some margin: of the pixels near the edges three quarters should be
-    ground. An image and its inverse then give the same result, up to rounding. Images of one value give zeros. Lighting
-    is not looked for in images that are smaller than 12 pixels.
+    ground. An image and its inverse then give the same result, up to rounding. Images of one value give zeros; of an
+    image without a digit, noise is what is brought to a maximum of 1. Lighting is not looked for in images that are
+    smaller than 12 pixels.
 
     The mean width of strokes is measured as
 

@@ -22,6 +22,8 @@ def check_types(X: Any) -> Any:
     """
     refuse_what_is_no_number(X)
     is_double = isinstance(getattr(X, "dtype", None), np.dtype) and X.dtype == np.dtype(np.float64).newbyteorder()
+    # Columns of pandas that may lack values, which scikit-learn would convert to the first type of a list.
+    is_double |= any(str(dtype) == "Float64" for dtype in np.ravel(getattr(X, "dtypes", [])))
     return np.float64 if is_double else _DTYPES
 
 
@@ -83,9 +85,11 @@ def as_separate_images(X: ArrayLike) -> list[NDArray] | NDArray | None:
     ValueError
         If X is an empty list.
     """
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X)
     if isinstance(X, (list, tuple)):
         if len(X) == 0:
             raise ValueError("expected at least one image, got none")
-        return list(map(np.asarray, X)) if np.ndim(X[0]) == 2 else None
+        return list(map(np.asarray, X)) if np.ndim(X[0]) >= 2 else None  # three where they have colours
     images = np.asarray(X) if getattr(X, "ndim", None) == 3 else np.zeros(0)
     return images if images.ndim == 3 else None  # also of a sparse array, which stays one

@@ -8,6 +8,9 @@ from scipy import ndimage
 _STROKE = 0.3
 # In units of the size of a digit: parts that are no farther apart are one digit, and smaller things are specks.
 _NEAR, _SPECK = 0.1, 0.3
+# Noise of paper without a digit makes specks, too: no digit has so few pixels, unless it is one of a tiny image, and no
+# more fit beside one another.
+_SMALLEST, _TINY, _MOST_IN_A_ROW = 5, 20, 100
 # Digits whose middles differ by more than this, in units of their height, stand in different lines.
 _NEW_LINE = 0.5
 # Grey edges are at most so wide, in units of the largest digit.
@@ -42,9 +45,8 @@ def split_digits(image: NDArray) -> list[NDArray]:
 
 
 def largest_digit(image: NDArray) -> NDArray:
-    """The digit with most ink of an image, everything else left out; the image itself where nothing is found."""
-    digits = split_digits(image)
-    return max(digits, key=np.sum, default=image)
+    """The digit with most ink of an image, everything else left out; zeros where nothing is found."""
+    return max(split_digits(image), key=np.sum, default=np.zeros_like(image))
 
 
 def _label_digits(strokes: NDArray) -> NDArray:
@@ -61,7 +63,8 @@ def _label_digits(strokes: NDArray) -> NDArray:
     surroundings = ndimage.distance_transform_edt(~strokes) <= max(_NEAR * size / 2, 1)
     groups, _ = ndimage.label(surroundings, everything)
     groups[~strokes] = 0
-    kept = np.concatenate([[False], _sizes(groups) >= _SPECK * size])
+    smallest = max(_SMALLEST, max(strokes.shape) / _MOST_IN_A_ROW) if min(strokes.shape) > _TINY else 0
+    kept = np.concatenate([[False], _sizes(groups) >= max(_SPECK * size, smallest)])
     numbers = np.cumsum(kept) * kept
     return numbers[groups]
 

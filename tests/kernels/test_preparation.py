@@ -153,19 +153,23 @@ def test_digit_that_is_heavy_at_one_side_stays_inside(turns):
 
 @DTYPES
 @SHAPES
-@pytest.mark.parametrize(("noise", "threshold"), [(0.0, 0.0), (1.0, 0.1), (99.0, 0.7)])
-def test_normalized_images_agree_with_twin(dtype, shape, noise, threshold):
+@pytest.mark.parametrize(
+    ("noise", "extreme", "threshold"), [(0.0, 0.0, 0.0), (1.0, 0.0, 0.1), (99.0, 0.0, 0.7), (1.0, 1e9, 0.1)]
+)
+def test_normalized_images_agree_with_twin(dtype, shape, noise, extreme, threshold):
     images, rng = make_images(shape, dtype), np.random.default_rng(1)
     levels, surfaces = rng.normal(size=4), 0.3 * rng.normal(size=(4, 6))
     out = np.full_like(flat(images), 9)
-    normalize_images(flat(images), *shape, levels, surfaces, np.full(4, noise), threshold, out)
-    expected = [naive.normalize(images[i], levels[i], surfaces[i], noise, threshold) for i in range(4)]
+    extremes = np.array([0.0, extreme, 0.0, extreme])
+    normalize_images(flat(images), *shape, levels, surfaces, np.full(4, noise), extremes, threshold, out)
+    expected = [naive.normalize(images[i], levels[i], surfaces[i], noise, extremes[i], threshold) for i in range(4)]
     np.testing.assert_allclose(out.reshape(images.shape), expected, **tolerance(dtype))
 
 
 def test_strokes_as_far_above_the_ground_as_below_it_are_not_inverted():
     out = np.full((1, 6), 9.0)
-    normalize_images(np.array([[7.0, 9, 7, 5, 7, 7]]), 2, 3, np.full(1, 7.0), np.zeros((1, 6)), np.zeros(1), 0.1, out)
+    image, flat_ground, none = np.array([[7.0, 9, 7, 5, 7, 7]]), np.zeros((1, 6)), np.zeros(1)
+    normalize_images(image, 2, 3, np.full(1, 7.0), flat_ground, none, none, 0.1, out)
     np.testing.assert_array_equal(out, [[0, 1, 0, 0, 0, 0]])
 
 
@@ -174,5 +178,5 @@ def test_blank_images_are_normalized_to_zeros(dtype):
     images = np.full((2, 6), 7, dtype)
     out = np.full_like(images, 9)
     images.flags.writeable = False
-    normalize_images(images, 2, 3, np.full(2, 7.0), np.zeros((2, 6)), np.zeros(2), 0.1, out)
+    normalize_images(images, 2, 3, np.full(2, 7.0), np.zeros((2, 6)), np.zeros(2), np.zeros(2), 0.1, out)
     np.testing.assert_array_equal(out, 0)

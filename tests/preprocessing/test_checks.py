@@ -5,6 +5,7 @@ samples for images of one row, and are those of the package in everything else.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -87,6 +88,15 @@ def test_other_byte_order(transformer, dtype):
     transformed = transformer.fit_transform(X.astype(X.dtype.newbyteorder()))
     assert transformed.dtype == dtype
     np.testing.assert_array_equal(transformed, expected)
+
+
+@pytest.mark.parametrize("dtype", ["Float32", "Float64"])
+@pytest.mark.parametrize(
+    "transformer", [Deskewer(), DigitNormalizer()], ids=lambda transformer: type(transformer).__name__
+)
+def test_columns_that_may_lack_values_keep_their_precision(transformer, dtype):
+    frame = pd.DataFrame(np.random.default_rng(0).random((3, 64))).astype(dtype)
+    assert transformer.fit_transform(frame).dtype == dtype.lower()
 
 
 @pytest.mark.parametrize(

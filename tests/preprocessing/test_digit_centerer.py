@@ -145,6 +145,8 @@ def test_flat_strokes_stay_inside():
         (np.ones((2, 0, 3)), "got one of shape (0, 3)"),
         (np.ones((0, 3, 3)), "expected at least one image, got none"),
         ([], "expected at least one image, got none"),
+        ([np.ones((3, 2, 3)), np.ones((1, 2, 3))], "expected images of shape (height, width)"),
+        (np.array([np.eye(3), np.ones(4)], object), "both at least 1, got one of shape (4,)"),
         ([np.eye(3), np.full((2, 2), np.inf)], "Input X contains infinity"),
         (np.full((2, 3, 3), np.nan), "DigitCenterer does not accept missing values encoded as NaN"),
         ([np.full((2, 2), np.nan)], "DigitCenterer does not accept missing values encoded as NaN"),
@@ -174,6 +176,13 @@ def test_fit_clone_and_pickle():
     expected = centerer.transform(IMAGES)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(centerer)).transform(IMAGES), expected)
     np.testing.assert_array_equal(clone(centerer).fit_transform(IMAGES), expected)
+
+
+def test_array_of_images_of_different_shapes():
+    images = [np.eye(3), np.ones((2, 4))]
+    array = np.empty(2, object)
+    array[:] = images
+    np.testing.assert_array_equal(DigitCenterer().fit_transform(array), DigitCenterer().fit_transform(images))
 
 
 def test_data_frames():

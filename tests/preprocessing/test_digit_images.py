@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from sklearn.datasets import load_digits
 
 from skdigits.preprocessing import DigitCenterer, DigitNormalizer, read_digit_image, read_digit_images
@@ -134,6 +134,23 @@ def test_long_strips_become_lines(shape):
 def test_blank_image():
     np.testing.assert_array_equal(read_digit_image(saved(Image.new("L", (30, 50), 200))), 0)
     assert read_digit_image(saved(Image.new("L", (1, 1), 200))).shape == (28, 28)
+
+
+@pytest.mark.parametrize(("form", "size"), [("BMP", (28, 28)), ("BMP", (90, 120)), ("JPEG", (900, 1200))])
+@pytest.mark.parametrize("blur", [0, 1])
+def test_noise_of_paper_is_no_digit(form, size, blur):
+    paper = np.clip(np.random.default_rng(0).normal(230, 4, size), 0, 255).astype(np.uint8)
+    photo = Image.fromarray(paper).filter(ImageFilter.GaussianBlur(blur))
+    np.testing.assert_array_equal(read_digit_image(saved(photo, form)), 0)
+    with pytest.raises(ValueError, match="no digits were found"):
+        read_digit_images(saved(photo, form))
+
+
+@pytest.mark.parametrize("contrast", [40, 160])
+def test_digit_that_fills_a_noisy_image_is_read(contrast):
+    digit = np.kron(PAPER[PAPER.min(axis=1) < 128][:, PAPER.min(axis=0) < 128], np.ones((5, 5)))
+    photo = 230 - contrast * (255 - digit) / 255 + np.random.default_rng(0).normal(0, 4, digit.shape)
+    assert read_digit_image(Image.fromarray(photo.astype(np.uint8))).max() > 0.5
 
 
 def png_header(width, height):

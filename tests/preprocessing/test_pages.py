@@ -25,6 +25,13 @@ def test_speck_is_smaller_than_three_tenths_of_a_digit(side, n_digits):
     assert len(split_digits(page)) == n_digits
 
 
+@pytest.mark.parametrize(("size", "side", "n_digits"), [(60, 4, 0), (60, 5, 1), (1000, 9, 0), (1000, 10, 1)])
+def test_smallest_digit(size, side, n_digits):
+    page = np.zeros((size, size))
+    page[10 : 10 + side, 20] = 1
+    assert len(split_digits(page)) == n_digits
+
+
 def test_lines_are_read_from_top_to_bottom():
     page = np.zeros((70, 100))
     page[5:25, 60:66] = page[28:48, 10:22] = 1
