@@ -25,6 +25,7 @@ from skdigits._cli import main
 from skdigits._threads import allowed_threads
 
 distributed = pytest.importorskip("distributed")
+KilledWorker = distributed.scheduler.KilledWorker
 # scikit-learn sends the filters of warnings to the workers, where threads may take one another's away: errors would
 # come and go.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -204,6 +205,52 @@ def test_command_without_a_scheduler(capsys, tmp_path, monkeypatch):
     assert main(["search", "--rows", "100", "--scheduler", address, "--output", str(tmp_path / "a")]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"skdigits: --scheduler {address}: expected the address of a scheduler that answers")
+
+
+class Unreadable:
+    """Fails when a worker unpacks it, so that the cluster gives the task up."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def test_task_that_the_cluster_gives_up_ends_the_wait(client):
+    backend = cluster_of_command._telling_backend(client, [])
+    with joblib.parallel_config(backend), pytest.raises(RuntimeError, match="deserialization of the task graph"):
+        joblib.Parallel(timeout=60)(joblib.delayed(repr)(task) for task in (1, 2, Unreadable()))
+
+
+class Display:
+    def tell_finished(self): ...
+
+
+def test_fit_that_kills_workers_is_said(client, data, tmp_path):
+    search = make_search(2)
+    search.estimator.folder = tmp_path
+    with (
+        pytest.raises(
+            ValueError, match=r"a fit was given up, because 4 workers have died in it, .*; finished fits are"
+        ),
+        cluster_of_command.on_cluster(client.scheduler.address, search, *data, Display()),
+    ):
+        raise KilledWorker("fit", None, allowed_failures=3)
+
+
+def test_folder_that_workers_do_not_see_is_said(client, data, tmp_path, capsys):
+    search = make_search(2)
+    search.estimator.folder = tmp_path
+    with cluster_of_command.on_cluster(client.scheduler.address, search, *data, Display()):
+        pass
+    assert f"the workers could not write finished fits into {tmp_path}, a folder that all" in capsys.readouterr().err
+
+
+def test_other_versions_are_refused(client, data, monkeypatch):
+    monkeypatch.setattr(cluster_of_command, "__version__", "99.0")
+    with (
+        pytest.raises(ValueError, match=r"expected skdigits 99\.0 on all workers, got skdigits [0-9.]+.* on tcp://"),
+        cluster_of_command.on_cluster(client.scheduler.address, make_search(2), *data, Display()),
+    ):
+        pass
 
 
 # The last one: it leaves a cluster of one worker.

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from skdigits._cli.data import check_shape, load_split
 from skdigits._cli.progress import TrainingBar
 from skdigits._cli.remarks import counted, warnings_as_lines
+from skdigits._interrupts import held_interrupts
 from skdigits._threads import with_threads_of
 from skdigits._typing import ImageShape
 from skdigits.datasets import iter_digit_batches
@@ -80,20 +81,20 @@ class ImageStream:
         shape = self._parts[0].images.shape[1:]
         self.image_shape: ImageShape = shape if len(shape) == 2 else "auto"
         option = "--stream" if arguments.test is None else "--test"
-        _check_finite(X_test, option, self._held_out_places if len(self._held_out_places) else range(len(X_test)))
+        places = self._held_out_places if len(self._held_out_places) else range(len(X_test))
+        self.X_test, self.y_test = _as_pixels(X_test, option, places), y_test
         _check_labels(y_test, option)
-        # The scaler would make float64 of bytes, twice.
-        self.X_test, self.y_test = np.asarray(X_test, np.float32), y_test
         if self._is_deformed or _deforms(arguments.recipe):
             check_shape(self.image_shape, self.X_test.shape[1], "--deformed" if self._is_deformed else "--recipe")
         self._n_drawn = arguments.deformed or n_epochs * self._n_source
         self.n_epochs = self._n_drawn / self._n_source
         self.n_samples = self._n_drawn - self._count_held_out()
         if self.n_samples < 1:
-            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {self._n_source}")
+            n = f"--deformed {arguments.deformed}" if self._n_source > 1 and arguments.deformed else self._n_source
+            raise ValueError(f"--stream: expected at least two images, one of them for testing, got {n}")
 
     def fit(self, model):
-        """Train a pipeline of scaler and classifier; return whether Ctrl-C ended it."""
+        """Train a pipeline of scaler and classifier; return whether Ctrl-C ended it, or raise it between batches."""
         scaler, classifier = model[0], model[-1].set_callbacks()
         batch_size = _BATCH if classifier.batch_size == "auto" else max(_BATCH, classifier.batch_size)
         deformer = self._deformer(classifier.augmenter) if self._is_deformed else None
@@ -111,19 +112,15 @@ class ImageStream:
         try:
             with contextlib.closing(TrainingBar(self.n_samples)) as bar:
                 for X, y in self._to_train_on(batches, batch_size):
-                    X = np.asarray(X, np.float32)
                     # The scaler has nothing to learn but how many pixels there are.
                     X = scaler.transform(X) if hasattr(classifier, "classes_") else scaler.fit_transform(X)
                     if _train_on_batch(classifier, X, y, classes):
                         return True
                     self._tell(bar, classifier)
-        except KeyboardInterrupt:
-            if not hasattr(classifier, "coefs_"):
-                raise
-            return True
         finally:
             # The model tells how it was trained; its max_iter stays the number of calls, which schedules go by.
-            classifier.set_params(random_state=self._seed, augmenter=deformer or classifier.augmenter)
+            with held_interrupts():
+                classifier.set_params(random_state=self._seed, augmenter=deformer or classifier.augmenter)
         return False
 
     def _tell(self, bar, classifier):
@@ -180,7 +177,7 @@ class ImageStream:
         start = 0
         for X, y in batches:
             places = np.arange(start, start + len(X)) % self._n_source
-            _check_finite(X, "--stream", places)
+            X = _as_pixels(X, "--stream", places)
             if len(self._held_out_places):
                 is_kept = np.isin(places, self._held_out_places, invert=True)
                 X, y = X[is_kept], y[is_kept]
@@ -212,7 +209,9 @@ def _named_source(option, names):
         return names[0]
     if len(names) == 2:
         for name in names:
-            if Path(name).exists() and not Path(name).is_file():  # a pipe would be waited for
+            if not Path(name).exists():
+                raise ValueError(f"{option}: there is no file {name}")
+            if not Path(name).is_file():  # a pipe would be waited for
                 raise ValueError(f"{option} {name}: expected a file, got a folder, a pipe or a device")
         return tuple(names)
     raise ValueError(f"{option}: expected a folder or two files, IMAGES LABELS, got {len(names)} names")
@@ -226,14 +225,17 @@ def _read_whole(source, n_features):
     return X, y
 
 
-def _check_finite(X, option, places):
-    """scikit-learn's own message knows neither the option nor the place."""
-    if not np.isfinite(X).all():
-        image, pixel = np.argwhere(~np.isfinite(X))[0]
+def _as_pixels(X, option, places):
+    """In single precision: the scaler would make float64 of bytes. All finite, or an error that says where not."""
+    with np.errstate(over="ignore"):
+        pixels = np.asarray(X, np.float32)
+    if not np.isfinite(pixels).all():
+        image, pixel = np.argwhere(~np.isfinite(pixels))[0]
         raise ValueError(
             f"{option}: expected finite pixels, got {X[image, pixel]} in pixel {pixel} of image {places[image]}, "
             "counted from 0"
         )
+    return pixels
 
 
 def _check_labels(labels, option):

@@ -89,8 +89,8 @@ def _add_network(group: Any) -> None:
     group.add_argument(
         "--epochs",
         type=COUNT,
-        help="maximum number of epochs, or of iterations of lbfgs; without a recipe, training ends earlier once the "
-        f"loss has settled (default: {listed(EPOCHS, EPOCHS)})",
+        help="maximum number of epochs, or of iterations of lbfgs; without a recipe or --stream, training ends earlier "
+        f"once the loss has settled (default: {listed(EPOCHS, EPOCHS)})",
     )
     group.add_argument(
         "--batch-size",
@@ -268,6 +268,10 @@ def _fit(model: Any, images: Any, partial_output: Path, interrupts: TrainingInte
 
     try:
         was_interrupted = bool(images.fit(model))
+    except KeyboardInterrupt:  # between two batches of a stream, or behind the last one
+        if not _has_learnt(model[-1]):
+            raise
+        was_interrupted = True
     except (ValueError, OSError, MemoryError) as error:
         interrupts.hold()
         if not _has_learnt(model[-1]):

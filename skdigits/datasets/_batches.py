@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
@@ -41,9 +42,8 @@ def iter_digit_batches(
 ) -> Iterator[tuple[NDArray, NDArray]]:
     """Iterate over images and labels in batches, for data that do not fit into memory.
 
-    What is in memory at a time is one batch (of an `.npz` file one file, of a Dask array one row of blocks), however
-    long the source is. Each batch of a `.npy` file or a plain IDX file is a memory map of its own: its pages go when
-    the batch goes.
+    What is in memory at a time is the batch given and the next one, and of `.npz` files one file, of a Dask array one
+    row of blocks, however long the source is.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def iter_digit_batches(
     Raises
     ------
     DataFileError
-        If a file is not what it should be, before the first batch where its header says so.
+        If a file is not what it should be, before the first batch where its header says so, or has become shorter.
     ValueError
         If the source is neither a folder nor a pair, or holds no samples, if images and labels are not as many, if
         parts differ in the size of images, or in whether pixels are whole numbers or labels text, or if the length of a
@@ -145,11 +145,10 @@ def open_parts(source):
         parts = [Part(_open_rows(source[0], "images"), _open_rows(source[1], "labels"))]
     else:
         raise ValueError(f"source: expected a folder or a pair (images, labels), got {len(source)} elements.")
+    # Who splits data may leave a part empty.
+    parts = [part for part in parts if {rows.shape[:1] for rows in part} != {(0,)}] or parts[:1]
     for part in parts:
         _check_part(part)
-    # Who splits data may leave a part empty.
-    parts = [part for part in parts if part.n_samples] or parts[:1]
-    for part in parts:
         if not part.n_samples * part.n_features:
             shape = part.images.shape
             raise ValueError(f"{part.images.name}: expected at least one image, got an array of shape {shape}.")
@@ -198,13 +197,13 @@ def _open_folder(folder):
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     parts, taken = [], set()
     for name in names:
-        if name.endswith(".npz"):
+        if name.lower().endswith(".npz"):
             parts.append(Part(*(_open_npz(folder / name, member) for member in "Xy")))
         elif "images" in name and _may_hold_rows(name):
             partner = name.replace("images", "labels").replace("idx3", "idx1")
             if partner not in names:
                 raise ValueError(f"{folder / name}: expected its labels in {folder / partner}, which is missing.")
-            if name.removesuffix(".gz") in taken:
+            if _without_gz(name) in taken:
                 raise ValueError(f"{folder / name}: the folder holds these images plain, too. Remove one of the two.")
             taken.add(name)
             parts.append(Part(_open_rows(folder / name, "images"), _open_rows(folder / partner, "labels")))
@@ -218,8 +217,12 @@ def _open_folder(folder):
 
 def _may_hold_rows(name):
     """Whether a file's name is that of an array or of an IDX file, which need not end in anything."""
-    suffix = Path(name.removesuffix(".gz")).suffix.lower()
+    suffix = Path(_without_gz(name)).suffix.lower()
     return suffix in {"", ".npy", ".idx", ".ubyte"} or suffix.startswith((".idx1", ".idx3"))
+
+
+def _without_gz(name):
+    return name[:-3] if name.lower().endswith(".gz") else name
 
 
 def _open_rows(source, name):
@@ -228,6 +231,10 @@ def _open_rows(source, name):
         if path.is_dir():
             raise ValueError(f"{name}: expected a file, but {path} is a folder.")
         return _open_npy(path) if path.suffix.lower() == ".npy" else _open_idx(path)
+    if sparse.issparse(source) or sparse.issparse(getattr(source, "_meta", None)):
+        raise ValueError(
+            f"{name}: expected a dense array, got a sparse one. Call its toarray(), or that of its blocks."
+        )
     if hasattr(source, "dask") and hasattr(source, "blocks"):
         return _open_dask(source, name)
     array = np.asarray(source)
@@ -238,7 +245,7 @@ def _open_idx(path):
     shape, offset = read_idx_layout(path)
     if offset is None:
         return Rows(str(path), shape, "u", lambda n: iter_idx(path, n))
-    return Rows(str(path), shape, "u", lambda n: _iter_mapped(path, np.dtype(np.uint8), shape, offset, n))
+    return Rows(str(path), shape, "u", lambda n: _iter_stored(path, np.dtype(np.uint8), shape, offset, n))
 
 
 def _open_npy(path):
@@ -261,7 +268,7 @@ def _open_npy(path):
     expected = offset + math.prod(shape) * dtype.itemsize
     if size < expected:
         raise DataFileError(f"{path}: truncated: expected {expected:,} bytes for shape {shape}, got {size:,}.")
-    return Rows(str(path), shape, dtype.kind, lambda n: _iter_mapped(path, dtype, shape, offset, n))
+    return Rows(str(path), shape, dtype.kind, lambda n: _iter_stored(path, dtype, shape, offset, n))
 
 
 def _check_no_objects(name, dtype):
@@ -272,12 +279,15 @@ def _check_no_objects(name, dtype):
         )
 
 
-def _iter_mapped(path, dtype, shape, offset, n_rows):
-    """Each piece is a map of its own: one map of the whole file would hold every page that was ever read."""
-    row_bytes = math.prod(shape[1:]) * dtype.itemsize
-    for start in range(0, shape[0], n_rows):
-        piece = (min(n_rows, shape[0] - start), *shape[1:])
-        yield np.asarray(np.memmap(path, dtype, "r", offset + start * row_bytes, piece))
+def _iter_stored(path, dtype, shape, offset, n_rows):
+    """Pieces that are read: where a file is cut off or cannot be read any more, a memory map would end the process."""
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        for start in range(0, shape[0], n_rows):
+            piece = np.empty((min(n_rows, shape[0] - start), *shape[1:]), dtype)
+            if piece.nbytes and stream.readinto(piece.reshape(-1).view(np.uint8).data) < piece.nbytes:
+                raise DataFileError(f"{path}: truncated while it was read: expected {shape[0]:,} samples.")
+            yield piece
 
 
 def _open_npz(path, member):
@@ -297,7 +307,7 @@ def _open_npz(path, member):
         raise DataFileError(
             f"{path} ({member}): truncated: expected {expected:,} bytes for shape {shape}, got {size:,} at most."
         )
-    return Rows(f"{path} ({member})", shape, dtype.kind, lambda n: iter([_read_npz(path, member)]))
+    return Rows(f"{path} ({member})", shape, dtype.kind, lambda n: _iter_copies(_read_npz(path, member), n))
 
 
 def _read_npz(path, member):
@@ -317,10 +327,16 @@ def _open_dask(array, name):
         )
 
     def pieces(n):
-        blocks = (array.blocks[i].compute() for i in range(array.numblocks[0]))
-        return (block for block in blocks if len(block))  # one that a filter has emptied has no images to give
+        for i in range(array.numblocks[0]):
+            yield from _iter_copies(array.blocks[i].compute(), n)
 
     return Rows(name, array.shape, array.dtype.kind, pieces)
+
+
+def _iter_copies(array, n_rows):
+    """Pieces that do not keep the whole array in memory while the next one is made."""
+    for start in range(0, len(array), n_rows):
+        yield array[start : start + n_rows].copy()
 
 
 def _paired(parts, batch_size, repeats):
@@ -333,9 +349,13 @@ def _paired(parts, batch_size, repeats):
             if not repeats:
                 return
 
-    images = _in_batches((piece.reshape(len(piece), -1) for piece in pieces(lambda part: part.images)), batch_size)
-    labels = _in_batches((piece.reshape(-1) for piece in pieces(lambda part: part.labels)), batch_size)
-    yield from zip(images, labels, strict=True)
+    images = _in_batches(map(_as_rows, pieces(lambda part: part.images)), batch_size)
+    labels = _in_batches(map(np.ravel, pieces(lambda part: part.labels)), batch_size)
+    return zip(images, labels, strict=True)
+
+
+def _as_rows(piece):
+    return piece.reshape(len(piece), -1)
 
 
 def _in_batches(pieces, batch_size):

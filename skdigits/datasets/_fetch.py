@@ -79,10 +79,11 @@ def download(
                 failures[mirror] = str(error)
             except DataFileError as error:
                 failures[mirror] = f"sent something else: {error}"
-    reasons = "\n".join(f"  {mirror}: {reason};" for mirror, reason in failures.items())
+    reasons = ";\n".join(f"  {mirror}: {reason}" for mirror, reason in failures.items())
     raise DownloadError(
-        f"{name} could not be downloaded from any mirror:\n{reasons}\n"
-        f"Check the connection and try again, or put the file into {folder} by hand."
+        f"{name} could not be downloaded from any mirror:\n{reasons}.\n"
+        f"Check the connection and try again, or put the files into {folder} by hand; data_home or the environment "
+        "variable SKDIGITS_DATA may name the parent of a folder mnist that has them."
     )
 
 
@@ -103,7 +104,7 @@ def _mirror_errors() -> Iterator[None]:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """As Python follows them, but the connection is closed where one leads to a senseless address."""
+    """As Python follows them, but none away from the web; the connection is closed where an address is senseless."""
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         try:
@@ -111,6 +112,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         except ValueError:
             fp.close()
             raise
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.lower().startswith(("http://", "https://")):
+            raise ValueError(f"redirected to {newurl:.200}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 

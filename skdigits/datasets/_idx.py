@@ -28,7 +28,7 @@ def idx_header(shape):
     return struct.pack(f">HBB{len(shape)}I", 0, _UNSIGNED_BYTE, len(shape), *shape)
 
 
-def read_idx(path, name=None):
+def read_idx(path, name=None, expected_shape=None):
     """Read an IDX file of unsigned bytes.
 
     No more memory is asked for than the file can fill.
@@ -39,6 +39,8 @@ def read_idx(path, name=None):
         Plain or gzip-compressed; told apart by content.
     name : str or None, default=None
         What errors call the file. None: its path.
+    expected_shape : tuple of int or None, default=None
+        What its header must say; compared before anything is unpacked.
 
     Returns
     -------
@@ -48,13 +50,15 @@ def read_idx(path, name=None):
     Raises
     ------
     DataFileError
-        If the file is no such file, is truncated, is corrupt, or has bytes left over.
+        If the file is no such file, is truncated, is corrupt, has bytes left over, or is of another shape.
     OSError
         If it cannot be read.
     """
     name = path if name is None else name
     with _opened(path, name) as stream:
         shape = _read_shape(stream, path, name)
+        if expected_shape is not None and shape != expected_shape:
+            raise DataFileError(f"{name}: expected an array of shape {expected_shape}, got {shape}.")
         content = _read_exactly(stream, math.prod(shape), name, shape)
         _expect_end(stream, name, shape)
     try:
@@ -103,11 +107,13 @@ def iter_idx(path, n_rows):
         shape = _read_shape(stream, path, path)
         for start in range(0, shape[0], n_rows):
             piece = (min(n_rows, shape[0] - start), *shape[1:])
-            content = _read_exactly(stream, math.prod(piece), path, shape)
+            n_before = start * math.prod(shape[1:])
+            content = _read_exactly(stream, math.prod(piece), path, shape, n_before)
             if start + n_rows >= shape[0]:
                 # Before the last rows are given, as who has them asks for no more. gzip compares its check sum here.
                 _expect_end(stream, path, shape)
             yield np.frombuffer(content, np.uint8).reshape(piece)
+            del content
 
 
 @contextlib.contextmanager
@@ -142,14 +148,14 @@ def _read_shape(stream, path, name):
     return shape
 
 
-def _read_exactly(stream, n_bytes, name, shape):
+def _read_exactly(stream, n_bytes, name, shape, n_before=0):
     content = bytearray()
     while len(content) < n_bytes and (chunk := stream.read(min(_CHUNK, n_bytes - len(content)))):
         content += chunk
     if len(content) < n_bytes:
         raise DataFileError(
-            f"{name}: truncated: expected {n_bytes:,} bytes for an array of shape {shape}, got {len(content):,}. "
-            "Get the file again."
+            f"{name}: truncated: expected {math.prod(shape):,} bytes for an array of shape {shape}, got "
+            f"{n_before + len(content):,}. Get the file again."
         )
     return content
 

@@ -134,3 +134,20 @@ def test_warnings_come_when_there_is_something_to_warn_of(run, tmp_path, monkeyp
     kinds = [line.split()[0] for line in outcome.err.splitlines()]
     assert (outcome.status, kinds) == (0, ["epoch", "skdigits:", "epoch", "epoch"])
     assert "A checkpoint could not be written" in outcome.err
+
+
+def test_ctrl_c_behind_the_last_batch_of_a_stream_loses_nothing(run, files, tmp_path, monkeypatch, interruptible):
+    set_params = MLPDigitClassifier.set_params
+
+    def interrupt_at_the_end(self, **parameters):
+        if hasattr(self, "t_"):
+            interruptible()
+        return set_params(self, **parameters)
+
+    monkeypatch.setattr(MLPDigitClassifier, "set_params", interrupt_at_the_end)
+    status, _, err = run("train", "--stream", *files, *FEW, "--seed", 5, "--output", tmp_path / "m.npz")
+    kept = tmp_path / "m-interrupted.npz"
+    assert status == 130
+    assert err.endswith(f"what was learnt is in {kept}\n")
+    classifier = load_weights(kept)[-1]
+    assert (classifier.t_, classifier.random_state) == (4041, 5)

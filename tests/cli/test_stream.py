@@ -135,6 +135,15 @@ def test_labels_that_are_no_whole_numbers(run, tmp_path):
     assert (status, err) == (2, "skdigits: --stream: expected whole numbers or text as labels, got 0.5\n")
 
 
+def test_single_image_drawn(run, tmp_path):
+    np.save(tmp_path / "images.npy", np.ones((4, 64), np.float32))  # of which the first one is held out
+    np.save(tmp_path / "labels.npy", [3, 4, 5, 6])
+    files = tmp_path / "images.npy", tmp_path / "labels.npy"
+    status, _, err = run("train", "--stream", *files, "--deformed", 1, "--output", tmp_path / "m.npz")
+    assert status == 2
+    assert err.endswith("expected at least two images, one of them for testing, got --deformed 1\n")
+
+
 @pytest.mark.parametrize("options", [(), ("--deformed", 5)])
 def test_single_image(run, tmp_path, options):
     np.save(tmp_path / "images.npy", np.ones((1, 64), np.float32))

@@ -23,7 +23,7 @@ FEW = ("--epochs", 2, "--batch-size", 20)
         (["--stream", "--deformed", 10, "--epochs", 2], "leave --epochs out"),
         (["--stream", "nowhere"], "--stream nowhere: there is no such folder; two files are given as IMAGES LABELS"),
         (["--stream", "a", "b", "c"], "--stream: expected a folder or two files, IMAGES LABELS, got 3 names"),
-        (["--stream", "no-images", "no-labels"], "no-images"),
+        (["--stream", "no-images", "no-labels"], "--stream: there is no file no-images"),
         (["--stream", "--test", "nowhere"], "--test nowhere: there is no such folder"),
         (["--stream", "--deformed", "0"], "--deformed: expected a whole number of at least 1, got '0'"),
     ],
@@ -42,6 +42,15 @@ def test_refuses_test_images_of_another_size(assert_refused, files, tmp_path):
     folder.mkdir()
     np.savez(folder / "1.npz", X=np.zeros((5, 49)), y=np.zeros(5))
     assert_refused("train", "--stream", *files, "--test", folder, says="expected images of 64 pixels, as for training")
+
+
+def test_place_of_a_pixel_that_is_too_large(assert_refused, files, tmp_path):
+    images = np.load(files[0]).astype(np.float64)
+    images[1000, 3, 5] = 1e39
+    np.save(files[0], images)
+    says = "--stream: expected finite pixels, got 1e+39 in pixel 29 of image 1000"
+    run_options = (*FEW, "--output", tmp_path / "m.npz")
+    assert_refused("train", "--stream", *files, *run_options, "--json", says=says)
 
 
 @pytest.mark.usefixtures("small_batches")

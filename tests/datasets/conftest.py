@@ -100,6 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", "http://[127.0.0.1/")
         self.end_headers()
 
+    def answer_elsewhere(self, name):  # redirects away from the web
+        self.send_response(302)
+        self.send_header("Location", "ftp://127.0.0.1/")
+        self.end_headers()
+
     def answer_reset(self, name):
         self.reset_connection()
 

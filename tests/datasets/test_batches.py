@@ -1,10 +1,13 @@
 import gzip
 import io
+import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from skdigits.datasets import iter_digit_batches
 from skdigits.datasets._idx import idx_header
@@ -356,6 +359,62 @@ def test_empty_blocks_of_a_dask_array_are_passed_over():
     np.testing.assert_array_equal(labels, LABELS)
 
 
+@pytest.mark.parametrize("suffix", ["-idx", ".npy"])
+def test_file_that_is_cut_off_while_it_is_read(tmp_path, suffix):
+    many = np.tile(IMAGES, (1, 100, 100))  # more than is read ahead
+    images, labels = write(tmp_path / f"i{suffix}", many), write(tmp_path / f"l{suffix}", LABELS)
+    batches = iter_digit_batches((images, labels), batch_size=10)
+    first, _ = next(batches)
+    os.truncate(images, 1_300_000)
+    with pytest.raises(DataFileError, match=rf"{images}: truncated while it was read"):
+        list(batches)
+    np.testing.assert_array_equal(first, many[:10].reshape(10, -1))
+
+
+def test_cut_gzip_says_how_many_bytes_there_are(tmp_path):
+    images, labels = as_files(".gz")(tmp_path)
+    images.write_bytes(gzip.compress(idx(IMAGES)[:-3]))
+    with pytest.raises(DataFileError, match=rf"expected {N * 12} bytes .* got {N * 12 - 3}\."):
+        list(iter_digit_batches((images, labels), batch_size=10))
+
+
+def test_one_npz_is_in_memory_at_a_time(tmp_path):
+    for number in range(3):
+        np.savez(tmp_path / f"{number}.npz", X=np.full((1000, 5000), number, np.uint8), y=np.zeros(1000, int))
+    tracemalloc.start()
+    try:
+        assert sum(len(X) for X, _ in iter_digit_batches(tmp_path, batch_size=100)) == 3000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * 5_000_000
+
+
+def test_names_of_files_in_capitals(tmp_path):
+    np.savez(tmp_path / "1.NPZ", X=IMAGES[:20], y=LABELS[:20])
+    for name, array in (("images", IMAGES), ("labels", LABELS)):
+        (tmp_path / f"2{name}.IDX.GZ").write_bytes(gzip.compress(idx(array[20:])))
+    X, y = (np.concatenate(arrays) for arrays in zip(*iter_digit_batches(tmp_path), strict=True))
+    np.testing.assert_array_equal(X, IMAGES.reshape(N, 12))
+    np.testing.assert_array_equal(y, LABELS)
+
+
+def test_part_that_is_an_empty_list_is_left_out(tmp_path):
+    np.savez(tmp_path / "1.npz", X=np.array([]), y=np.array([]))
+    np.savez(tmp_path / "2.npz", X=IMAGES, y=LABELS)
+    assert [len(X) for X, _ in iter_digit_batches(tmp_path)] == [N]
+
+
+def test_refuses_sparse_images():
+    flat = sparse.csr_matrix(IMAGES.reshape(N, 12))
+    with pytest.raises(ValueError, match="images: expected a dense array, got a sparse one"):
+        iter_digit_batches((flat, LABELS))
+    dask_array = pytest.importorskip("dask.array")
+    blocks = dask_array.from_array(IMAGES.reshape(N, 12), chunks=(5, 12)).map_blocks(sparse.csr_matrix)
+    with pytest.raises(ValueError, match="images: expected a dense array, got a sparse one"):
+        iter_digit_batches((blocks, LABELS))
+
+
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         iter_digit_batches((tmp_path / "nothing", LABELS))
@@ -363,7 +422,7 @@ def test_missing_file_is_an_os_error(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="pages in use are counted as Linux does")
 @pytest.mark.parametrize("suffix", ["-idx", ".npy"])
-def test_pages_of_a_map_go_with_their_batch(tmp_path, suffix):
+def test_memory_goes_with_its_batch(tmp_path, suffix):
     images = write(tmp_path / f"i{suffix}", np.ones((40_000, 56, 56), np.uint8))  # 125 MB
     before = resident_kilobytes()
     most = before

@@ -27,6 +27,7 @@ FAILURES = {
     "missing": "HTTP Error 404",
     "broken": "HTTP Error 500",
     "lost": "IPv6",
+    "elsewhere": "redirected to ftp://127.0.0.1/",
     "reset": "onnection reset by peer",
     "reset_midway": "onnection reset by peer",
     "noise": "no HTTP at all",

@@ -1,11 +1,13 @@
 import gzip
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from skdigits.datasets import fetch_mnist
+from skdigits.datasets._idx import idx_header
 from skdigits.datasets._mnist import data_folder
 from skdigits.exceptions import DataFileError, DownloadError
 
@@ -191,6 +193,25 @@ def test_corrupt_file_on_disk(small_mnist, tmp_path, damage, compressed):
     assert complaint in str(caught.value)
     assert str(caught.value).endswith(f"Delete {path} to have MNIST downloaded again.")
     assert path.exists()  # a user's file is not ours to remove
+
+
+def test_bomb_stays_packed(small_mnist, tmp_path):
+    path = small_mnist.write(tmp_path) / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(idx_header((2000, 100, 1000)) + bytes(200_000_000), compresslevel=1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataFileError, match=r"expected an array of shape \(.*got \(2000, 100, 1000\)"):
+            fetch_mnist(data_home=tmp_path, subset="test")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_links_that_lead_to_one_another(tmp_path):
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    with pytest.raises(DownloadError, match="MNIST is not complete"):
+        fetch_mnist(data_home=tmp_path / "one", download_if_missing=False)
 
 
 def test_cut_gzip_on_disk(small_mnist, tmp_path):
