@@ -91,6 +91,11 @@ class TrainingState:
         """How to go on after Ctrl-C; empty where nothing was saved."""
         return f"; --resume goes on from {self.path}" if self._is_kept and self.path.exists() else ""
 
+    @property
+    def is_too_early(self) -> bool:
+        """Whether there is no checkpoint yet."""
+        return self._is_kept and not self.path.exists()
+
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Keep other trainings for the same model away while this one runs."""
         message = f"another training is for {self._output}: wait for it, or give another --output"

@@ -6,7 +6,7 @@ from typing import Any
 
 from skdigits._cli.converters import FILE_NAME
 from skdigits._cli.interrupts import told_what_is_saved
-from skdigits._cli.models import add_model
+from skdigits._cli.models import EXPORTABLE, add_model
 from skdigits._cli.remarks import printable
 
 
@@ -18,7 +18,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         description="Write a saved model in the format that the suffix of a file name says. All of them hold the whole "
         "model, with the steps that prepare images.",
     )
-    add_model(parser)
+    add_model(parser, EXPORTABLE)
     parser.add_argument(
         "--to",
         type=FILE_NAME,
@@ -40,7 +40,9 @@ def run(arguments: argparse.Namespace) -> None:
     check_output(target, "--to", EXPORTED)
     model = load_model(arguments.model, trust=arguments.trust)
     if isinstance(model, OnnxClassifier):
-        raise ValueError(f"{arguments.model} cannot be exported: ONNX is not turned back; export what it was made of")
+        raise ValueError(
+            f"{arguments.model} cannot be turned into another format: export the model that it was written from"
+        )
     try:
         (to_onnx if target.suffix == ".onnx" else save_model)(model, target)
     except ImportError as error:

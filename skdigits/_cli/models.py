@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,15 @@ _WAY_OUT = 'To have it: pip install "skdigits[export]"'
 _WRITTEN = (".joblib", *_SAFE)
 _PICKLES = (".joblib", ".pickle", ".pkl")
 _ONNX = ".onnx"
-# By `skdigits export`.
+# By `skdigits export`, and what can be exported; of an ONNX graph no model is made again.
 EXPORTED = (_ONNX, *_SAFE)
+EXPORTABLE = (*_SAFE, *_PICKLES)
+READ = (*EXPORTABLE, _ONNX)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add the argument MODEL, and what it takes to read one that can run code."""
-    parser.add_argument(
-        "model", type=FILE_NAME, metavar="MODEL", help=f"file of a model: {', '.join((*_WRITTEN, _ONNX))}"
-    )
+def add_model(parser: argparse.ArgumentParser, suffixes: Sequence[str] = READ) -> None:
+    """Add the argument MODEL, of which the suffixes are listed, and what it takes to read one that can run code."""
+    parser.add_argument("model", type=FILE_NAME, metavar="MODEL", help=f"file of a model: {', '.join(suffixes)}")
     parser.add_argument(
         "--trust",
         action="store_true",

@@ -10,8 +10,7 @@ from skdigits._cli.remarks import one_line, printable
 from skdigits._console import tell
 from skdigits._engine.preparation import FIELD_SIDE
 from skdigits.persistence._steps import first_by_range, flat_steps, largest_pixel
-from skdigits.preprocessing import read_digit_image
-from skdigits.preprocessing._digit_images import find_image_files, read_page
+from skdigits.preprocessing._digit_images import find_image_files, read_one_of, read_page
 from skdigits.preprocessing._photos import SUFFIXES
 
 _N_PIXELS = FIELD_SIDE**2
@@ -51,7 +50,7 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray, dict
         files, problems = [], {path: str(error)}
     for file in files:
         try:
-            page = read_page(file) if is_page else read_digit_image(file)[np.newaxis]
+            page = read_page(file) if is_page else _read_one(file)[np.newaxis]
         except ImportError as error:
             raise ValueError(str(error)) from error
         except (ValueError, OSError) as error:
@@ -60,6 +59,13 @@ def read_pictures(path: str, *, is_page: bool) -> tuple[list[str], NDArray, dict
         names += [f"{file}[{i}]" for i in range(len(page))] if is_page and len(page) else [str(file)]
         found.append(page if len(page) else np.zeros((1, *page.shape[1:]), page.dtype))
     return names, np.concatenate(found), problems
+
+
+def _read_one(file: Path) -> NDArray:
+    image, n_digits = read_one_of(file)
+    if n_digits > 1:
+        tell(f"skdigits: {printable(file)}: {n_digits} digits were found, and one of them is read; --page reads all")
+    return image
 
 
 def _find_files(path: Path) -> list[Path]:

@@ -224,7 +224,7 @@ def _run_search(arguments, fits, X, y):
             f"{counted(n_candidates, 'candidate')}, {arguments.cv} folds of {len(X):,} images of {arguments.dataset}."
         )
         if n_before:
-            announce(f"{counted(n_before, 'finished fit')} from before will not be made again.")
+            announce(f"{counted(n_before, 'finished fit')} from before: those of this search will not be made again.")
     try:
         # The first candidate shall not stand for the time in which kernels are loaded, or compiled.
         _make_model(arguments).set_params(**{f"{_PREFIX}max_iter": 1}).fit(X[:_FEW], y[:_FEW]).predict(X[:_FEW])

@@ -128,7 +128,7 @@ def _add_results(group: Any) -> None:
         metavar="DIR",
         help="write the page DIR/index.html: curves, confusion matrix, worst mistakes, weights (default: none)",
     )
-    group.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    group.add_argument("--json", action="store_true", help="print one JSON object on standard output and nothing else")
 
 
 class _Trained(NamedTuple):
@@ -290,7 +290,8 @@ def _end_interrupted(model: Any, images: Any, partial_output: Path, state: Train
         raise KeyboardInterrupt(f"interrupted before the end of the first epoch{state.way_out}")
     _, done = images.describe(model[-1])
     where = save_somewhere(model, free_name(partial_output))
-    raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {where}{state.way_out}")
+    way_out = "; too early for --resume" if state.is_too_early else state.way_out
+    raise KeyboardInterrupt(f"interrupted after {done}, what was learnt is in {where}{way_out}")
 
 
 def _has_learnt(classifier: Any) -> bool:

@@ -36,12 +36,18 @@ def folders():
     named = os.environ.get(_FOLDER)
     if named:
         yield Path(named) / "skdigits"
-        if os.access(named, os.W_OK):
+        if _can_be_written(Path(named)):
             return
     # Not in the package: whoever uninstalls it would leave a folder of its name, which hides the next installation.
     yield Path(__file__).parents[2] / "__pycache__" / "skdigits"
     with contextlib.suppress(RuntimeError):  # nobody knows where the home is
         yield _cache_of_user() / "skdigits" / "kernels"
+
+
+def _can_be_written(folder):
+    """Whether files can be put into a folder, or the folder be made."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK)
 
 
 def _cache_of_user():

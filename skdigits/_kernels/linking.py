@@ -93,7 +93,9 @@ class LinkedLibrary(PlainLibrary):
         for function in self._final_module.functions:
             name = function.name
             if function.is_declaration and not name.startswith("llvm.") and name not in _OF_THE_SYSTEM:
-                raise NotImplementedError(f"a kernel calls {name}, which is neither a kernel nor of the C library")
+                raise NotImplementedError(
+                    f"a kernel calls {name}: beside kernels it may call what is listed in {__name__} only"
+                )
         return self._codegen._tm.emit_object(self._final_module)
 
 

@@ -149,6 +149,7 @@ def _register_converters():
         _onnx_classifier.convert_classifier,
         options={
             "zipmap": [True, False, "columns"],
+            "nocl": [True, False],  # skl2onnx sets it unasked; without class names there would be nothing to map
             "output_class_labels": [False, True],
             "raw_scores": [True, False],
             "is_last": [True, False],

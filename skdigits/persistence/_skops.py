@@ -132,11 +132,15 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         _check_objects(model)
     except Exception as error:  # skops raises errors of several kinds for what it cannot store
         raise ValueError(
-            f"The model cannot be saved as {target}: {error}. Of a search save its best_estimator_; joblib.dump saves "
-            "any estimator, in a file that can run code."
+            f"The model cannot be saved as {target}: {error}. {_way_out(model)}joblib.dump saves any estimator, in a "
+            "file that can run code."
         ) from error
     with replaced_whole(target) as stream:
         stream.write(content)
+
+
+def _way_out(model):
+    return "Save its best_estimator_, or: " if hasattr(model, "best_estimator_") else ""
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -205,7 +209,7 @@ def import_skops():
 def _check_suffix(path):
     path = Path(path)
     if path.suffix != ".skops":
-        way_out = ": load_weights and save_weights are for such files" if path.suffix in ARCHIVES else ""
+        way_out = f": load_weights and save_weights are for {path.suffix}" if path.suffix in ARCHIVES else ""
         raise ValueError(f"expected a file name that ends in .skops, got {path}{way_out}")
     return path
 
@@ -289,7 +293,7 @@ class _Schema:
         if self._left < 0 or depth > _MAX_DEPTH:
             raise ModelFormatError("its schema is too large or nested too deeply")
         if loader not in _ALLOWED or name not in _ALLOWED[loader]:
-            raise ModelFormatError(f"it holds {name:.200} (a {loader:.40} of skops), which is not allowed")
+            raise ModelFormatError(f"it holds {name:.200} (as {loader:.40}), which is not allowed")
         # skops builds entries of one number once, so that a second one would not be what it seems.
         if type(identity) is not int or identity <= 0 or self._nodes.setdefault(identity, node) != node:
             raise ModelFormatError("its schema has two entries of one number")

@@ -164,7 +164,7 @@ def read_content(path):
 def check_suffix(path):
     """The suffix of a path, where it is one of those known."""
     if path.suffix not in ARCHIVES:
-        way_out = ": load and save are for such files" if path.suffix == ".skops" else ""
+        way_out = ": load and save are for .skops" if path.suffix == ".skops" else ""
         raise ValueError(f"expected a file name that ends in {' or '.join(ARCHIVES)}, got {path}{way_out}")
     return path.suffix
 

@@ -67,7 +67,13 @@ def read_digit_image(source: ImageSource) -> NDArray[np.float32]:
     >>> bool(image[14, 14] > 0.9), float(image[0, 0])
     (True, 0.0)
     """
-    return _centre([largest_digit(_normalize(read_grey(source)))])[0]
+    return read_one_of(source)[0]
+
+
+def read_one_of(source: ImageSource) -> tuple[NDArray[np.float32], int]:
+    """The digit of an image as `read_digit_image` gives it, and among how many it was chosen."""
+    digit, n_digits = largest_digit(_normalize(read_grey(source)))
+    return _centre([digit])[0], n_digits
 
 
 def read_digit_images(path: ImageSource) -> NDArray[np.float32]:

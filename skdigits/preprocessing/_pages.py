@@ -44,9 +44,16 @@ def split_digits(image: NDArray) -> list[NDArray]:
     return [digits[i] for i in _reading_order(boxes)]
 
 
-def largest_digit(image: NDArray) -> NDArray:
-    """The digit with most ink of an image, everything else left out; zeros where nothing is found."""
-    return max(split_digits(image), key=np.sum, default=np.zeros_like(image))
+def largest_digit(image: NDArray) -> tuple[NDArray, int]:
+    """The digit with most ink of an image, everything else left out, and how many have at least half as much.
+
+    Zeros where nothing is found.
+    """
+    digits = split_digits(image)
+    inks = np.array([digit.sum() for digit in digits])
+    if not digits:
+        return np.zeros_like(image), 0
+    return digits[int(inks.argmax())], int(np.count_nonzero(inks >= inks.max() / 2))
 
 
 def _label_digits(strokes: NDArray) -> NDArray:

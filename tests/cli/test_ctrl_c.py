@@ -81,7 +81,9 @@ def test_ctrl_c_between_epochs_ends_training(run, tmp_path, monkeypatch, interru
     outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
     kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
-    assert outcome.err.endswith(f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}\n")
+    assert outcome.err.endswith(
+        f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}; too early for --resume\n"
+    )
     assert load_weights(kept)[-1].n_iter_ == 1
 
 
@@ -108,7 +110,9 @@ def test_ctrl_c_replaces_no_file_that_may_hold_more(run, tmp_path, monkeypatch, 
     monkeypatch.setattr(TrainingProgress, "on_fit_task_end", before(TrainingProgress.on_fit_task_end, interruptible))
     outcome = run("train", *FEW, "--output", tmp_path / "m.npz")
     kept = tmp_path / f"m-interrupted-{n_before + 1}.npz"
-    assert outcome.err.endswith(f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}\n")
+    assert outcome.err.endswith(
+        f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}; too early for --resume\n"
+    )
     assert load_weights(kept)[-1].n_iter_ == 1
     assert {path.read_bytes() for path in before_it} == {b"of 200 epochs"}
 

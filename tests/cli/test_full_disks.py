@@ -98,7 +98,9 @@ def test_what_an_interrupted_training_has_learnt_is_saved_elsewhere(run, full_di
     outcome = run("train", *FEW, "--output", full_disk / "m.npz")
     (saved,) = (full_disk / "temporary").rglob("m-interrupted.npz")
     assert outcome.status == 130
-    assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {saved}\n"
+    assert (
+        outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {saved}; too early for --resume\n"
+    )
 
 
 def no_folder(*_, **__):
@@ -127,7 +129,9 @@ def test_name_that_is_too_long_for_what_was_interrupted(run, tmp_path, monkeypat
     outcome = run("train", *FEW, "--output", tmp_path / f"{'x' * 238}.joblib")
     (saved,) = (tmp_path / "temporary").rglob("x*.joblib")
     assert (outcome.status, saved.name) == (130, f"{'x' * 50}.joblib")
-    assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {saved}\n"
+    assert (
+        outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {saved}; too early for --resume\n"
+    )
 
 
 def test_report_that_fails_hides_no_results(run, tmp_path, monkeypatch):

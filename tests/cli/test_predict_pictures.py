@@ -156,6 +156,14 @@ def test_what_cannot_be_read_is_refused(assert_refused, trained, models, folder,
     assert_refused("predict", model, folder, says='pip install "skdigits[plot]"')
 
 
+def test_page_that_is_read_as_one_digit_is_said(run, models, pictures, tmp_path):
+    page = np.hstack([pictures[0][i].reshape(28, 28) for i in (4, 2, 7)])
+    Image.fromarray(page.astype(np.uint8)).save(tmp_path / "page.png")
+    outcome = run("predict", models / "prepared.npz", tmp_path / "page.png")
+    assert (outcome.status, outcome.out.count("\n")) == (0, 1)
+    assert outcome.err.endswith("page.png: 3 digits were found, and one of them is read; --page reads all\n")
+
+
 @pytest.mark.parametrize("options", [[], ["--page"]])
 def test_others_are_read_where_an_image_file_cannot_be(run, models, folder, options):
     (folder / "3.png").write_bytes(b"no image")

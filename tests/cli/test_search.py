@@ -236,6 +236,9 @@ class Client(contextlib.nullcontext):
     def ncores(self):
         return self.threads
 
+    def run(self, *_, **__):
+        return {}
+
     def wait_for_workers(self, n_workers, timeout):
         if not self.has_workers:
             raise TimeoutError
@@ -255,33 +258,40 @@ def client(monkeypatch):
     distributed, client = pytest.importorskip("distributed"), Client()
     monkeypatch.setattr(distributed, "Client", lambda *_, **__: client)
     monkeypatch.setattr(joblib, "parallel_config", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(cluster, "_telling_backend", lambda *_: None)
     return client
 
 
+@pytest.fixture
+def on_cluster(client, tmp_path):
+    """Nothing has been written into the folder of fits."""
+    search = SimpleNamespace(estimator=SimpleNamespace(folder=tmp_path))
+    return cluster.on_cluster("tcp://x", search, None, None, SimpleNamespace(tell_finished=lambda: None))
+
+
 @pytest.mark.parametrize("was_on", [False, True])
-def test_copies_of_samples_are_kept_on_a_cluster(client, was_on):
+def test_copies_of_samples_are_kept_on_a_cluster(client, on_cluster, was_on):
     client.is_on = was_on
-    with cluster.on_cluster("tcp://x", None, None, None, SimpleNamespace(tell_finished=lambda: None)):
+    with on_cluster:
         assert not client.is_on
     assert client.is_on == was_on
 
 
 @pytest.mark.parametrize(("threads", "is_told"), [({}, False), ({"a": 1}, True), ({"a": 1, "b": 1}, False)])
-def test_cluster_of_one_thread_makes_no_fits(client, capsys, threads, is_told):
+def test_cluster_of_one_thread_makes_no_fits(client, on_cluster, capsys, threads, is_told):
     client.threads = threads
-    display = SimpleNamespace(tell_finished=lambda: None)
-    with cluster.on_cluster("tcp://x", None, None, None, display):
+    with on_cluster:
         pass
     assert ("the cluster has one thread in all" in capsys.readouterr().err) == is_told
 
 
-def test_cluster_without_workers(client):
-    display, client.has_workers = SimpleNamespace(tell_finished=lambda: None), False
+def test_cluster_without_workers(client, on_cluster):
+    client.has_workers = False
     with (
         pytest.raises(
             ValueError, match="--scheduler tcp://x: no worker has come in 10 seconds: start some by `dask wo"
         ),
-        cluster.on_cluster("tcp://x", None, None, None, display),
+        on_cluster,
     ):
         pass
 
@@ -289,11 +299,11 @@ def test_cluster_without_workers(client):
 @pytest.mark.parametrize(
     ("status", "says"), [("closed", "the connection was lost"), ("running", "data were lost with a worker")]
 )
-def test_scheduler_or_data_that_are_lost(client, status, says):
-    display, client.status = SimpleNamespace(tell_finished=lambda: None), status
+def test_scheduler_or_data_that_are_lost(client, on_cluster, status, says):
+    client.status = status
     with (
         pytest.raises(ValueError, match=f"--scheduler tcp://x: {says}; finished fits are kept"),
-        cluster.on_cluster("tcp://x", None, None, None, display),
+        on_cluster,
     ):
         raise CancelledError
 

@@ -220,7 +220,8 @@ def test_ctrl_c_while_training_keeps_the_old_model_and_what_was_learnt(run, tmp_
     outcome = run("train", "--solver", solver, "--epochs", 3, "--output", tmp_path / "m.npz")
     kept = tmp_path / "m-interrupted.npz"
     assert outcome.status == 130
-    assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}\n"
+    way_out = "; too early for --resume" if solver == "adam" else ""
+    assert outcome.err == f"skdigits: interrupted after 1 epoch, what was learnt is in {kept}{way_out}\n"
     assert (tmp_path / "m.npz").read_bytes() == b"old model"
     assert load_weights(kept)[-1].n_iter_ == 1
 

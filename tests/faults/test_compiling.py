@@ -63,6 +63,14 @@ def test_cache_folder_that_cannot_be_made_is_survived(kernels):
     assert kernels.run(unprivileged=True, **environment)[:2] == COMPILED
 
 
+def test_named_folder_is_made_though_there_are_kernels_elsewhere(kernels):
+    assert kernels.run()[:2] == COMPILED
+    named = kernels.folder / "named" / "folder"
+    assert kernels.run(NUMBA_CACHE_DIR=str(named))[:2] == COMPILED
+    assert kernels.run(NUMBA_CACHE_DIR=str(named))[:2] == LOADED
+    assert list((named / "skdigits").iterdir())
+
+
 def test_full_disk_is_a_warning_and_the_next_run_compiles(kernels):
     full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
     loaded, compiled, err = kernels.run(prefix=full, warnings="always::RuntimeWarning")

@@ -281,7 +281,8 @@ def test_digit_with_most_ink_is_not_that_of_the_widest_bounds():
     page = np.zeros((60, 60))
     page[5:36, 5] = page[35, 5:36] = 1
     page[45:55, 45:55] = 1
-    assert largest_digit(page).shape == (10, 10)
+    digit, n_digits = largest_digit(page)
+    assert (digit.shape, n_digits) == ((10, 10), 2)
 
 
 def test_specks_are_no_digits_however_many_there_are():
