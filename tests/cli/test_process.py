@@ -76,10 +76,8 @@ def test_ctrl_c(tmp_path):
         status, _, err = finish(process)
     assert first.startswith("epoch 1/10")
     assert status == 130
-    assert re.search(
-        r"skdigits: interrupted after \d epochs?, what was learnt is in .*m-interrupted\.npz; too early for --resume\n$",
-        err,
-    )
+    said = r"interrupted after \d epochs?, what was learnt is in .*m-interrupted\.npz; too early for --resume\n$"
+    assert re.search(said, err)
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["m-interrupted.npz"]
 
