@@ -115,7 +115,10 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_
         _table(
             {
                 "Test accuracy": f"{result['test_accuracy']:.4f}",
+                "Training images": f"{result['n_samples']:,}",
                 "Test images": f"{len(X):,}",
+                "Recipe": result["recipe"] or "none",
+                "Steps": ", ".join(_name_step(step) for _, step in model.steps),
                 "Epochs": result["n_iter"],
                 "Seconds of training": f"{result['train_seconds']:.2f}",
                 f"Loss of the last {'batch' if 'samples_per_second' in result else 'epoch'}": f"{result['loss']:.4f}",
@@ -146,6 +149,11 @@ def make_page(model: Any, X: NDArray, y: NDArray, result: dict[str, Any], image_
     ]
     title = f"skdigits: {escape(str(result['dataset']))}"
     return _PAGE.format(generator=_GENERATOR, title=title, sections="\n".join(sections))
+
+
+def _name_step(step: Any) -> str:
+    """A step of a pipeline as text, but for the network, whose parameters have a table of their own."""
+    return str(step) if isinstance(step, str) or not hasattr(step, "predict") else type(step).__name__
 
 
 def _worst_mistakes(model: Any, X: NDArray, y: NDArray, image_shape: ImageShape) -> list[str]:

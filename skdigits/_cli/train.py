@@ -184,6 +184,8 @@ def _tell(arguments: argparse.Namespace, trained: _Trained) -> None:
     accuracy = scores.pop("accuracy")
     result = {
         "dataset": arguments.dataset,
+        "recipe": arguments.recipe,
+        "n_samples": images.n_samples,
         "test_accuracy": accuracy,
         "train_seconds": seconds,
         "n_iter": n_epochs,

@@ -123,6 +123,9 @@ def test_numbers_are_those_of_the_json_output(reported):
     assert table["Loss of the last epoch"] == [f"{result['loss']:.4f}"]
     assert table["Seconds of training"] == [f"{result['train_seconds']:.2f}"]
     assert table["Model"] == [result["model"]]
+    assert table["Training images"] == [f"{result['n_samples']:,}"]
+    assert table["Recipe"] == ["none"]
+    assert table["Steps"][0].endswith("Deskewer(), MinMaxScaler(clip=True), MLPDigitClassifier")
     for name, value in result["parameters"].items():
         assert table[name] == [str(value)]
     for label in (*map(str, range(10)), "macro avg", "weighted avg"):
@@ -155,7 +158,8 @@ def strange():
 def page_of(model, X, y):
     scores, _ = score_model(model, X, y)
     result = {
-        "dataset": "<i>x</i>", "test_accuracy": scores.pop("accuracy"), "train_seconds": 1.0, "n_iter": 1,
+        "dataset": "<i>x</i>", "recipe": None, "n_samples": 10,
+        "test_accuracy": scores.pop("accuracy"), "train_seconds": 1.0, "n_iter": 1,
         "loss": 1.0, "model": "a<b>", "parameters": {"alpha": "<u>"}, **scores,
     }  # fmt: skip
     return Page(html_report.make_page(model, X, y, result))
