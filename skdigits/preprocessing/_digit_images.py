@@ -85,7 +85,7 @@ def read_digit_images(path: ImageSource) -> NDArray[np.float32]:
         A folder: each image file in it, sorted by name, holds one digit, as in `read_digit_image`; hidden files, whose
         names begin with a dot, are left out. A file or an image: a page with digits in lines or in a grid, apart from
         each other. Parts of a digit may be as far apart as a tenth of its size; what is smaller than three tenths of a
-        digit is taken for a speck.
+        digit, than five pixels or than a 150th of the page is taken for a speck.
 
     Returns
     -------

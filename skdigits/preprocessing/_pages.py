@@ -10,7 +10,7 @@ _STROKE = 0.3
 _NEAR, _SPECK = 0.1, 0.3
 # Noise of paper without a digit makes specks, too: no digit has so few pixels, unless it is one of a tiny image, and no
 # more fit beside one another.
-_SMALLEST, _TINY, _MOST_IN_A_ROW = 5, 20, 100
+_SMALLEST, _TINY, _MOST_IN_A_ROW = 5, 20, 150
 # Digits whose middles differ by more than this, in units of their height, stand in different lines.
 _NEW_LINE = 0.5
 # Grey edges are at most so wide, in units of the largest digit.

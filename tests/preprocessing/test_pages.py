@@ -25,7 +25,7 @@ def test_speck_is_smaller_than_three_tenths_of_a_digit(side, n_digits):
     assert len(split_digits(page)) == n_digits
 
 
-@pytest.mark.parametrize(("size", "side", "n_digits"), [(60, 4, 0), (60, 5, 1), (1000, 9, 0), (1000, 10, 1)])
+@pytest.mark.parametrize(("size", "side", "n_digits"), [(60, 4, 0), (60, 5, 1), (1500, 9, 0), (1500, 10, 1)])
 def test_smallest_digit(size, side, n_digits):
     page = np.zeros((size, size))
     page[10 : 10 + side, 20] = 1
