@@ -28,9 +28,10 @@ def draw_legends(
 
     widths, heights = [panel_size[0]], [0.0]
     for axes, handles in panels:
-        width, height = _measure(_draw_legend(axes, handles))
+        legend = _draw_legend(axes, handles)
         if not may_grow:
             continue
+        width, height = _measure(legend)
         share = width * height / (panel_size[0] * panel_size[1])
         is_wide = width > _WIDEST_INSIDE * panel_size[0]
         if len(handles) > _MOST_LINES_INSIDE or share > _LARGEST_SHARE_INSIDE or is_wide:
