@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import compute_class_weight, compute_sample_weight
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
@@ -103,8 +103,8 @@ def validation_split(
 def _weigh_labels(class_weight: dict, classes: NDArray) -> NDArray:
     """The weight of each class, 1 where a dict has none.
 
-    As compute_class_weight, which takes labels such as "3" for numbers: weights of classes that there are not are a
-    mistake, unless all others have theirs.
+    As scikit-learn's compute_class_weight, which takes labels such as "3" for numbers: weights of classes that there
+    are not are a mistake, unless all others have theirs.
     """
     labels = classes.tolist()
     strangers = [label for label in class_weight if label not in labels]
@@ -137,7 +137,7 @@ def weigh_classes(class_weight: Any, y: Any, sample_weight: NDArray | None, clas
         is_present = (y.toarray() if sparse.issparse(y) else y).astype(bool)
         class_weights = np.prod(
             [
-                compute_class_weight(weights, classes=np.array([0, 1]), y=column)[column]
+                _weigh_labels(weights, np.array([0, 1]))[column]
                 for weights, column in zip(class_weight, is_present.T.astype(int), strict=True)
             ],
             axis=0,

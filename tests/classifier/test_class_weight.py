@@ -73,10 +73,15 @@ def test_list_for_several_labels(present):
     assert_same(weighted, make().fit(samples, labels, by_label))
 
 
-def test_weights_of_several_labels_are_finite():
+@pytest.mark.parametrize(("weights", "says"), [
+    ({1: np.nan}, r"must be finite numbers, got \{1: nan\}"),
+    ({1: "a"}, r"must be finite numbers, got \{1: 'a'\}"),
+    ({"1": 2}, r"has weights for \['1'\], and the classes are \[0, 1\]"),
+], ids=str)  # fmt: skip
+def test_weights_of_several_labels_are_finite_and_of_these(weights, says):
     samples, labels = make_multilabel_classification(200, n_classes=2, random_state=0)
-    with pytest.raises(ValueError, match=r"class_weight must be finite numbers, got \[\{1: nan\}, \{1: 5\}\]"):
-        make(class_weight=[{1: np.nan}, {1: 5}]).fit(samples, labels)
+    with pytest.raises(ValueError, match=f"class_weight {says}"):
+        make(class_weight=[weights, {1: 5}]).fit(samples, labels)
 
 
 def test_list_of_anything_but_dicts_is_refused():
